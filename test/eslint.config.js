@@ -1,0 +1,104 @@
+import { fileURLToPath } from 'node:url';
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The layers of `src/`, lowest first: each may import from those before it, and the packages named here
+ * and no others. A pure layer may not reach for `node:` either: it could run in a browser.
+ */
+const layers = [
+  { name: 'format', pure: true, packages: ['@msgpack/msgpack'] },
+  { name: 'interop', pure: true, packages: [] },
+  { name: 'algebra', pure: true, packages: [] },
+  { name: 'codec', pure: false, packages: ['zstd-napi', 'xxhash-wasm'] },
+  { name: 'files', pure: false, packages: ['koffi'] },
+  { name: 'device', pure: false, packages: ['koffi', 'execa'] },
+  { name: 'chain', pure: false, packages: [] },
+  { name: 'lvm', pure: false, packages: ['execa'] },
+  { name: 'remote', pure: false, packages: ['ssh2', 'execa'] },
+  { name: 'cli', pure: false, packages: ['yargs', 'yargs/helpers', 'cli-progress', 'cli-table3'] },
+];
+
+/** A path out of a layer's folder, from any depth in it, to one of the given names. */
+const climbingTo = (names) => `^(\\.\\./)+(${names.join('|')})(/|\\.js$)`;
+
+const restrictImports = (patterns) => ({ 'no-restricted-imports': ['error', { patterns }] });
+
+const layerRule = ({ name, pure, packages }, index) => {
+  const above = layers.slice(index + 1).map((layer) => layer.name);
+  const allowed = ['\\.\\.?/', ...(pure ? [] : ['node:']), ...packages.map((each) => `${each}$`)];
+  return {
+    name: `layer ${name}`,
+    files: [`src/${name}/**/*.ts`],
+    rules: restrictImports([
+      { regex: climbingTo(['index', ...above]), message: `${name}/ imports only from the layers below it.` },
+      { regex: `^(?!${allowed.join('|')})`, message: `This import has no place in ${name}/.` },
+    ]),
+  };
+};
+
+export default defineConfig(
+  globalIgnores(['dist/', 'node_modules/', 'fixtures/', 'coverage/']),
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['bin/*.js'] },
+        tsconfigRootDir: fileURLToPath(new URL('..', import.meta.url)),
+      },
+    },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      eqeqeq: 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // An index into a typed array that a loop has just bounded needs no second check.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // What implements an asynchronous interface may have nothing to wait for.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: { 'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }] },
+  },
+  {
+    name: 'layer errors',
+    files: ['src/errors.ts'],
+    rules: restrictImports([{ regex: '.', message: 'errors.ts imports nothing.' }]),
+  },
+  ...layers.map(layerRule),
+  {
+    // Plain scripts, run before anything is compiled, declare no types for the checker to hold them to.
+    files: ['**/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        ['process', 'console', 'Buffer', 'URL', 'setTimeout', 'clearTimeout', 'performance'].map((name) => [
+          name,
+          'readonly',
+        ]),
+      ),
+    },
+    rules: {
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/restrict-plus-operands': 'off',
+      '@typescript-eslint/restrict-template-expressions': 'off',
+    },
+  },
+);
