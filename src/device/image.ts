@@ -1,0 +1,207 @@
+import { closeSync, constants, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { DeviceError } from '../errors.js';
+import type { Range } from '../format/batch.js';
+import { deviceSize, errorCode, seekData, seekHole } from './syscalls.js';
+
+/** An image file or block device, open for reading. The caller closes it; reading afterwards throws. */
+export interface ImageReader extends RandomAccessReader {
+  /** Ends the use of the image. A second call does nothing. */
+  close(): void;
+}
+
+/** A file or device that this process holds open. */
+export interface OpenFile {
+  /** -1 once closed, so that a late call meets EBADF and never another file of the same number. */
+  fd: number;
+  readonly name: string;
+  readonly size: number;
+}
+
+/**
+ * Opens a file or block device for reading through the page cache. `size` is what it had when it was opened.
+ * `allocated` is there for files only, and follows the holes that the file system knows.
+ * Throws `DeviceError` if it is missing, not permitted, or neither a file nor a block device.
+ */
+export function openImage(path: string): ImageReader {
+  const stats = statImage(path);
+  const fd = openDescriptor(path, constants.O_RDONLY);
+  return closingOnError(fd, () => {
+    const file: OpenFile = { fd, name: path, size: sizeOf(fd, stats, path) };
+    return {
+      ...readerOf(file),
+      ...(stats.isFile() && allocatedIn(file)),
+      close: () => {
+        closeFile(file);
+      },
+    };
+  });
+}
+
+/** What stands at `path`. Throws `DeviceError` if nothing does, or nothing with a size. */
+export function statImage(path: string): BigIntStats {
+  const stats = statPath(path);
+  if (stats.isFile() || stats.isBlockDevice()) return stats;
+  throw new DeviceError(`${path}: is ${stats.isDirectory() ? 'a directory' : 'not a file or block device'}`, {
+    hint: 'name an image file or a block device, such as /dev/VG/LV',
+  });
+}
+
+/** The same for anything that exists. */
+export function statPath(path: string): BigIntStats {
+  try {
+    return statSync(path, { bigint: true });
+  } catch (cause) {
+    throw openError(path, cause);
+  }
+}
+
+/** Opens without creating or truncating anything; whoever calls closes the descriptor. */
+export function openDescriptor(path: string, flags: number): number {
+  try {
+    return openSync(path, flags);
+  } catch (cause) {
+    throw openError(path, cause);
+  }
+}
+
+function openError(path: string, cause: unknown): DeviceError {
+  const code = errorCode(cause) ?? String(cause);
+  const hint = OPEN_HINTS.get(code);
+  return new DeviceError(`${path}: cannot be opened: ${hint?.why ?? code}`, { cause, hint: hint?.wayOut });
+}
+
+const OPEN_HINTS: ReadonlyMap<string, { why: string; wayOut: string }> = new Map([
+  [
+    'ENOENT',
+    {
+      why: 'it does not exist (ENOENT)',
+      wayOut: 'check the name; a logical volume has its node while it is active',
+    },
+  ],
+  ['ENOTDIR', { why: 'a part of its path is not a directory (ENOTDIR)', wayOut: 'check the name' }],
+  [
+    'EACCES',
+    {
+      why: 'not permitted (EACCES)',
+      wayOut: 'devices are opened as root, and for writing only if not set read-only',
+    },
+  ],
+  [
+    'EPERM',
+    {
+      why: 'not permitted (EPERM)',
+      wayOut: 'devices are opened as root, and for writing only if not set read-only',
+    },
+  ],
+  [
+    'EROFS',
+    {
+      why: 'it is read-only (EROFS)',
+      wayOut: 'make it writable first: lvchange -p rw, blockdev --setrw, or mount -o remount,rw',
+    },
+  ],
+  ['ENXIO', { why: 'there is no device behind this node (ENXIO)', wayOut: 'activate it first' }],
+]);
+
+/** Bytes of an open file or block device. */
+export function sizeOf(fd: number, stats: BigIntStats, path: string): number {
+  const size = stats.isBlockDevice() ? deviceSize(fd) : Number(stats.size);
+  if (Number.isSafeInteger(size)) return size;
+  throw new DeviceError(`${path}: has ${size} bytes, more than 2^53`);
+}
+
+/** Runs what follows an open; if that throws, the descriptor is closed. */
+export function closingOnError<T>(fd: number, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Closes the file; a second call does nothing. */
+export function closeFile(file: OpenFile): void {
+  const { fd } = file;
+  file.fd = -1;
+  if (fd >= 0) closeSync(fd);
+}
+
+/** Reads an open file or device, which stays the caller's to close. */
+export function readerOf(file: OpenFile): RandomAccessReader {
+  const { name, size } = file;
+  return {
+    name,
+    size,
+    readInto(target, offset) {
+      checkInside(file, { offset, length: target.length });
+      for (let done = 0; done < target.length;) done += readSome(file, target.subarray(done), offset + done);
+    },
+  };
+}
+
+function readSome({ fd, name }: OpenFile, target: Uint8Array, offset: number): number {
+  const count = attempt(`${name}: cannot be read at byte ${offset}`, () =>
+    readSync(fd, target, 0, target.length, offset),
+  );
+  if (count > 0) return count;
+  throw new DeviceError(`${name}: ends at byte ${offset}, before the size it had when it was opened`);
+}
+
+/** Throws `DeviceError` if the range is not inside the device. */
+export function checkInside({ name, size }: Omit<OpenFile, 'fd'>, { offset, length }: Range): void {
+  if (offset >= 0 && length <= size - offset) return;
+  throw new DeviceError(`${name}: ${length} bytes at byte ${offset} reach past its end at byte ${size}`);
+}
+
+/** Runs a system call; its failure becomes a `DeviceError` that says what could not be done, with the errno's name. */
+export function attempt<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    throw new DeviceError(`${what}: ${errorCode(cause) ?? String(cause)}`, { cause });
+  }
+}
+
+/** The part of the port that knows a file's holes (lseek(2), SEEK_DATA). */
+export function allocatedIn(file: OpenFile): Required<Pick<RandomAccessReader, 'allocated'>> {
+  return {
+    allocated(range) {
+      checkInside(file, range);
+      return dataRanges(file, range);
+    },
+  };
+}
+
+function* dataRanges(file: OpenFile, { offset, length }: Range): Generator<Range> {
+  const end = offset + length;
+  for (let at = offset; at < end;) {
+    const start = nextData(file, at) ?? end;
+    if (start >= end) return;
+    at = Math.min(end, nextHole(file, start, end));
+    yield { offset: start, length: at - start };
+  }
+}
+
+/** A file system that cannot tell holes from data says EINVAL: then all of it is data. */
+function nextData({ fd, name }: OpenFile, at: number): number | undefined {
+  return attempt(`${name}: cannot be searched for data at byte ${at}`, () =>
+    unlessUnsupported(() => seekData(fd, at), at),
+  );
+}
+
+function nextHole({ fd, name }: OpenFile, at: number, end: number): number {
+  return attempt(`${name}: cannot be searched for holes at byte ${at}`, () =>
+    unlessUnsupported(() => seekHole(fd, at), end),
+  );
+}
+
+function unlessUnsupported<T>(seek: () => T, otherwise: T): T {
+  try {
+    return seek();
+  } catch (error) {
+    if (errorCode(error) === 'EINVAL') return otherwise;
+    throw error;
+  }
+}

@@ -1,0 +1,176 @@
+import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
+import type * as Koffi from 'koffi';
+import { DeviceError } from '../errors.js';
+import type { Range } from '../format/batch.js';
+
+/**
+ * The Linux system calls that Node lacks. The numbers are those of x86, ARM and RISC-V with 64 bits
+ * (linux/fs.h, linux/falloc.h, asm-generic/fcntl.h, asm-generic/ioctl.h).
+ *
+ * Every function throws {@link DeviceError} with the system call and the name of the errno in the message and
+ * a {@link SystemCallFailure} as cause; {@link errorCode} reads the name from it. A call that a signal
+ * interrupted is made again.
+ */
+
+const LOCK_SHARED = 1;
+const LOCK_EXCLUSIVE = 2;
+const LOCK_NONBLOCKING = 4;
+const FALLOCATE_KEEP_SIZE = 0x01;
+const FALLOCATE_PUNCH_HOLE = 0x02;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const ADVICE_DONT_NEED = 4;
+const SET_PIPE_SIZE = 1031;
+const BLKSSZGET = 0x1268;
+const BLKZEROOUT = 0x127f;
+const BLKGETSIZE64 = 0x80081272;
+
+type SystemCall = (...values: unknown[]) => number;
+
+interface SystemCalls {
+  readonly flock: SystemCall;
+  readonly fallocate: SystemCall;
+  readonly lseek: SystemCall;
+  readonly posix_fadvise: SystemCall;
+  readonly ioctl: SystemCall;
+  readonly fcntl: SystemCall;
+  errno(): number;
+}
+
+/** A system call's failure in the shape of Node's own errors. */
+export interface SystemCallFailure extends Error {
+  /** The errno by name, in libuv's spelling: `ENOTSUP` for EOPNOTSUPP, `EAGAIN` for EWOULDBLOCK. */
+  readonly code: string;
+  readonly syscall: string;
+}
+
+let loaded: SystemCalls | undefined;
+
+function systemCalls(): SystemCalls {
+  loaded ??= loadSystemCalls();
+  return loaded;
+}
+
+function loadSystemCalls(): SystemCalls {
+  if (process.platform !== 'linux') {
+    throw new DeviceError(`devices are supported on Linux only, and this is ${process.platform}`);
+  }
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    return { ...declare(koffi.load(null)), errno: () => koffi.errno() };
+  } catch (cause) {
+    throw new DeviceError('the system calls for devices cannot be loaded (package koffi)', {
+      cause,
+      hint: 'install lvstream again on this machine, so that npm fetches the koffi binary that fits it',
+    });
+  }
+}
+
+function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
+  return {
+    flock: library.func('int flock(int fd, int operation)'),
+    fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
+    lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
+    posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
+    ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
+    fcntl: library.func('int fcntl(int fd, int command, ...)'),
+  };
+}
+
+/** The name of the errno behind an error of `node:fs`, of this module, or of what wraps one of them. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as Partial<SystemCallFailure>;
+  return typeof code === 'string' ? code : errorCode(error.cause);
+}
+
+function fail(syscall: string, errno: number): never {
+  const code = getSystemErrorName(-errno);
+  const cause: SystemCallFailure = Object.assign(new Error(`${syscall}: ${code}`), { code, syscall });
+  throw new DeviceError(cause.message, { cause });
+}
+
+function call(name: keyof Omit<SystemCalls, 'errno'>, what: string, ...values: unknown[]): number {
+  const calls = systemCalls();
+  for (;;) {
+    const result = calls[name](...values);
+    if (result !== -1) return result;
+    const errno = calls.errno();
+    if (getSystemErrorName(-errno) !== 'EINTR') fail(what, errno);
+  }
+}
+
+/**
+ * Takes a lock on the open file without waiting; false if another open file of the same inode has one
+ * that excludes it. Closing `fd` releases it (flock(2)).
+ */
+export function tryLock(fd: number, kind: 'shared' | 'exclusive'): boolean {
+  try {
+    call('flock', 'flock', fd, (kind === 'shared' ? LOCK_SHARED : LOCK_EXCLUSIVE) | LOCK_NONBLOCKING);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EAGAIN') return false;
+    throw error;
+  }
+}
+
+/** Makes the range of a file a hole that reads as zeros; the file's size stays (fallocate(2)). */
+export function punchHole(fd: number, { offset, length }: Range): void {
+  call('fallocate', 'fallocate', fd, FALLOCATE_PUNCH_HOLE | FALLOCATE_KEEP_SIZE, offset, length);
+}
+
+/**
+ * Makes the range of a block device read as zeros, in the device itself where it can do that. The range must be
+ * aligned to logical sectors (block/ioctl.c).
+ */
+export function zeroOut(fd: number, { offset, length }: Range): void {
+  const range = new BigUint64Array([BigInt(offset), BigInt(length)]);
+  call('ioctl', 'ioctl BLKZEROOUT', fd, BLKZEROOUT, 'uint64_t *', range);
+}
+
+/** Bytes of a block device. */
+export function deviceSize(fd: number): number {
+  const size = new BigUint64Array(1);
+  call('ioctl', 'ioctl BLKGETSIZE64', fd, BLKGETSIZE64, 'uint64_t *', size);
+  return Number(size[0]);
+}
+
+/** Bytes of a block device's logical sector: the smallest unit that it reads and writes. */
+export function logicalSectorSize(fd: number): number {
+  const size = new Int32Array(1);
+  call('ioctl', 'ioctl BLKSSZGET', fd, BLKSSZGET, 'int *', size);
+  return size[0]!;
+}
+
+/**
+ * Where the next data of a file begins, at `offset` or after it; `undefined` if only a hole follows
+ * (lseek(2)). Moves the file position.
+ */
+export function seekData(fd: number, offset: number): number | undefined {
+  try {
+    return call('lseek', 'lseek SEEK_DATA', fd, offset, SEEK_DATA);
+  } catch (error) {
+    if (errorCode(error) === 'ENXIO') return undefined;
+    throw error;
+  }
+}
+
+/** Where the next hole of a file begins, at `offset` or after it: at the latest at the file's end. Moves the file position. */
+export function seekHole(fd: number, offset: number): number {
+  return call('lseek', 'lseek SEEK_HOLE', fd, offset, SEEK_HOLE);
+}
+
+/**
+ * Drops clean cached pages of the range, so that the next read asks the device; a length of 0 reaches to the
+ * end (posix_fadvise(2)). Dirty pages stay: sync first.
+ */
+export function dropCache(fd: number, { offset, length }: Range): void {
+  const errno = systemCalls().posix_fadvise(fd, offset, length, ADVICE_DONT_NEED);
+  if (errno !== 0) fail('posix_fadvise', errno);
+}
+
+/** Asks for a pipe of `size` bytes; the kernel rounds up. Returns the bytes that it has now (fcntl(2), F_SETPIPE_SZ). */
+export function setPipeSize(fd: number, size: number): number {
+  return call('fcntl', 'fcntl F_SETPIPE_SZ', fd, SET_PIPE_SIZE, 'int', size);
+}

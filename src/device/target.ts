@@ -1,0 +1,226 @@
+import {
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  readFileSync,
+  realpathSync,
+  writeSync,
+  type BigIntStats,
+} from 'node:fs';
+import type { RandomAccessWriter } from '../algebra/random-access.js';
+import { DeviceError, RefusedError } from '../errors.js';
+import type { Range } from '../format/batch.js';
+import {
+  allocatedIn,
+  attempt,
+  checkInside,
+  closeFile,
+  closingOnError,
+  openDescriptor,
+  openImage,
+  readerOf,
+  sizeOf,
+  statImage,
+  statPath,
+  type OpenFile,
+} from './image.js';
+import { deviceNumber, refuseWhenLocked, refuseWhenUsed } from './in-use.js';
+import { errorCode, logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
+
+export interface TargetOptions {
+  /** Write although the target is mounted, held or open elsewhere. */
+  readonly inUse: boolean;
+  /** Make every check, but open for reading only: `write` and `zero` then fail. */
+  readonly readOnly?: boolean;
+}
+
+/** A device or image file open for being changed, and locked against another lvstream until it is closed. */
+export interface Target extends RandomAccessWriter {
+  /** Releases the target and its lock, without syncing. A second call does nothing. */
+  close(): void;
+}
+
+/** What a device is, for finding it again under another name or in a snapback. */
+export interface TargetIdentity {
+  /** With symbolic links resolved. */
+  readonly path: string;
+  /** The device-mapper UUID (`LVM-…`), where there is one: it survives a rename. */
+  readonly deviceId?: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/**
+ * Opens a file or block device for being changed: never creates, truncates or extends it, and has written
+ * nothing when it returns or throws.
+ *
+ * Throws `DeviceError` if it is missing or cannot be opened. Throws `RefusedError` if it is neither a file nor a block
+ * device, if another lvstream is at work on it, and, unless `inUse`, if anything else uses it: a mount, swap,
+ * a device on top of it (holders, loop), an open file of another process, or whatever else counts in
+ * device-mapper's open count. While it is open the kernel refuses others to mount or claim it (open(2),
+ * O_EXCL on block devices).
+ */
+export function openTarget(path: string, { inUse, readOnly = false }: TargetOptions): Target {
+  const found = statTarget(path);
+  const fd = openClaimed(path, found, { inUse, readOnly });
+  return closingOnError(fd, () => {
+    const stats = fstatSync(fd, { bigint: true });
+    if (stats.dev !== found.dev || stats.ino !== found.ino)
+      throw new RefusedError(`${path}: was replaced while it was being opened`);
+    refuseWhenLocked(fd, path, stats);
+    if (!inUse) refuseWhenUsed(path, stats);
+    return targetOf({ fd, name: path, size: sizeOf(fd, stats, path) }, stats);
+  });
+}
+
+function statTarget(path: string): BigIntStats {
+  const stats = statPath(path);
+  if (stats.isFile() || stats.isBlockDevice()) return stats;
+  throw new RefusedError(
+    `${path}: is ${stats.isDirectory() ? 'a directory' : 'not a file or block device'}`,
+    {
+      hint: 'name the block device or image file to write to',
+    },
+  );
+}
+
+function openClaimed(path: string, stats: BigIntStats, { inUse, readOnly }: Required<TargetOptions>): number {
+  const access = readOnly ? constants.O_RDONLY : constants.O_RDWR;
+  const claim = stats.isBlockDevice() && !inUse ? constants.O_EXCL : 0;
+  try {
+    return openDescriptor(path, access | claim);
+  } catch (cause) {
+    if (claim === 0 || errorCode(cause) !== 'EBUSY') throw cause;
+    refuseWhenUsed(path, stats);
+    throw new RefusedError(`${path}: the kernel says that it is in use (EBUSY)`, {
+      cause,
+      hint: 'find what mounted or claimed it (lsblk, findmnt, also inside containers), or write all the same with --in-use',
+    });
+  }
+}
+
+function targetOf(file: OpenFile, stats: BigIntStats): Target {
+  const zeroing = zeroingOf(file, stats);
+  return {
+    ...readerOf(file),
+    ...(stats.isFile() && allocatedIn(file)),
+    write(bytes, offset) {
+      checkInside(file, { offset, length: bytes.length });
+      writeAll(file, bytes, offset);
+    },
+    zero(range) {
+      checkInside(file, range);
+      zeroRange(file, range, zeroing);
+    },
+    sync: syncOf(file, stats),
+    close() {
+      closeFile(file);
+    },
+  };
+}
+
+function writeAll({ fd, name }: OpenFile, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length;) {
+    const at = offset + done;
+    const count = attempt(`${name}: cannot be written at byte ${at}`, () =>
+      writeSync(fd, bytes, done, bytes.length - done, at),
+    );
+    if (count === 0) throw new DeviceError(`${name}: takes no more data at byte ${at}`);
+    done += count;
+  }
+}
+
+/**
+ * A hole punched into a file is metadata, so files get the full fsync. Once it has failed it fails for good: the kernel
+ * reports a lost write once and then calls the pages clean (fsync(2)).
+ */
+function syncOf(file: OpenFile, stats: BigIntStats): () => void {
+  const flush = stats.isFile() ? fsyncSync : fdatasyncSync;
+  let failure: unknown;
+  return () => {
+    if (failure !== undefined) throw failure as Error;
+    try {
+      attempt(`${file.name}: cannot be synced, so what was written may be lost`, () => {
+        flush(file.fd);
+      });
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  };
+}
+
+/** How a target zeroes without data: ranges aligned to `unit` bytes go to `zero`, until it says that it cannot. */
+interface Zeroing {
+  readonly unit: number;
+  readonly zero: (fd: number, range: Range) => void;
+  supported: boolean;
+}
+
+const FILE_BLOCK = 4096;
+
+function zeroingOf({ fd }: OpenFile, stats: BigIntStats): Zeroing {
+  if (stats.isBlockDevice()) return { unit: logicalSectorSize(fd), zero: zeroOut, supported: true };
+  return { unit: FILE_BLOCK, zero: punchHole, supported: true };
+}
+
+function zeroRange(file: OpenFile, range: Range, zeroing: Zeroing): void {
+  const end = range.offset + range.length;
+  const innerStart = Math.ceil(range.offset / zeroing.unit) * zeroing.unit;
+  const innerEnd = Math.floor(end / zeroing.unit) * zeroing.unit;
+  if (
+    innerStart >= innerEnd ||
+    !tryZero(file, { offset: innerStart, length: innerEnd - innerStart }, zeroing)
+  ) {
+    writeZeros(file, range.offset, end);
+    return;
+  }
+  writeZeros(file, range.offset, innerStart);
+  writeZeros(file, innerEnd, end);
+}
+
+const UNSUPPORTED: ReadonlySet<string | undefined> = new Set([
+  'ENOTSUP',
+  'ENOSYS',
+  'EINVAL',
+  'ENOTTY',
+  'EBUSY',
+]);
+
+function tryZero(file: OpenFile, range: Range, zeroing: Zeroing): boolean {
+  if (!zeroing.supported) return false;
+  try {
+    attempt(`${file.name}: cannot be zeroed at byte ${range.offset}`, () => {
+      zeroing.zero(file.fd, range);
+    });
+  } catch (error) {
+    if (!UNSUPPORTED.has(errorCode(error))) throw error;
+    zeroing.supported = false;
+  }
+  return zeroing.supported;
+}
+
+const ZEROS = new Uint8Array(1 << 20);
+
+function writeZeros(file: OpenFile, start: number, end: number): void {
+  for (let at = start; at < end; at += ZEROS.length) writeAll(file, ZEROS.subarray(0, end - at), at);
+}
+
+/** Says what stands at `path`, opening it for reading only. Throws `DeviceError` if it cannot be opened. */
+export function identifyTarget(path: string): TargetIdentity {
+  const stats = statImage(path);
+  const image = openImage(path);
+  image.close();
+  const deviceId = stats.isBlockDevice() ? readDeviceId(stats) : undefined;
+  return { path: realpathSync(path), ...(deviceId !== undefined && { deviceId }), size: image.size };
+}
+
+/** Only device-mapper's devices have the file, and only named ones have something in it (dm-sysfs.c). */
+function readDeviceId(stats: BigIntStats): string | undefined {
+  try {
+    return readFileSync(`/sys/dev/block/${deviceNumber(stats.rdev)}/dm/uuid`, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
