@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RangeSet } from '#src/algebra/range-set.js';
+import { LvstreamError } from '#src/errors.js';
+import type { Range } from '#src/format/batch.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+const TIB = 1024 * GIB;
+const BLOCK = 4 * KIB;
+const PAGE = 128 * MIB;
+
+const numRuns = process.env['SLOW'] === '1' ? 20_000 : 200;
+
+interface Step {
+  readonly range: Range;
+  readonly value: boolean;
+}
+
+/** Ranges with ends near a few places, so that they overlap, touch and cross blocks and pages. */
+const rangesNear = (places: readonly number[], reach: number): fc.Arbitrary<Range> => {
+  const end = fc
+    .tuple(fc.constantFrom(...places), fc.integer({ min: -reach, max: reach }))
+    .map(([place, shift]) => Math.max(0, place + shift));
+  return fc.tuple(end, end).map(([a, b]) => ({ offset: Math.min(a, b), length: Math.abs(a - b) }));
+};
+
+const stepsOf = (ranges: fc.Arbitrary<Range>): fc.Arbitrary<Step[]> =>
+  fc.array(fc.record({ range: ranges, value: fc.boolean() }), { maxLength: 30 });
+
+const change = (set: RangeSet, { range, value }: Step): void => {
+  if (value) set.add(range);
+  else set.remove(range);
+};
+
+/** The same set as an ascending list of runs, changed by cutting and sorting. */
+const naive = (steps: readonly Step[]): Range[] => {
+  let runs: [number, number][] = [];
+  for (const { range, value } of steps) {
+    const [start, end] = [range.offset, range.offset + range.length];
+    if (start === end) continue;
+    runs = runs.flatMap(([from, to]) =>
+      [[from, Math.min(to, start)] as const, [Math.max(from, end), to] as const]
+        .filter(([a, b]) => a < b)
+        .map(([a, b]): [number, number] => [a, b]),
+    );
+    if (value) runs.push([start, end]);
+  }
+  runs.sort(([a], [b]) => a - b);
+  const joined: Range[] = [];
+  for (const [from, to] of runs) {
+    const last = joined.at(-1);
+    if (last !== undefined && last.offset + last.length === from) {
+      joined[joined.length - 1] = { offset: last.offset, length: to - last.offset };
+    } else joined.push({ offset: from, length: to - from });
+  }
+  return joined;
+};
+
+const sizeOf = (ranges: readonly Range[]): number => ranges.reduce((sum, { length }) => sum + length, 0);
+
+const clip = (ranges: readonly Range[], { offset, length }: Range): Range[] =>
+  ranges.flatMap((range) => {
+    const start = Math.max(range.offset, offset);
+    const end = Math.min(range.offset + range.length, offset + length);
+    return start < end ? [{ offset: start, length: end - start }] : [];
+  });
+
+const expectLaws = (steps: readonly Step[], asked: Range): void => {
+  const set = new RangeSet();
+  for (const step of steps) change(set, step);
+  const all = naive(steps);
+  expect([...set.ranges()]).toEqual(all);
+  expect(set.size).toBe(sizeOf(all));
+  expect(set.covered(asked)).toEqual(clip(all, asked));
+  const complement = naive([{ range: asked, value: true }, ...all.map((range) => ({ range, value: false }))]);
+  expect(set.missing(asked)).toEqual(complement);
+};
+
+describe('a set of device bytes', () => {
+  it('is what a Set of bytes says, on a device of three blocks', () => {
+    const range = fc
+      .tuple(fc.nat({ max: 3 * BLOCK }), fc.nat({ max: 3 * BLOCK }))
+      .map(([a, b]) => ({ offset: Math.min(a, b), length: Math.abs(a - b) }));
+    fc.assert(
+      fc.property(stepsOf(range), range, (steps, asked) => {
+        const set = new RangeSet();
+        const bytes = new Set<number>();
+        for (const step of steps) {
+          change(set, step);
+          const { offset, length } = step.range;
+          for (let byte = offset; byte < offset + length; byte++) {
+            if (step.value) bytes.add(byte);
+            else bytes.delete(byte);
+          }
+        }
+        expect(set.size).toBe(bytes.size);
+        const inside = set
+          .covered(asked)
+          .flatMap(({ offset, length }) => Array.from({ length }, (_, i) => offset + i));
+        const outside = set
+          .missing(asked)
+          .flatMap(({ offset, length }) => Array.from({ length }, (_, i) => offset + i));
+        expect(inside.every((byte) => bytes.has(byte))).toBe(true);
+        expect(outside.some((byte) => bytes.has(byte))).toBe(false);
+        expect(inside.length + outside.length).toBe(asked.length);
+      }),
+      { numRuns: numRuns / 4 },
+    );
+  });
+
+  it.each([
+    ['bytes', rangesNear([8], 8)],
+    ['blocks', rangesNear([0, BLOCK, 2 * BLOCK, 40 * BLOCK], 2)],
+    [
+      'words of 32 blocks',
+      rangesNear(
+        [31, 32, 33, 64].map((block) => block * BLOCK),
+        1,
+      ),
+    ],
+    ['pages', rangesNear([0, PAGE, PAGE + BLOCK, 2 * PAGE, 5 * PAGE], 2)],
+    ['blocks of several pages', rangesNear([0, PAGE - BLOCK, PAGE, 2 * PAGE, 3 * PAGE], 0)],
+    [
+      'the last pages that a number can name',
+      rangesNear([2 ** 53 - 1 - PAGE, 2 ** 53 - 1 - BLOCK, 2 ** 53 - 3 * PAGE], 0),
+    ],
+  ])('keeps the last word on each byte, with ranges that end near %s', (_, range) => {
+    fc.assert(fc.property(stepsOf(range), range, expectLaws), { numRuns });
+  });
+
+  it('joins what touches across blocks and pages', () => {
+    const set = new RangeSet();
+    set.add({ offset: PAGE, length: 10 });
+    set.add({ offset: 0, length: PAGE });
+    set.add({ offset: PAGE + 10, length: BLOCK });
+    expect([...set.ranges()]).toEqual([{ offset: 0, length: PAGE + 10 + BLOCK }]);
+    expect(set.missing({ offset: 5, length: 2 * PAGE })).toEqual([
+      { offset: PAGE + 10 + BLOCK, length: PAGE + 5 - 10 - BLOCK },
+    ]);
+  });
+
+  it('takes terabytes in one call', () => {
+    const set = new RangeSet();
+    const start = performance.now();
+    set.add({ offset: 1, length: 16 * TIB });
+    set.remove({ offset: TIB, length: TIB });
+    expect(set.missing({ offset: 0, length: 16 * TIB })).toEqual([
+      { offset: 0, length: 1 },
+      { offset: TIB, length: TIB },
+    ]);
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it('takes 131072 records of 4 KiB in any order in far less than a second', () => {
+    const set = new RangeSet();
+    const count = 131_072;
+    const start = performance.now();
+    for (let i = 0; i < count; i++) set.add({ offset: ((i * 40_503) % count) * 4 * BLOCK, length: BLOCK });
+    expect(performance.now() - start).toBeLessThan(500);
+    expect(set.size).toBe(count * BLOCK);
+    expect([...set.ranges()]).toHaveLength(count);
+  });
+
+  it('says so when it would take more memory than it may', () => {
+    const set = new RangeSet({ memoryLimit: MIB });
+    const scatter = (): void => {
+      for (let i = 0; i < 1000; i++) set.add({ offset: i * GIB, length: BLOCK });
+    };
+    expect(scatter).toThrow(LvstreamError);
+    expect(scatter).toThrow(/1 MiB of memory/);
+  });
+
+  it('gives back the memory of what is removed or becomes whole', () => {
+    const set = new RangeSet({ memoryLimit: MIB });
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 1000; i++) set.add({ offset: i * BLOCK, length: BLOCK - 1 });
+      const rest = { offset: 0, length: 1000 * BLOCK };
+      if (round % 2 === 0) set.add(rest);
+      set.remove(rest);
+      expect(set.size).toBe(0);
+      for (let i = 0; i < 200; i++) set.add({ offset: i * PAGE, length: BLOCK });
+      set.add({ offset: 0, length: 200 * PAGE });
+      set.remove({ offset: 0, length: 200 * PAGE });
+    }
+  });
+
+  it.each([
+    { offset: -1, length: 1 },
+    { offset: 0, length: -1 },
+    { offset: 2 ** 53 - 1, length: 1 },
+    { offset: 0.5, length: 1 },
+    { offset: 0, length: Number.NaN },
+  ])('does not take $length bytes at $offset for a range', (range) => {
+    expect(() => {
+      new RangeSet().add(range);
+    }).toThrow(RangeError);
+  });
+});
