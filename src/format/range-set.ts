@@ -1,5 +1,5 @@
 import { LvstreamError } from '../errors.js';
-import type { Range } from '../format/batch.js';
+import type { Range } from './batch.js';
 import { createBits, fillBits, findBit, type Bits } from './bits.js';
 
 const BLOCK_SIZE = 4096;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RangeSet } from '#src/algebra/range-set.js';
+import { RangeSet } from '#src/format/range-set.js';
 import { LvstreamError } from '#src/errors.js';
 import type { Range } from '#src/format/batch.js';
 

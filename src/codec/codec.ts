@@ -1,0 +1,33 @@
+import { availableParallelism } from 'node:os';
+import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/codec.js';
+import { createFrameWorker, sha256, startSha256, type FrameWorker } from './frame-work.js';
+import { WorkerPool } from './worker-pool.js';
+
+/** Streams of no more frames than this are done in the calling thread: starting another one takes longer. */
+const INLINE_FRAMES = 2;
+const MAX_THREADS = 8;
+
+/** zstd by zstd-napi and SHA-256 by node:crypto, in worker threads from the third frame on. */
+export const createCodec: CodecFactory = ({ level }) => {
+  const threads = Math.min(availableParallelism(), MAX_THREADS);
+  const pool = new WorkerPool(threads, level);
+  let inline: FrameWorker | undefined;
+  let frames = 0;
+  const takeInline = () => (frames++ < INLINE_FRAMES ? (inline ??= createFrameWorker(level)) : undefined);
+  return {
+    sha256,
+    startSha256,
+    depth: threads * 2,
+    compress: async (content, streamPosition) => {
+      const own = takeInline();
+      if (own) return own.compress(content, streamPosition);
+      return (await pool.run({ kind: 'compress', content, streamPosition })) as CodedFrame;
+    },
+    decompress: async (frame, contentSize, streamPosition): Promise<DecodedFrame> => {
+      const own = takeInline();
+      if (own) return own.decompress(frame, contentSize, streamPosition);
+      return pool.run({ kind: 'decompress', frame, contentSize, streamPosition });
+    },
+    close: () => pool.close(),
+  };
+};

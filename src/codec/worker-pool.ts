@@ -1,0 +1,64 @@
+import { Worker } from 'node:worker_threads';
+import type { CodedFrame, DecodedFrame } from '../format/codec.js';
+
+export type Job =
+  | { readonly kind: 'compress'; readonly content: Uint8Array; readonly streamPosition: number }
+  | {
+      readonly kind: 'decompress';
+      readonly frame: Uint8Array;
+      readonly contentSize: number;
+      readonly streamPosition: number;
+    };
+
+export type Answer = CodedFrame | DecodedFrame;
+
+interface Waiting {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** Jobs sent to it, oldest first: it answers in order. */
+  readonly waiting: Waiting[];
+}
+
+/** Worker threads that each take the next job; started on the first one. */
+export class WorkerPool {
+  readonly #threads: Thread[] = [];
+  readonly #size: number;
+  readonly #level: number;
+
+  constructor(size: number, level: number) {
+    this.#size = size;
+    this.#level = level;
+  }
+
+  /** Gives the job, and the buffers in it, to the thread with the fewest jobs. */
+  run(job: Job): Promise<Answer> {
+    if (this.#threads.length < this.#size) this.#threads.push(this.#start());
+    const thread = this.#threads.reduce((least, other) => (other.waiting.length < least.waiting.length ? other : least));
+    return new Promise((resolve, reject) => {
+      thread.waiting.push({ resolve, reject });
+      thread.worker.ref();
+      thread.worker.postMessage(job, [(job.kind === 'compress' ? job.content : job.frame).buffer as ArrayBuffer]);
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+  }
+
+  #start(): Thread {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { level: this.#level } });
+    const thread: Thread = { worker, waiting: [] };
+    worker.on('message', (answer: Answer) => {
+      thread.waiting.shift()!.resolve(answer);
+      if (thread.waiting.length === 0) worker.unref();
+    });
+    worker.on('error', (error) => {
+      for (const { reject } of thread.waiting.splice(0)) reject(error);
+    });
+    return thread;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Every error that lvstream expects. `cli/main.ts` alone turns them into a message and an exit status;
+ * whatever else is thrown is a fault of lvstream itself and crashes.
+ */
+
+/** One value per rejection rule of the specification (§10); the conformance vectors use the same names. */
+export const FAULTS = [
+  'not-a-stream',
+  'foreign-stream',
+  'unknown-version',
+  'truncated-header',
+  'truncated-record',
+  'empty-record',
+  'offset-limit',
+  'ambiguous-units',
+  'header-crc',
+  'header-identification',
+  'header-version',
+  'header-reserved',
+  'header-map',
+  'unsupported-feature',
+  'concatenated',
+  'first-line',
+  'frame-magic',
+  'frame-header',
+  'frame-size',
+  'frame-corrupt',
+  'frame-digest',
+  'frame-entry',
+  'unlisted-frame',
+  'record-open',
+  'order',
+  'declared-size',
+  'zero-ranges',
+  'zero-frame',
+  'page-crc',
+  'page-layout',
+  'page-sequence',
+  'page-table',
+  'piece-digests',
+  'map-ranges',
+  'closing-map',
+  'totals',
+  'stream-digest',
+  'seek-table',
+  'truncated',
+  'trailing-data',
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+interface ErrorDetails {
+  /** The way out, as a sentence for the user. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** Base of all expected errors: `message` says what and where in one line, `hint` the way out. */
+export class LvstreamError extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.hint = details.hint;
+  }
+}
+
+/** The stream breaks a rule of the specification. `position` is a byte of the stream as it was read. */
+export class FormatError extends LvstreamError {
+  readonly fault: Fault;
+  readonly position: number;
+
+  constructor(fault: Fault, position: number, what: string, details: ErrorDetails = {}) {
+    super(`byte ${position}: ${what} (${fault})`, details);
+    this.fault = fault;
+    this.position = position;
+  }
+}
+
+/** A device, image or file could not be opened, read or written. */
+export class DeviceError extends LvstreamError {}
+
+/** LVM or device-mapper said no, or what it keeps on disk is damaged. */
+export class LvmError extends LvstreamError {}
+
+/** Going on would not be safe; the hint says what would allow it. */
+export class RefusedError extends LvstreamError {}
+
+/** The command line is wrong. */
+export class UsageError extends LvstreamError {}

@@ -1,0 +1,73 @@
+import { booleanField, bytesField, choiceField, mapField, optional, uintField, unknownFields } from './field.js';
+import { ORDERS, type Order } from './header.js';
+import { DIGEST_SIZE } from './layout.js';
+import { decodeMap, encodeMap, type MsgpackMap } from './map.js';
+import { decodeState, encodeState, type State } from './state.js';
+
+/** What can be counted while a stream passes (§4.6.5). Bytes but for `records` and `runs`. */
+export interface Totals {
+  /** Of the decoded stream, first line included. */
+  readonly size: number;
+  readonly records: number;
+  /** Records that do not begin where the record before them ended. */
+  readonly runs: number;
+  /** Written to the device: the sum of all records' lengths. */
+  readonly data: number;
+  /** How much of `data` is in zero frames. */
+  readonly zeros: number;
+  /** The lowest byte written; 0 of an empty stream. */
+  readonly low: number;
+  /** The end of the highest byte written, exclusive. */
+  readonly high: number;
+}
+
+/** What a stream can only say at its end. */
+export interface Closing extends Totals {
+  readonly digest: Uint8Array;
+  /** The order that the writer found, where it is better than the header's promise. */
+  readonly order?: Order | undefined;
+  readonly result?: State | undefined;
+  readonly consistent?: boolean | undefined;
+  readonly endTime?: number | undefined;
+  readonly unknown?: MsgpackMap | undefined;
+}
+
+const TOTALS = ['size', 'records', 'runs', 'data', 'zeros', 'low', 'high'] as const;
+const KNOWN = [...TOTALS, 'digest', 'order', 'result', 'consistent', 'end_time'] as const;
+
+export function encodeClosing(closing: Closing): Uint8Array {
+  return encodeMap({
+    digest: closing.digest,
+    ...Object.fromEntries(TOTALS.map((key) => [key, closing[key]])),
+    order: closing.order,
+    result: closing.result && encodeState(closing.result),
+    consistent: closing.consistent,
+    end_time: closing.endTime,
+    ...closing.unknown,
+  });
+}
+
+/** Throws `MapError` on a map that is no closing map. */
+export function decodeClosing(bytes: Uint8Array): Closing {
+  const map = decodeMap(bytes);
+  return {
+    size: uintField(map, 'size'),
+    records: uintField(map, 'records'),
+    runs: uintField(map, 'runs'),
+    data: uintField(map, 'data'),
+    zeros: uintField(map, 'zeros'),
+    low: uintField(map, 'low'),
+    high: uintField(map, 'high'),
+    digest: bytesField(map, 'digest', [DIGEST_SIZE]),
+    order: optional(map, 'order', (from, key) => choiceField(from, key, ORDERS)),
+    result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
+    consistent: optional(map, 'consistent', booleanField),
+    endTime: optional(map, 'end_time', uintField),
+    unknown: unknownFields(map, KNOWN),
+  };
+}
+
+/** The first total in which the two differ. */
+export function findDifferentTotal(a: Totals, b: Totals): (typeof TOTALS)[number] | undefined {
+  return TOTALS.find((key) => a[key] !== b[key]);
+}

@@ -1,0 +1,43 @@
+/**
+ * What the container needs done elsewhere: zstd and SHA-256, by whole frames, so that an adapter can give
+ * them to worker threads. Frames come back in the order in which they are awaited.
+ */
+export interface FrameCodec {
+  /** SHA-256 of the bytes, at once. */
+  sha256(bytes: Uint8Array): Uint8Array;
+  /** A SHA-256 that is fed in pieces. */
+  startSha256(): Sha256;
+  /**
+   * Compresses `content` into one zstd frame by §4.4. Takes over the buffer of `content` until the promise is
+   * settled; `content` in the answer is the same bytes, given back.
+   */
+  compress(content: Uint8Array, streamPosition: number): Promise<CodedFrame>;
+  /**
+   * Decodes one zstd frame whose header says `contentSize` bytes of content. Takes over both buffers.
+   * Answers `undefined` as content when zstd finds the frame damaged.
+   */
+  decompress(frame: Uint8Array, contentSize: number, streamPosition: number): Promise<DecodedFrame>;
+  /** How many frames may be under way at once. */
+  readonly depth: number;
+  close(): Promise<void>;
+}
+
+export interface Sha256 {
+  update(bytes: Uint8Array): void;
+  digest(): Uint8Array;
+}
+
+export interface CodedFrame {
+  readonly frame: Uint8Array;
+  readonly content: Uint8Array;
+  /** SHA-256 of the frame's bytes. */
+  readonly sha256: Uint8Array;
+  /** SHA-256 of every 64 KiB block of the stream that lies whole in `content`, one after the other (§5.1). */
+  readonly blocks: Uint8Array;
+}
+
+export interface DecodedFrame extends Omit<CodedFrame, 'content'> {
+  readonly content: Uint8Array | undefined;
+}
+
+export type CodecFactory = (options: { readonly level: number }) => FrameCodec;

@@ -1,0 +1,71 @@
+import type { Closing } from './closing.js';
+import type { FrameCodec } from './codec.js';
+import { encodeEntry, type FrameEntry } from './frame-entry.js';
+import { encodePage, type LastPage, type PageReference } from './index-page.js';
+import { ENTRY_SIZE, MAX_PAGE_ENTRIES } from './layout.js';
+
+/** A page is closed once its piece digests take this much. */
+const FULL_PIECES = 8 << 20;
+
+/** The index of a file that is being written: lists frames, makes pages of them (§4.6). */
+export class FrameIndex {
+  readonly #codec: FrameCodec;
+  readonly #hasPieces: boolean;
+  readonly #table: PageReference[] = [];
+  #entries: Uint8Array[] = [];
+  #pieces: Uint8Array[] = [];
+  #piecesSize = 0;
+  #listed = 0;
+
+  /** `hasPieces`: every frame of data comes with its piece digests. */
+  constructor(codec: FrameCodec, hasPieces: boolean) {
+    this.#codec = codec;
+    this.#hasPieces = hasPieces;
+  }
+
+  /** Lists the next frame of the file; `pieces` covers its pieces, of frames that have any. */
+  list(entry: FrameEntry, pieces?: Uint8Array): void {
+    this.#entries.push(encodeEntry(entry));
+    if (!pieces) return;
+    this.#pieces.push(pieces);
+    this.#piecesSize += pieces.length;
+  }
+
+  /** Whether the page must be written before more is listed. */
+  get isFull(): boolean {
+    return this.#entries.length === MAX_PAGE_ENTRIES || this.#piecesSize >= FULL_PIECES;
+  }
+
+  /** The page of what has been listed since the last one, to be written at `position` of the file. */
+  takePage(position: number): Uint8Array {
+    const page = this.#encode();
+    this.#table.push({ position, size: page.length, sha256: this.#codec.sha256(page) });
+    return page;
+  }
+
+  /** The last page, which lists the rest. */
+  takeLastPage(closing: Closing, ranges?: Uint8Array): Uint8Array {
+    return this.#encode({ table: this.#table, closing }, ranges);
+  }
+
+  #encode(last?: LastPage, ranges?: Uint8Array): Uint8Array {
+    const entries = concat(this.#entries, this.#entries.length * ENTRY_SIZE);
+    const pieces = this.#hasPieces ? concat(this.#pieces, this.#piecesSize) : undefined;
+    const page = encodePage({ number: this.#table.length, first: this.#listed, entries, pieces, ranges, last });
+    this.#listed += this.#entries.length;
+    this.#entries = [];
+    this.#pieces = [];
+    this.#piecesSize = 0;
+    return page;
+  }
+}
+
+function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

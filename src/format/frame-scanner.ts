@@ -1,0 +1,139 @@
+import { FormatError } from '../errors.js';
+import type { ByteReader } from './byte-reader.js';
+import {
+  HEADER_MAGIC,
+  MAX_HEADER_SIZE,
+  IDENTIFICATION,
+  MAX_PAGE_SIZE,
+  MAX_ZERO_RANGES_SIZE,
+  MIN_HEADER_SIZE,
+  MIN_PAGE_SIZE,
+  MIN_ZERO_RANGES_SIZE,
+  PAGE_MAGIC,
+  SEEK_TABLE_MAGIC,
+  SKIPPABLE_HEADER_SIZE,
+  ZERO_RANGES_MAGIC,
+  ZSTD_MAGIC,
+} from './layout.js';
+import { equalBytes } from './identifier.js';
+import { isSkippable, viewOf } from './skippable.js';
+import { FIRST_LINE_FRAME } from './first-line.js';
+import { decodeZeroRanges, encodeZeroFrame } from './zero-frame.js';
+import type { Range } from './batch.js';
+import { takeFrame, truncated } from './zstd-frame.js';
+
+/** One frame of a file, whole, where it begins, and what it is; its content is not decoded yet. */
+export type ScannedFrame = { readonly position: number; readonly bytes: Uint8Array } & (
+  | { readonly kind: 'header' | 'firstLine' | 'page' | 'seekTable' | 'other' }
+  | { readonly kind: 'zeroRanges'; readonly ranges: readonly Range[] }
+  | { readonly kind: 'data'; readonly contentSize: number }
+  | { readonly kind: 'zeros'; readonly ranges: readonly Range[] }
+);
+
+const IDENTIFIED_SIZE = SKIPPABLE_HEADER_SIZE + IDENTIFICATION.length;
+
+/** What the payload of a skippable frame may take (§9). The reader compares the seek table's itself. */
+const SIZES: Readonly<Record<number, { readonly least: number; readonly most: number }>> = {
+  [HEADER_MAGIC]: { least: MIN_HEADER_SIZE, most: MAX_HEADER_SIZE },
+  [PAGE_MAGIC]: { least: MIN_PAGE_SIZE, most: MAX_PAGE_SIZE },
+  [ZERO_RANGES_MAGIC]: { least: MIN_ZERO_RANGES_SIZE, most: MAX_ZERO_RANGES_SIZE },
+};
+
+/**
+ * Takes one frame after the other off a file (§4.1), knowing only where each ends and that the fixed ones hold
+ * what they must: first line and zero frames are compared, nothing else is decoded.
+ */
+export class FrameScanner {
+  readonly #reader: ByteReader;
+  #expected: 'header' | 'firstLine' | 'any' = 'header';
+  #zeroRanges: readonly Range[] | undefined;
+
+  constructor(reader: ByteReader) {
+    this.#reader = reader;
+  }
+
+  /** The next frame. Throws `truncated` at the end of the file: it ends after a seek table only. */
+  async next(): Promise<ScannedFrame> {
+    const position = this.#reader.position;
+    const magic = await this.#peekNumber(0);
+    if (this.#expected === 'header') return this.#takeHeader(position);
+    if (magic !== ZSTD_MAGIC && !isSkippable(magic)) {
+      throw new FormatError('frame-magic', position, 'no frame of an .lvs file begins here');
+    }
+    if (magic === HEADER_MAGIC) throw concatenated(position);
+    if (this.#expected === 'firstLine') return this.#takeFirstLine(position);
+    if (this.#zeroRanges) return this.#takeZeros(this.#zeroRanges, position);
+    if (magic === ZSTD_MAGIC) return this.#takeData(position);
+    return this.#takeSkippable(magic, position);
+  }
+
+  async #takeHeader(position: number): Promise<ScannedFrame> {
+    const start = await this.#reader.peek(IDENTIFIED_SIZE);
+    if (start.length < IDENTIFIED_SIZE) throw truncated(position + start.length);
+    if (!equalBytes(start.subarray(SKIPPABLE_HEADER_SIZE), IDENTIFICATION)) {
+      throw new FormatError('header-identification', position, 'the first frame is not the header of an .lvs file');
+    }
+    this.#expected = 'firstLine';
+    return { kind: 'header', position, bytes: await this.#takeWhole(HEADER_MAGIC, position) };
+  }
+
+  async #takeFirstLine(position: number): Promise<ScannedFrame> {
+    const bytes = await this.#reader.take(FIRST_LINE_FRAME.length);
+    if (!equalBytes(bytes, FIRST_LINE_FRAME.subarray(0, bytes.length))) {
+      throw new FormatError('first-line', position, 'the header is not followed by the first line');
+    }
+    if (bytes.length < FIRST_LINE_FRAME.length) throw truncated(position + bytes.length);
+    this.#expected = 'any';
+    return { kind: 'firstLine', position, bytes };
+  }
+
+  async #takeData(position: number): Promise<ScannedFrame> {
+    const { bytes, header } = await takeFrame(this.#reader);
+    return { kind: 'data', position, bytes, contentSize: header.contentSize };
+  }
+
+  async #takeSkippable(magic: number, position: number): Promise<ScannedFrame> {
+    const bytes = await this.#takeWhole(magic, position);
+    if (magic === PAGE_MAGIC) return { kind: 'page', position, bytes };
+    if (magic === SEEK_TABLE_MAGIC) return { kind: 'seekTable', position, bytes };
+    if (magic !== ZERO_RANGES_MAGIC) return { kind: 'other', position, bytes };
+    this.#zeroRanges = decodeZeroRanges(bytes, position);
+    return { kind: 'zeroRanges', position, bytes, ranges: this.#zeroRanges };
+  }
+
+  async #takeZeros(ranges: readonly Range[], position: number): Promise<ScannedFrame> {
+    this.#zeroRanges = undefined;
+    const expected = encodeZeroFrame(ranges);
+    const bytes = await this.#reader.take(expected.length);
+    if (!equalBytes(bytes, expected.subarray(0, bytes.length))) {
+      throw new FormatError('zero-frame', position, 'a zero frame that differs from the ranges before it');
+    }
+    if (bytes.length < expected.length) throw truncated(position + bytes.length);
+    return { kind: 'zeros', position, bytes, ranges };
+  }
+
+  async #takeWhole(magic: number, position: number): Promise<Uint8Array> {
+    const size = await this.#peekNumber(4);
+    const { least, most } = SIZES[magic] ?? { least: 0, most: MAX_PAGE_SIZE };
+    if (size < least || size > most) {
+      throw new FormatError('frame-size', position, `a frame of ${size} bytes, which its kind can't have`);
+    }
+    const whole = SKIPPABLE_HEADER_SIZE + size;
+    const bytes = await this.#reader.take(whole);
+    if (bytes.length < whole) throw truncated(position + bytes.length);
+    return bytes;
+  }
+
+  /** The u32 that lies `ahead` bytes from here. */
+  async #peekNumber(ahead: number): Promise<number> {
+    const bytes = await this.#reader.peek(ahead + 4);
+    if (bytes.length < ahead + 4) throw truncated(this.#reader.position + bytes.length);
+    return viewOf(bytes).getUint32(ahead, true);
+  }
+}
+
+/** The fault of a second header, wherever it begins. */
+export function concatenated(position: number): FormatError {
+  const hint = 'files put together with cat are no merge; cut it there, or merge the originals';
+  return new FormatError('concatenated', position, 'a second file begins here', { hint });
+}

@@ -1,0 +1,170 @@
+import { FormatError } from '../errors.js';
+import { arrayField, booleanField, bytesField, choiceField, mapField, optional, textField, uintField, unknownFields } from './field.js';
+import { ID_SIZES, type StreamId } from './identifier.js';
+import { CRC_SIZE, FORMAT_VERSION, HEADER_MAGIC, HEADER_MAP_POSITION, IDENTIFICATION, SKIPPABLE_HEADER_SIZE } from './layout.js';
+import { decodeMap, encodeMap, isMap, MapError, type MsgpackMap } from './map.js';
+import { isSealed, sealFrame, viewOf } from './skippable.js';
+import { decodeState, decodeTexts, encodeState, type State } from './state.js';
+
+export const KINDS = ['changes', 'snapback', 'map'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** *disjoint*: no byte is written twice. *sorted*: disjoint and ascending. *given*: nothing is promised. */
+export const ORDERS = ['given', 'disjoint', 'sorted'] as const;
+export type Order = (typeof ORDERS)[number];
+
+export interface Derivation {
+  readonly id: StreamId;
+  /** What was done to it: `merge`, `slice`, … */
+  readonly by: string;
+}
+
+/** The device that a snapback undoes an apply on. */
+export interface TargetName {
+  readonly path: string;
+  /** device-mapper's UUID where there is one. */
+  readonly deviceId?: string | undefined;
+  readonly size: number;
+}
+
+/** What an `.lvs` file says of itself before its data (§4.2). Sizes in bytes, times in ms since 1970. */
+export interface StreamHeader {
+  /** Absent: the stream's id is its digest. */
+  readonly id?: StreamId | undefined;
+  readonly kind: Kind;
+  readonly requires: readonly string[];
+  readonly order: Order;
+  readonly base?: State | undefined;
+  readonly baseDigests?: boolean | undefined;
+  readonly baseSize?: number | undefined;
+  readonly resultSize?: number | undefined;
+  readonly chunkSize?: number | undefined;
+  readonly origin?: Readonly<Record<string, string>> | undefined;
+  readonly derivedFrom?: readonly Derivation[] | undefined;
+  readonly undoes?: readonly StreamId[] | undefined;
+  readonly target?: TargetName | undefined;
+  readonly sequence?: number | undefined;
+  readonly follows?: StreamId | undefined;
+  readonly generator?: string | undefined;
+  readonly time?: number | undefined;
+  /** Keys that this version does not know; kept by tools that rewrite a file. */
+  readonly unknown?: MsgpackMap | undefined;
+}
+
+const KNOWN = [
+  'id', 'kind', 'requires', 'order', 'base', 'base_digests', 'base_size', 'result_size', 'chunk_size', 'origin',
+  'derived_from', 'undoes', 'target', 'sequence', 'follows', 'generator', 'time',
+] as const; // prettier-ignore
+
+/** Features that a stream may require and this version knows: none yet (§8). */
+const FEATURES: readonly string[] = [];
+
+export function encodeHeader(header: StreamHeader): Uint8Array {
+  const fixed = new Uint8Array(HEADER_MAP_POSITION - SKIPPABLE_HEADER_SIZE);
+  fixed.set(IDENTIFICATION);
+  viewOf(fixed).setUint16(8, FORMAT_VERSION, true);
+  return sealFrame(HEADER_MAGIC, fixed, encodeMap(toMap(header)));
+}
+
+/**
+ * Decodes a whole, identified header frame (§4.2) that begins at `position`. Throws `header-crc`, `header-version`,
+ * `header-reserved`, `header-map` or `unsupported-feature`.
+ */
+export function decodeHeader(frame: Uint8Array, position: number): StreamHeader {
+  if (!isSealed(frame)) throw new FormatError('header-crc', position, 'the header does not match its checksum');
+  const view = viewOf(frame);
+  const version = view.getUint16(16, true);
+  if (version !== FORMAT_VERSION) {
+    const hint = 'it needs a newer lvstream; zstd -dc still gives the plain lvmsync stream';
+    throw new FormatError('header-version', position, `format version ${version} is not known`, { hint });
+  }
+  if (view.getUint16(18, true) !== 0) {
+    throw new FormatError('header-reserved', position, 'reserved bytes of the header are not zero');
+  }
+  return decodeHeaderMap(frame.subarray(HEADER_MAP_POSITION, -CRC_SIZE), position);
+}
+
+function decodeHeaderMap(bytes: Uint8Array, position: number): StreamHeader {
+  try {
+    const map = decodeMap(bytes);
+    checkFeatures(arrayField(map, 'requires').map(asText), position);
+    return fromMap(map);
+  } catch (cause) {
+    if (!(cause instanceof MapError)) throw cause;
+    throw new FormatError('header-map', position, `the header's map: ${cause.message}`, { cause });
+  }
+}
+
+function checkFeatures(requires: readonly string[], position: number): void {
+  const feature = requires.find((name) => !FEATURES.includes(name));
+  if (feature === undefined) return;
+  const hint = 'it needs a newer lvstream; zstd -dc still gives the plain lvmsync stream';
+  throw new FormatError('unsupported-feature', position, `it requires ${JSON.stringify(feature)}`, { hint });
+}
+
+function toMap(header: StreamHeader): MsgpackMap {
+  return {
+    id: header.id,
+    kind: header.kind,
+    requires: header.requires,
+    order: header.order,
+    base: header.base && encodeState(header.base),
+    base_digests: header.baseDigests,
+    base_size: header.baseSize,
+    result_size: header.resultSize,
+    chunk_size: header.chunkSize,
+    origin: header.origin,
+    derived_from: header.derivedFrom,
+    undoes: header.undoes,
+    target: header.target && { path: header.target.path, device_id: header.target.deviceId, size: header.target.size },
+    sequence: header.sequence,
+    follows: header.follows,
+    generator: header.generator,
+    time: header.time,
+    ...header.unknown,
+  };
+}
+
+function fromMap(map: MsgpackMap): StreamHeader {
+  const header: StreamHeader = {
+    id: optional(map, 'id', (from, key) => bytesField(from, key, [16])),
+    kind: choiceField(map, 'kind', KINDS),
+    requires: arrayField(map, 'requires').map(asText),
+    order: choiceField(map, 'order', ORDERS),
+    base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
+    baseDigests: optional(map, 'base_digests', booleanField),
+    baseSize: optional(map, 'base_size', uintField),
+    resultSize: optional(map, 'result_size', uintField),
+    chunkSize: optional(map, 'chunk_size', uintField),
+    origin: optional(map, 'origin', (from, key) => decodeTexts(mapField(from, key))),
+    derivedFrom: optional(map, 'derived_from', (from, key) => arrayField(from, key).map(decodeDerivation)),
+    undoes: optional(map, 'undoes', (from, key) => arrayField(from, key).map(asId)),
+    target: optional(map, 'target', (from, key) => decodeTarget(mapField(from, key))),
+    sequence: optional(map, 'sequence', uintField),
+    follows: optional(map, 'follows', (from, key) => bytesField(from, key, ID_SIZES)),
+    generator: optional(map, 'generator', textField),
+    time: optional(map, 'time', uintField),
+    unknown: unknownFields(map, KNOWN),
+  };
+  if (header.baseDigests === true && (header.order === 'given' || header.kind === 'map')) {
+    throw new MapError('base digests need a disjoint stream that holds data');
+  }
+  return header;
+}
+
+function asText(value: unknown): string {
+  return textField({ item: value }, 'item');
+}
+
+function asId(value: unknown): StreamId {
+  return bytesField({ id: value }, 'id', ID_SIZES);
+}
+
+function decodeDerivation(value: unknown): Derivation {
+  if (!isMap(value)) throw new MapError('derived_from holds something that is not a map');
+  return { id: asId(value['id']), by: textField(value, 'by') };
+}
+
+function decodeTarget(map: MsgpackMap): TargetName {
+  return { path: textField(map, 'path'), deviceId: optional(map, 'device_id', textField), size: uintField(map, 'size') };
+}

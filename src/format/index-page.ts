@@ -1,0 +1,149 @@
+import { FormatError } from '../errors.js';
+import { decodeClosing, encodeClosing, type Closing } from './closing.js';
+import {
+  CRC_SIZE,
+  DIGEST_SIZE,
+  ENTRY_SIZE,
+  MAX_PAGE_ENTRIES,
+  MAX_PAGE_SIZE,
+  PAGE_HEADER_SIZE,
+  PAGE_MAGIC,
+  PAGE_TABLE_ENTRY_SIZE,
+  SKIPPABLE_HEADER_SIZE,
+} from './layout.js';
+import { MapError } from './map.js';
+import { decodeU64, encodeU64 } from './record.js';
+import { isSealed, sealFrame, viewOf } from './skippable.js';
+
+const LAST = 1;
+const PIECES = 2;
+const RANGES = 4;
+const RANGE_SIZE = 16;
+const PAGE_TABLE_HEADER_SIZE = 8;
+
+/** Where an earlier page is, as the last page says (§4.6.4). */
+export interface PageReference {
+  readonly position: number;
+  readonly size: number;
+  readonly sha256: Uint8Array;
+}
+
+/** What only the last page holds. */
+export interface LastPage {
+  readonly table: readonly PageReference[];
+  readonly closing: Closing;
+}
+
+/** An index page (§4.6); `entries`, `pieces` and `ranges` as on disk. */
+export interface IndexPage {
+  readonly number: number;
+  /** Number of the first frame listed. */
+  readonly first: number;
+  /** 64 bytes a frame. */
+  readonly entries: Uint8Array;
+  /** Piece digests of all its frames; undefined where the stream has none. */
+  readonly pieces: Uint8Array | undefined;
+  /** 16 bytes a range of a map; undefined where the stream is none. */
+  readonly ranges: Uint8Array | undefined;
+  readonly last: LastPage | undefined;
+}
+
+export function encodePage(page: IndexPage): Uint8Array {
+  const head = new Uint8Array(PAGE_HEADER_SIZE - SKIPPABLE_HEADER_SIZE);
+  const view = viewOf(head);
+  view.setUint32(0, page.number, true);
+  view.setUint32(4, (page.last ? LAST : 0) | (page.pieces ? PIECES : 0) | (page.ranges ? RANGES : 0), true);
+  encodeU64(view, 8, page.first, true);
+  view.setUint32(16, page.entries.length / ENTRY_SIZE, true);
+  view.setUint32(20, page.pieces?.length ?? 0, true);
+  view.setUint32(24, (page.ranges?.length ?? 0) / RANGE_SIZE, true);
+  const none = new Uint8Array(0);
+  const end = page.last ? [encodeTable(page.last.table), encodeClosing(page.last.closing)] : [];
+  return sealFrame(PAGE_MAGIC, head, page.entries, page.pieces ?? none, page.ranges ?? none, ...end);
+}
+
+/** Decodes a whole page that begins at `position`. Throws `page-crc`, `page-layout`, `page-table` or `closing-map`. */
+export function decodePage(frame: Uint8Array, position: number): IndexPage {
+  if (!isSealed(frame)) throw new FormatError('page-crc', position, 'an index page does not match its checksum');
+  const layout = frame.length >= PAGE_HEADER_SIZE + CRC_SIZE ? measure(frame) : undefined;
+  if (!layout || frame.length > MAX_PAGE_SIZE + SKIPPABLE_HEADER_SIZE) {
+    throw new FormatError('page-layout', position, 'a malformed index page');
+  }
+  const { flags, entriesEnd, piecesEnd, rangesEnd } = layout;
+  const view = viewOf(frame);
+  return {
+    number: view.getUint32(8, true),
+    first: decodeU64(view, 16, true),
+    entries: frame.subarray(PAGE_HEADER_SIZE, entriesEnd),
+    pieces: flags & PIECES ? frame.subarray(entriesEnd, piecesEnd) : undefined,
+    ranges: flags & RANGES ? frame.subarray(piecesEnd, rangesEnd) : undefined,
+    last: flags & LAST ? decodeLast(frame.subarray(rangesEnd, -CRC_SIZE), position) : undefined,
+  };
+}
+
+function measure(frame: Uint8Array) {
+  const view = viewOf(frame);
+  const flags = view.getUint32(12, true);
+  const count = view.getUint32(24, true);
+  const piecesSize = view.getUint32(28, true);
+  const rangeCount = view.getUint32(32, true);
+  const entriesEnd = PAGE_HEADER_SIZE + count * ENTRY_SIZE;
+  const piecesEnd = entriesEnd + piecesSize;
+  const rangesEnd = piecesEnd + rangeCount * RANGE_SIZE;
+  const end = frame.length - CRC_SIZE;
+  const known = flags <= (LAST | PIECES | RANGES) && view.getUint32(36, true) === 0 && count <= MAX_PAGE_ENTRIES;
+  const flagged = (flags & PIECES || piecesSize === 0) && (flags & RANGES || rangeCount === 0);
+  const fits = flags & LAST ? rangesEnd <= end : rangesEnd === end;
+  return known && flagged && fits ? { flags, entriesEnd, piecesEnd, rangesEnd } : undefined;
+}
+
+function encodeTable(table: readonly PageReference[]): Uint8Array {
+  const bytes = new Uint8Array(PAGE_TABLE_HEADER_SIZE + table.length * PAGE_TABLE_ENTRY_SIZE);
+  const view = viewOf(bytes);
+  view.setUint32(0, table.length, true);
+  table.forEach(({ position, size, sha256 }, i) => {
+    const at = PAGE_TABLE_HEADER_SIZE + i * PAGE_TABLE_ENTRY_SIZE;
+    encodeU64(view, at, position, true);
+    view.setUint32(at + 8, size, true);
+    bytes.set(sha256, at + 16);
+  });
+  return bytes;
+}
+
+function decodeLast(bytes: Uint8Array, position: number): LastPage {
+  const fail = () => new FormatError('page-table', position, 'a malformed table of index pages');
+  if (bytes.length < PAGE_TABLE_HEADER_SIZE) throw fail();
+  const view = viewOf(bytes);
+  const count = view.getUint32(0, true);
+  const end = PAGE_TABLE_HEADER_SIZE + count * PAGE_TABLE_ENTRY_SIZE;
+  if (end > bytes.length || view.getUint32(4, true) !== 0) throw fail();
+  const table = Array.from({ length: count }, (_, i) => {
+    const at = PAGE_TABLE_HEADER_SIZE + i * PAGE_TABLE_ENTRY_SIZE;
+    if (view.getUint32(at + 12, true) !== 0) throw fail();
+    const sha256 = bytes.slice(at + 16, at + 16 + DIGEST_SIZE);
+    return { position: decodeU64(view, at, true), size: view.getUint32(at + 8, true), sha256 };
+  });
+  try {
+    return { table, closing: decodeClosing(bytes.subarray(end)) };
+  } catch (cause) {
+    if (!(cause instanceof MapError)) throw cause;
+    throw new FormatError('closing-map', position, `the closing map: ${cause.message}`, { cause });
+  }
+}
+
+/** The ranges of a map's page, 16 bytes each. */
+export function encodeMapRanges(ranges: readonly { offset: number; length: number }[]): Uint8Array {
+  const bytes = new Uint8Array(ranges.length * RANGE_SIZE);
+  const view = viewOf(bytes);
+  ranges.forEach(({ offset, length }, i) => {
+    encodeU64(view, i * RANGE_SIZE, offset, true);
+    encodeU64(view, i * RANGE_SIZE + 8, length, true);
+  });
+  return bytes;
+}
+
+/** Reads range number `i` of a map's page; NaN where a number is 2^53 or more. */
+export function decodeMapRange(ranges: Uint8Array, i: number): { offset: number; length: number } {
+  const view = viewOf(ranges);
+  return { offset: decodeU64(view, i * RANGE_SIZE, true), length: decodeU64(view, i * RANGE_SIZE + 8, true) };
+}

@@ -1,0 +1,296 @@
+import { FormatError } from '../errors.js';
+import { countRecords, encodedSize, type RecordBatch } from './batch.js';
+import type { ByteReader } from './byte-reader.js';
+import { findDifferentTotal, type Closing } from './closing.js';
+import type { DecodedFrame, FrameCodec } from './codec.js';
+import { EntryLog } from './entry-log.js';
+import { FIRST_LINE_BYTES } from './first-line.js';
+import { encodeEntry, FRAME_KINDS, type FrameKind } from './frame-entry.js';
+import { concatenated, FrameScanner, type ScannedFrame } from './frame-scanner.js';
+import { decodeHeader, type StreamHeader } from './header.js';
+import { equalBytes } from './identifier.js';
+import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
+import { DIGEST_SIZE, ENTRY_SIZE, HEADER_MAGIC, PIECE_SIZE } from './layout.js';
+import { updateDigestOfZeros } from './lvs-writer.js';
+import { MapRangeCheck } from './map-ranges.js';
+import { declaredSize, OrderCheck } from './order-check.js';
+import { countPieces, measurePieceRuns } from './pieces.js';
+import { SeekTable, seekTableSize } from './seek-table.js';
+import { parseContent, type OpenRecord } from './segments.js';
+import { viewOf } from './skippable.js';
+import { StreamDigest } from './stream-digest.js';
+import { Tally, type Extremes } from './totals.js';
+
+/** A frame that has been taken off the file, with what is under way for it, or why there is none. */
+type Queued =
+  | { readonly frame: ScannedFrame; readonly decoded?: Promise<DecodedFrame> }
+  | { readonly error: unknown };
+
+const NOWHERE: Extremes = { low: 0, high: 0 };
+
+/**
+ * Reads an `.lvs` file front to back and checks all of it (§10): what it yields has been decoded and found in
+ * order, and the file has proven whole once the last batch has been followed by the end of the iteration.
+ */
+export class LvsReader {
+  /** What the file says of itself. */
+  readonly header: StreamHeader;
+  readonly #reader: ByteReader;
+  readonly #codec: FrameCodec;
+  readonly #scanner: FrameScanner;
+  readonly #digest: StreamDigest;
+  readonly #tally = new Tally();
+  readonly #order: OrderCheck;
+  readonly #mapRanges: MapRangeCheck;
+  readonly #unlisted = new EntryLog();
+  readonly #seekTable = new SeekTable();
+  readonly #pages: PageReference[] = [];
+  readonly #queue: Queued[] = [];
+  #listed = 0;
+  #last: LastPage | undefined;
+  #openRecord: OpenRecord | undefined;
+  #scanned = false;
+  #done = false;
+  /** Bytes of the stream that frames taken off the file stand for. */
+  #submitted = FIRST_LINE_BYTES.length;
+
+  private constructor(reader: ByteReader, codec: FrameCodec, scanner: FrameScanner, header: StreamHeader) {
+    this.header = header;
+    this.#reader = reader;
+    this.#codec = codec;
+    this.#scanner = scanner;
+    this.#digest = new StreamDigest(codec);
+    this.#order = new OrderCheck(header);
+    this.#mapRanges = new MapRangeCheck(declaredSize(header));
+  }
+
+  /** Reads the header of the file that begins at the reader's position. */
+  static async open(reader: ByteReader, codec: FrameCodec): Promise<LvsReader> {
+    const scanner = new FrameScanner(reader);
+    const frame = await scanner.next();
+    const opened = new LvsReader(reader, codec, scanner, decodeHeader(frame.bytes, frame.position));
+    opened.#log(frame, 'header', 0);
+    return opened;
+  }
+
+  /** What the file says at its end; to be asked for when `batches` has ended. */
+  get closing(): Closing {
+    if (!this.#last) throw new Error('the closing map was asked for before the end of the stream');
+    return this.#last.closing;
+  }
+
+  /** The records in order. Throws `FormatError` at the first fault, after all that is whole before it. */
+  async *batches(): AsyncGenerator<RecordBatch> {
+    while (!this.#done) {
+      await this.#readAhead();
+      const queued = this.#queue.shift()!;
+      if ('error' in queued) throw queued.error;
+      const batch = await this.#settle(queued.frame, queued.decoded);
+      if (batch) yield batch;
+    }
+  }
+
+  async #readAhead(): Promise<void> {
+    while (!this.#scanned && this.#queue.length < this.#codec.depth) {
+      try {
+        this.#enqueue(await this.#scanner.next());
+      } catch (error) {
+        this.#queue.push({ error });
+        this.#scanned = true;
+      }
+    }
+  }
+
+  #enqueue(frame: ScannedFrame): void {
+    if (frame.kind !== 'data') {
+      this.#queue.push({ frame });
+      this.#scanned = frame.kind === 'seekTable';
+      return;
+    }
+    const decoded = this.#codec.decompress(frame.bytes, frame.contentSize, this.#submitted);
+    decoded.catch(() => undefined);
+    this.#submitted += frame.contentSize;
+    this.#queue.push({ frame, decoded });
+  }
+
+  async #settle(frame: ScannedFrame, decoded?: Promise<DecodedFrame>): Promise<RecordBatch | undefined> {
+    if (this.#last && frame.kind !== 'seekTable') {
+      throw new FormatError('seek-table', frame.position, 'the last index page is not followed by the seek table');
+    }
+    switch (frame.kind) {
+      case 'data':
+        return this.#settleData(frame.position, (await decoded)!);
+      case 'zeros':
+        return this.#settleZeros(frame);
+      case 'page':
+        return this.#settlePage(frame);
+      case 'seekTable':
+        return this.#settleSeekTable(frame);
+      case 'zeroRanges':
+        this.#admitZeros(frame);
+        return this.#log(frame, 'zeroRanges', 0);
+      case 'firstLine':
+        this.#digest.update(FIRST_LINE_BYTES);
+        return this.#log(frame, 'firstLine', FIRST_LINE_BYTES.length);
+      default:
+        return this.#log(frame, frame.kind, 0);
+    }
+  }
+
+  #settleData(position: number, { content, frame, sha256, blocks }: DecodedFrame): RecordBatch {
+    if (!content) throw new FormatError('frame-corrupt', position, 'a damaged zstd frame');
+    this.#refuseInMap(position);
+    const { batch, rest } = parseContent(content, {
+      open: this.#openRecord,
+      position,
+      admit: (offset, length, at) => this.#order.admit(offset, length, at),
+    });
+    this.#openRecord = rest;
+    this.#checkCut(rest, position);
+    const extremes = this.#tally.add(batch);
+    this.#digest.submit(content)(blocks);
+    const { continues, open } = batch;
+    const sizes = { frameSize: frame.length, contentSize: content.length };
+    const entry = { kind: FRAME_KINDS.data, continues, open, records: countRecords(batch), ...sizes, ...extremes };
+    this.#unlisted.push(encodeEntry({ ...entry, sha256 }), position, countPieces(batch));
+    this.#seekTable.add(frame.length, content.length);
+    return batch;
+  }
+
+  #admitZeros({ position, ranges }: Extract<ScannedFrame, { kind: 'zeroRanges' }>): void {
+    this.#refuseInMap(position);
+    this.#refuseOpenRecord(position, 'zeros');
+    for (const { offset, length } of ranges) this.#order.admit(offset, length, position);
+  }
+
+  #settleZeros(frame: Extract<ScannedFrame, { kind: 'zeros' }>): RecordBatch {
+    const batch: RecordBatch = { kind: 'zeros', ranges: frame.ranges };
+    const extremes = this.#tally.add(batch);
+    updateDigestOfZeros(this.#digest, batch);
+    this.#submitted += encodedSize(batch);
+    this.#log(frame, 'zeros', encodedSize(batch), extremes, batch);
+    return batch;
+  }
+
+  #log(frame: ScannedFrame, kind: FrameKind, contentSize: number, extremes = NOWHERE, batch?: RecordBatch): undefined {
+    const frameSize = frame.bytes.length;
+    const records = batch ? countRecords(batch) : 0;
+    const sha256 = this.#codec.sha256(frame.bytes);
+    const sizes = { frameSize, contentSize, continues: false, open: false };
+    const entry = encodeEntry({ kind: FRAME_KINDS[kind], records, ...sizes, ...extremes, sha256 });
+    this.#unlisted.push(entry, frame.position, batch ? countPieces(batch) : 0);
+    this.#seekTable.add(frameSize, contentSize);
+  }
+
+  #settlePage(frame: ScannedFrame): undefined {
+    const page = decodePage(frame.bytes, frame.position);
+    this.#checkPage(page, frame.position);
+    this.#checkEntries(page, frame.position);
+    this.#mapRanges.check(page, frame.position);
+    this.#seekTable.add(frame.bytes.length, 0);
+    if (page.last) return this.#settleLastPage(page.last, frame.position);
+    const sha256 = this.#codec.sha256(frame.bytes);
+    this.#pages.push({ position: frame.position, size: frame.bytes.length, sha256 });
+  }
+
+  #checkPage({ number, first, entries, pieces, ranges }: IndexPage, position: number): void {
+    if ((pieces !== undefined) !== (this.header.baseDigests === true)) {
+      throw new FormatError('piece-digests', position, 'piece digests where the header promises none, or the reverse');
+    }
+    if ((ranges !== undefined) !== (this.header.kind === 'map')) {
+      throw new FormatError('map-ranges', position, 'ranges of a map in another kind of stream, or the reverse');
+    }
+    const tooMany = entries.length / ENTRY_SIZE > this.#unlisted.count;
+    if (number !== this.#pages.length || first !== this.#listed || tooMany) {
+      throw new FormatError('page-sequence', position, `index page ${number} out of turn`);
+    }
+  }
+
+  #checkEntries({ entries, pieces }: IndexPage, position: number): void {
+    const count = entries.length / ENTRY_SIZE;
+    const counts: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const frame = this.#unlisted.shift();
+      checkEntry(frame, entries.subarray(i * ENTRY_SIZE, (i + 1) * ENTRY_SIZE), position);
+      counts.push(frame.pieces);
+    }
+    if (pieces) checkPieces(pieces, counts, position);
+    this.#listed += count;
+  }
+
+  #settleLastPage(last: LastPage, position: number): undefined {
+    this.#refuseOpenRecord(position, 'the end');
+    if (this.#unlisted.count > 0) {
+      throw new FormatError('unlisted-frame', this.#unlisted.shift().position, 'a frame that no index page lists');
+    }
+    if (!equalTables(last.table, this.#pages)) {
+      throw new FormatError('page-table', position, 'the table of index pages does not fit the file');
+    }
+    this.#checkClosing(last.closing, position);
+    this.#last = last;
+  }
+
+  #checkClosing(closing: Closing, position: number): void {
+    const totals = { ...this.#tally.totals(), ...this.#mapRanges.totals(this.header.kind === 'map') };
+    const different = findDifferentTotal(closing, totals);
+    if (different) throw new FormatError('totals', position, `the closing map's ${different} is not the file's`);
+    if (!equalBytes(closing.digest, this.#digest.digest())) {
+      throw new FormatError('stream-digest', position, 'the stream does not match its digest');
+    }
+    if (closing.order === 'sorted' && this.#tally.order() !== 'sorted') {
+      throw new FormatError('order', position, 'the closing map calls a stream sorted that is not');
+    }
+  }
+
+  async #settleSeekTable(frame: ScannedFrame): Promise<undefined> {
+    const fits = this.#last && frame.bytes.length === seekTableSize(this.#seekTable.count);
+    if (!fits || !equalBytes(frame.bytes, this.#seekTable.encode())) {
+      throw new FormatError('seek-table', frame.position, 'the seek table does not fit the file');
+    }
+    const end = frame.position + frame.bytes.length;
+    if ((await this.#reader.peek(1)).length > 0) throw trailing(end, await this.#reader.peek(4));
+    this.#done = true;
+  }
+
+  /** §4.6.2: pieces never lie across two frames. */
+  #checkCut(rest: OpenRecord | undefined, position: number): void {
+    if (this.header.baseDigests !== true || !rest || rest.offset % PIECE_SIZE === 0) return;
+    throw new FormatError('piece-digests', position, 'a record with piece digests is cut inside a piece');
+  }
+
+  #refuseOpenRecord(position: number, what: string): void {
+    if (!this.#openRecord) return;
+    throw new FormatError('record-open', position, `${what} where a record of an earlier frame should go on`);
+  }
+
+  #refuseInMap(position: number): void {
+    if (this.header.kind === 'map') throw new FormatError('map-ranges', position, 'a map that holds data');
+  }
+}
+
+function checkEntry(frame: { entry: Uint8Array; position: number }, listed: Uint8Array, page: number): void {
+  const digests = ENTRY_SIZE - DIGEST_SIZE;
+  if (!equalBytes(frame.entry.subarray(digests), listed.subarray(digests))) {
+    throw new FormatError('frame-digest', frame.position, 'a frame does not match its digest in the index');
+  }
+  if (!equalBytes(frame.entry.subarray(0, digests), listed.subarray(0, digests))) {
+    throw new FormatError('frame-entry', page, `the index is wrong about the frame at byte ${frame.position}`);
+  }
+}
+
+/** Holds a page's piece digests against how many pieces each of its frames has. */
+function checkPieces(pieces: Uint8Array, counts: readonly number[], position: number): void {
+  const size = counts.reduce((at, count) => at + measurePieceRuns(pieces, at, count, position), 0);
+  if (size !== pieces.length) throw new FormatError('piece-digests', position, 'more piece digests than pieces');
+}
+
+function equalTables(a: readonly PageReference[], b: readonly PageReference[]): boolean {
+  const equal = (one: PageReference, other: PageReference | undefined) =>
+    one.position === other?.position && one.size === other.size && equalBytes(one.sha256, other.sha256);
+  return a.length === b.length && a.every((page, i) => equal(page, b[i]));
+}
+
+function trailing(position: number, start: Uint8Array): FormatError {
+  if (start.length === 4 && viewOf(start).getUint32(0, true) === HEADER_MAGIC) return concatenated(position);
+  return new FormatError('trailing-data', position, 'the file goes on behind its seek table');
+}

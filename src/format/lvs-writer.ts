@@ -1,0 +1,149 @@
+import { countRecords, encodedSize, type RecordBatch, releaseBatch, type DataBatch, type ZeroBatch } from './batch.js';
+import type { Closing } from './closing.js';
+import type { CodedFrame, FrameCodec } from './codec.js';
+import { FIRST_LINE_BYTES, FIRST_LINE_FRAME } from './first-line.js';
+import { FRAME_KINDS, type FrameEntry } from './frame-entry.js';
+import { FrameIndex } from './frame-index.js';
+import { encodeHeader, type StreamHeader } from './header.js';
+import { recordHeader } from './record.js';
+import { SeekTable } from './seek-table.js';
+import { StreamDigest, type Fold } from './stream-digest.js';
+import { Tally, type Extremes } from './totals.js';
+import { encodeZeroFrame, encodeZeroRanges, zeroRecords } from './zero-frame.js';
+
+/** Where a stream's bytes go. */
+export interface ByteSink {
+  /** Takes all of `bytes`; they may be used again once the promise is settled. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** What the writer's user adds to the closing map, knowing the stream's digest. */
+export type ClosingExtras = Pick<Closing, 'result' | 'consistent' | 'endTime' | 'unknown'>;
+
+/** A frame under way: what it takes to write and list it once it is compressed. */
+interface Pending {
+  readonly batch: DataBatch;
+  readonly coded: Promise<CodedFrame>;
+  readonly fold: Fold;
+  readonly extremes: Extremes;
+}
+
+const NOWHERE: Extremes = { low: 0, high: 0 };
+
+/**
+ * Writes an `.lvs` file (§4): start, then batches, then finish. Batches are compressed several at a time and
+ * written in order. Takes over the batches that it is given.
+ */
+export class LvsWriter {
+  readonly #sink: ByteSink;
+  readonly #codec: FrameCodec;
+  readonly #header: StreamHeader;
+  readonly #index: FrameIndex;
+  readonly #digest: StreamDigest;
+  readonly #seekTable = new SeekTable();
+  readonly #tally = new Tally();
+  readonly #pending: Pending[] = [];
+  #position = 0;
+
+  constructor(sink: ByteSink, codec: FrameCodec, header: StreamHeader) {
+    this.#sink = sink;
+    this.#codec = codec;
+    this.#header = header;
+    this.#index = new FrameIndex(codec, header.baseDigests === true);
+    this.#digest = new StreamDigest(codec);
+  }
+
+  /** Bytes of the file so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Writes the header and the first line. */
+  async start(): Promise<void> {
+    const header = encodeHeader(this.#header);
+    await this.#place(header, 0, this.#describe(header, FRAME_KINDS.header, 0));
+    this.#digest.update(FIRST_LINE_BYTES);
+    const size = FIRST_LINE_BYTES.length;
+    await this.#place(FIRST_LINE_FRAME, size, this.#describe(FIRST_LINE_FRAME, FRAME_KINDS.firstLine, size));
+  }
+
+  /** Adds a batch; waits while too many are under way. */
+  async add(batch: RecordBatch): Promise<void> {
+    if (batch.kind === 'zeros') return this.#addZeros(batch);
+    const extremes = this.#tally.add(batch);
+    const streamPosition = this.#digest.position;
+    const fold = this.#digest.submit(batch.bytes);
+    const coded = this.#codec.compress(batch.bytes, streamPosition);
+    coded.catch(() => undefined);
+    this.#pending.push({ batch, coded, fold, extremes });
+    if (this.#pending.length >= this.#codec.depth) await this.#writeOldest();
+  }
+
+  /** All batches that were added have been given to the sink when this is settled. */
+  async drain(): Promise<void> {
+    while (this.#pending.length > 0) await this.#writeOldest();
+  }
+
+  /** Writes the last index page and the seek table and answers what the file says at its end. */
+  async finish(extras: (digest: Uint8Array) => ClosingExtras = () => ({})): Promise<Closing> {
+    await this.drain();
+    const digest = this.#digest.digest();
+    const found = this.#tally.order();
+    const order = found === 'sorted' && this.#header.order !== 'sorted' ? found : undefined;
+    const closing: Closing = { ...this.#tally.totals(), digest, order, ...extras(digest) };
+    const page = this.#index.takeLastPage(closing);
+    this.#seekTable.add(page.length, 0);
+    await this.#sink.write(page);
+    await this.#sink.write(this.#seekTable.encode());
+    return closing;
+  }
+
+  async #addZeros(batch: ZeroBatch): Promise<void> {
+    await this.drain();
+    const ranges = encodeZeroRanges(batch.ranges);
+    await this.#place(ranges, 0, this.#describe(ranges, FRAME_KINDS.zeroRanges, 0));
+    const extremes = this.#tally.add(batch);
+    updateDigestOfZeros(this.#digest, batch);
+    const frame = encodeZeroFrame(batch.ranges);
+    const contentSize = encodedSize(batch);
+    const entry = this.#describe(frame, FRAME_KINDS.zeros, contentSize, extremes, countRecords(batch));
+    await this.#place(frame, contentSize, entry, batch.pieces);
+  }
+
+  async #writeOldest(): Promise<void> {
+    const { batch, coded, fold, extremes } = this.#pending.shift()!;
+    const { frame, content, sha256, blocks } = await coded;
+    fold(blocks);
+    const { continues, open } = batch;
+    const records = countRecords(batch);
+    const sizes = { frameSize: frame.length, contentSize: content.length };
+    const entry = { kind: FRAME_KINDS.data, continues, open, records, ...sizes, ...extremes, sha256 };
+    await this.#place(frame, content.length, entry, batch.pieces);
+    releaseBatch({ ...batch, bytes: content });
+  }
+
+  #describe(frame: Uint8Array, kind: number, contentSize: number, extremes = NOWHERE, records = 0): FrameEntry {
+    const sha256 = this.#codec.sha256(frame);
+    return { kind, continues: false, open: false, records, frameSize: frame.length, contentSize, ...extremes, sha256 };
+  }
+
+  async #place(frame: Uint8Array, contentSize: number, entry: FrameEntry, pieces?: Uint8Array): Promise<void> {
+    await this.#sink.write(frame);
+    this.#position += frame.length;
+    this.#seekTable.add(frame.length, contentSize);
+    this.#index.list(entry, pieces);
+    if (!this.#index.isFull) return;
+    const page = this.#index.takePage(this.#position);
+    await this.#sink.write(page);
+    this.#position += page.length;
+    this.#seekTable.add(page.length, 0);
+  }
+}
+
+/** Takes the records that a zero batch stands for into the digest. */
+export function updateDigestOfZeros(digest: StreamDigest, batch: ZeroBatch): void {
+  for (const { offset, length } of zeroRecords(batch.ranges)) {
+    digest.update(recordHeader(offset, length));
+    digest.updateZeros(length);
+  }
+}

@@ -1,0 +1,106 @@
+import { FormatError } from '../errors.js';
+import type { BufferPool, DataBatch } from './batch.js';
+import { BATCH_SIZE, RECORD_HEADER_SIZE } from './layout.js';
+import { checkRecord, decodeU64 } from './record.js';
+import { viewOf } from './skippable.js';
+
+const FIRST_CAPACITY = 512;
+
+/** Growing typed arrays of segments, on the way to becoming a {@link DataBatch}. */
+export class SegmentList {
+  count = 0;
+  #offsets = new Float64Array(FIRST_CAPACITY);
+  #lengths = new Uint32Array(FIRST_CAPACITY);
+  #positions = new Uint32Array(FIRST_CAPACITY);
+
+  push(offset: number, length: number, position: number): void {
+    if (this.count === this.#offsets.length) this.#grow();
+    this.#offsets[this.count] = offset;
+    this.#lengths[this.count] = length;
+    this.#positions[this.count] = position;
+    this.count++;
+  }
+
+  /** The batch of these segments over `bytes`; the list must not be used afterwards. */
+  toBatch(bytes: Uint8Array, continues: boolean, open: boolean, pool?: BufferPool): DataBatch {
+    const { count } = this;
+    const arrays = { offsets: this.#offsets, lengths: this.#lengths, positions: this.#positions };
+    return { kind: 'data', bytes, count, ...arrays, continues, open, pool };
+  }
+
+  #grow(): void {
+    const capacity = this.#offsets.length * 4;
+    this.#offsets = copyInto(new Float64Array(capacity), this.#offsets);
+    this.#lengths = copyInto(new Uint32Array(capacity), this.#lengths);
+    this.#positions = copyInto(new Uint32Array(capacity), this.#positions);
+  }
+}
+
+function copyInto<T extends Float64Array | Uint32Array>(target: T, source: T): T {
+  target.set(source as never);
+  return target;
+}
+
+/** What is left of a record that a batch has begun. */
+export interface OpenRecord {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface ParsedContent {
+  readonly batch: DataBatch;
+  /** What follows of the last record in the next frame. */
+  readonly rest: OpenRecord | undefined;
+}
+
+/** Where a data frame stands in its stream. */
+export interface ContentPlace {
+  /** What is left of a record that an earlier frame began. */
+  readonly open: OpenRecord | undefined;
+  /** The frame's position in the file, which faults name. */
+  readonly position: number;
+  /** Called with each record that begins; throws if it may not stand here. */
+  admit(offset: number, length: number, position: number): void;
+}
+
+/**
+ * Parses the content of a data frame (§4.4): whole records, but for one that may continue from the frame before
+ * and one of more than 1 MiB that may go on in the next. Takes over `content`.
+ */
+export function parseContent(content: Uint8Array, place: ContentPlace): ParsedContent {
+  const { open, position } = place;
+  const segments = new SegmentList();
+  const view = viewOf(content);
+  let at = 0;
+  let rest = open;
+  while (at < content.length) {
+    if (rest === undefined) {
+      rest = readHeader(view, at, position);
+      place.admit(rest.offset, rest.length, position);
+      at += RECORD_HEADER_SIZE;
+      checkCut(rest.length, content.length - at, position);
+    }
+    const length = Math.min(rest.length, content.length - at);
+    segments.push(rest.offset, length, at);
+    at += length;
+    rest = length === rest.length ? undefined : { offset: rest.offset + length, length: rest.length - length };
+  }
+  return { batch: segments.toBatch(content, open !== undefined, rest !== undefined), rest };
+}
+
+/** A record may go on in the next frame if it is long and some of it is in this one. */
+function checkCut(length: number, room: number, position: number): void {
+  if (length > room && (length <= BATCH_SIZE || room === 0)) {
+    throw new FormatError('truncated-record', position, 'a data frame ends inside a record');
+  }
+}
+
+function readHeader(view: DataView, at: number, position: number): OpenRecord {
+  if (view.byteLength - at < RECORD_HEADER_SIZE) {
+    throw new FormatError('truncated-header', position, 'a data frame ends inside a record header');
+  }
+  const offset = decodeU64(view, at, false);
+  const length = view.getUint32(at + 8, false);
+  checkRecord(offset, length, position);
+  return { offset, length };
+}

@@ -1,0 +1,44 @@
+import { optional, booleanField, textField, uintField, unknownFields } from './field.js';
+import { MapError, type MsgpackMap } from './map.js';
+
+/** What a device holds at a moment (§6.1). */
+export interface State {
+  /** `lv:UUID`, `thin:POOL-UUID/ID`, `sha256:HEX` or `uuid:UUID`. */
+  readonly id: string;
+  /** When the device held it, in milliseconds since 1970: the snapshot's time, not the transfer's. */
+  readonly time?: number | undefined;
+  /** Whether it is a single moment; false of what was read from a volume in use. */
+  readonly consistent?: boolean | undefined;
+  /** Names for people: vg, lv and the like; not used to compare. */
+  readonly details?: MsgpackMap | undefined;
+}
+
+const KNOWN = ['id', 'time', 'consistent'] as const;
+
+/** Whether the id names a volume of LVM, so that two of them that differ mean two different states. */
+export function isNamed(state: State): boolean {
+  return state.id.startsWith('lv:') || state.id.startsWith('thin:');
+}
+
+export function encodeState(state: State): MsgpackMap {
+  return { id: state.id, time: state.time, consistent: state.consistent, ...state.details };
+}
+
+/** Throws {@link MapError} when a field has the wrong type. */
+export function decodeState(map: MsgpackMap): State {
+  return {
+    id: textField(map, 'id'),
+    time: optional(map, 'time', uintField),
+    consistent: optional(map, 'consistent', booleanField),
+    details: unknownFields(map, KNOWN),
+  };
+}
+
+/** A map of which every value is text. */
+export function decodeTexts(map: MsgpackMap): Readonly<Record<string, string>> {
+  const texts = Object.entries(map).map(([key, value]): [string, string] => {
+    if (typeof value !== 'string') throw new MapError(`${key} is not text`);
+    return [key, value];
+  });
+  return Object.fromEntries(texts);
+}
