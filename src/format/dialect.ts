@@ -1,0 +1,74 @@
+import { LIMIT_OF_SANITY } from './layout.js';
+import { headerSize, lengthOf, offsetOf, type Dialect } from './legacy.js';
+import { viewOf } from './skippable.js';
+
+/** What the user knows better than the stream's bytes tell (§3.4). */
+export interface DialectOptions {
+  readonly byteOrder?: Dialect['byteOrder'] | undefined;
+  readonly units?: Dialect['units'] | undefined;
+}
+
+/** Byte order and units of a version's streams as its releases wrote them, tried in this order. */
+const DEFAULT_ORDER = { 1: 'little', 2: 'little', 3: 'big' } as const;
+
+/**
+ * Concludes a stream's byte order and units from its records (§3.4), one survey at a time, so that streams that do
+ * not fit memory can be surveyed in parts.
+ */
+export class DialectSurvey {
+  readonly #version: Dialect['version'];
+  readonly #options: DialectOptions;
+  readonly #sane = { big: true, little: true };
+  readonly #multiples = { big: true, little: true };
+
+  constructor(version: Dialect['version'], options: DialectOptions = {}) {
+    this.#version = version;
+    this.#options = options;
+  }
+
+  /** Takes the record headers in `bytes`, which begin with one, into account; returns how many bytes it walked. */
+  walk(bytes: Uint8Array): number {
+    const view = viewOf(bytes);
+    const dialect = { version: this.#version, byteOrder: 'big', units: 'bytes' } as const;
+    const size = headerSize(dialect);
+    let at = 0;
+    while (bytes.length - at >= size) {
+      const length = lengthOf(view, at, dialect);
+      if (length === 0) return bytes.length;
+      this.#note(view, at, length);
+      at += size + length;
+    }
+    return at;
+  }
+
+  conclude(): Dialect {
+    const byteOrder = this.#options.byteOrder ?? this.#byteOrder();
+    const units = this.#options.units ?? this.#units(byteOrder);
+    const told = this.#options.units !== undefined;
+    return { version: this.#version, byteOrder, units: this.#fixedUnits() ?? units, told };
+  }
+
+  #note(view: DataView, at: number, length: number): void {
+    for (const byteOrder of ['big', 'little'] as const) {
+      const value = offsetOf(view, at, { version: this.#version, byteOrder, units: this.#fixedUnits() ?? 'bytes' });
+      if (!(value + length < LIMIT_OF_SANITY)) this.#sane[byteOrder] = false;
+      if (value % length !== 0) this.#multiples[byteOrder] = false;
+    }
+  }
+
+  #byteOrder(): Dialect['byteOrder'] {
+    const usual = DEFAULT_ORDER[this.#version];
+    const other = usual === 'big' ? 'little' : 'big';
+    return !this.#sane[usual] && this.#sane[other] ? other : usual;
+  }
+
+  #units(byteOrder: Dialect['byteOrder']): Dialect['units'] {
+    return this.#multiples[byteOrder] ? 'bytes' : 'chunks';
+  }
+
+  /** Only version 2 came with both. */
+  #fixedUnits(): Dialect['units'] | undefined {
+    if (this.#version === 2) return undefined;
+    return this.#version === 1 ? 'chunks' : 'bytes';
+  }
+}

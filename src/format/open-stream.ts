@@ -1,0 +1,107 @@
+import { FormatError } from '../errors.js';
+import type { RecordBatch } from './batch.js';
+import type { ByteReader } from './byte-reader.js';
+import type { Closing } from './closing.js';
+import type { FrameCodec } from './codec.js';
+import { DialectSurvey, type DialectOptions } from './dialect.js';
+import type { StreamHeader } from './header.js';
+import { equalBytes } from './identifier.js';
+import { BATCH_SIZE, HEADER_MAGIC } from './layout.js';
+import { readLegacy, type Dialect } from './legacy.js';
+import { LvsReader } from './lvs-reader.js';
+import { viewOf } from './skippable.js';
+import { truncated } from './zstd-frame.js';
+
+export interface StreamOptions extends DialectOptions {
+  /** The stream is a snapback of lvmsync 0.0.x, which has no first line: read it as that version. */
+  readonly assume?: 'lvmsync2' | undefined;
+  /** What was concluded from the whole stream beforehand; otherwise the first MiB decides. */
+  readonly dialect?: Dialect | undefined;
+}
+
+/** A plain lvmsync stream. */
+export interface PlainStream {
+  readonly format: 'lvmsync1' | 'lvmsync2' | 'lvmsync3';
+  readonly dialect: Dialect;
+  readonly batches: AsyncIterable<RecordBatch>;
+}
+
+/** An `.lvs` file. */
+export interface LvsStream {
+  readonly format: 'lvs';
+  readonly header: StreamHeader;
+  readonly batches: AsyncIterable<RecordBatch>;
+  /** What the file says at its end; to be called when `batches` has ended. */
+  readonly closing: () => Closing;
+}
+
+/** A stream of any format, on which `batches` can be iterated once. */
+export type ChangeStream = PlainStream | LvsStream;
+
+const FIRST_LINES = /^lvmsync PROTO\[(\d{1,8})\](.?)/s;
+const LONGEST_FIRST_LINE = 32;
+const SIGNATURE = 'lvmsync PROTO[';
+
+/**
+ * Recognises a stream by its first bytes (§2.3) and reads it from there.
+ * Throws `not-a-stream`, `foreign-stream`, `unknown-version`, or what an `.lvs` header can get.
+ */
+export async function openStream(
+  reader: ByteReader,
+  codec: FrameCodec,
+  options: StreamOptions = {},
+): Promise<ChangeStream> {
+  const start = await reader.peek(LONGEST_FIRST_LINE);
+  if (start.length >= 4 && viewOf(start).getUint32(0, true) === HEADER_MAGIC) {
+    const lvs = await LvsReader.open(reader, codec);
+    return { format: 'lvs', header: lvs.header, batches: lvs.batches(), closing: () => lvs.closing };
+  }
+  const version = recogniseVersion(start, options);
+  if (!version.assumed) reader.skip(SIGNATURE.length + 3);
+  const dialect = options.dialect ?? survey(await reader.peek(BATCH_SIZE), version.number, options);
+  return { format: `lvmsync${version.number}`, dialect, batches: readLegacy(reader, dialect) };
+}
+
+/** The version of a plain stream by its first bytes. Throws as {@link openStream} does. */
+export function recogniseVersion(start: Uint8Array, { assume }: StreamOptions = {}) {
+  const text = String.fromCharCode(...start);
+  const [, digits, next] = FIRST_LINES.exec(text) ?? [];
+  if (digits !== undefined && next === '\n') return { number: knownVersion(digits), assumed: false };
+  if (digits !== undefined && next === ' ') throw foreign('a stream of a program that borrowed the name of lvmsync');
+  if (assume === 'lvmsync2') return { number: 2 as const, assumed: true };
+  if (isCutSignature(start, text)) throw truncated(start.length);
+  throw unknownStart(text);
+}
+
+function survey(sample: Uint8Array, version: Dialect['version'], options: DialectOptions): Dialect {
+  const survey = new DialectSurvey(version, options);
+  survey.walk(sample);
+  return survey.conclude();
+}
+
+function knownVersion(digits: string): Dialect['version'] {
+  const version = ([1, 2, 3] as const).find((known) => String(known) === digits);
+  if (version) return version;
+  throw new FormatError('unknown-version', 0, `lvmsync PROTO[${digits}] is not known`);
+}
+
+function isCutSignature(start: Uint8Array, text: string): boolean {
+  if (start.length === 0) return false;
+  const magic = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18);
+  if (start.length < magic.length && equalBytes(start, magic.subarray(0, start.length))) return true;
+  return SIGNATURE.startsWith(text) || /^lvmsync PROTO\[\d{0,8}\]?$/.test(text);
+}
+
+function foreign(what: string): FormatError {
+  return new FormatError('foreign-stream', 0, what, { hint: 'lvstream can not read it' });
+}
+
+function unknownStart(text: string): FormatError {
+  if (text.startsWith('(\u00b5/\u00fd')) {
+    const hint = 'if it is a compressed stream, decompress it first: zstd -dc FILE | lvstream …';
+    return new FormatError('not-a-stream', 0, 'a Zstandard file that is no .lvs file', { hint });
+  }
+  if (text.startsWith('rbd diff v')) return foreign('a diff of Ceph RBD');
+  const hint = 'a snapback of lvmsync 0.0.x has no first line: read it with --assume lvmsync2';
+  return new FormatError('not-a-stream', 0, text === '' ? 'the stream is empty' : 'not a change stream', { hint });
+}
