@@ -1,0 +1,70 @@
+import { decodeContainer } from './container.js';
+import { ReferenceFault, require, type Released } from './fault.js';
+import { decodeLegacy, type ReferenceOptions } from './legacy.js';
+import type { MsgpackMap } from './msgpack.js';
+
+/**
+ * A decoder of whole inputs, written from `spec/lvstream.md` alone: it shares no code with `src/`. It favours
+ * being plainly right over being fast.
+ */
+
+export type { ReferenceOptions } from './legacy.js';
+export { ReferenceFault, type ReferenceRecord } from './fault.js';
+export { toJson } from './msgpack.js';
+
+export type ReferenceFormat = 'lvs' | 'lvmsync1' | 'lvmsync2' | 'lvmsync3';
+
+export interface Decoded extends Released {
+  readonly format: ReferenceFormat;
+  readonly header?: MsgpackMap;
+  readonly closing?: MsgpackMap;
+}
+
+const containerMagic = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18);
+const lineStart = 'lvmsync PROTO[';
+
+/**
+ * Decodes a whole input. Throws {@link ReferenceFault} with the fault and position that §4.8 and §3.4 give, and
+ * with what had been released before it.
+ */
+export function decode(input: Uint8Array, options: ReferenceOptions = {}): Decoded {
+  const released: Released = { records: [], ranges: [] };
+  try {
+    const { format, start } = recognise(input, options);
+    if (format === 'lvs') return { format, ...released, ...decodeContainer(input, released) };
+    decodeLegacy(input, Number(format.at(-1)), start, options, released);
+    return { format, ...released };
+  } catch (error) {
+    if (error instanceof ReferenceFault) {
+      error.released.records.push(...released.records);
+      error.released.ranges.push(...released.ranges);
+    }
+    throw error;
+  }
+}
+
+/** §2: which format, and where its records begin. */
+function recognise(
+  input: Uint8Array,
+  { assume }: ReferenceOptions,
+): { format: ReferenceFormat; start: number } {
+  require(input.length > 0, 'not-a-stream', 0);
+  const magic = input.subarray(0, 4);
+  if (Buffer.compare(magic, containerMagic.subarray(0, magic.length)) === 0) {
+    require(magic.length === 4, 'truncated', input.length);
+    return { format: 'lvs', start: 0 };
+  }
+  const text = Buffer.from(input.subarray(0, 32)).toString('latin1');
+  const line = /^lvmsync PROTO\[([0-9]{1,8})\]([\n ])/.exec(text);
+  if (line) {
+    require(line[2] === '\n', 'foreign-stream', 0);
+    const version = ['1', '2', '3'].find((known) => known === line[1]);
+    require(version !== undefined, 'unknown-version', 0);
+    return { format: `lvmsync${version}` as ReferenceFormat, start: line[0].length };
+  }
+  const begun =
+    lineStart.startsWith(text) || /^lvmsync PROTO\[[0-9]{0,8}$|^lvmsync PROTO\[[0-9]{1,8}\]$/.test(text);
+  require(!begun, 'truncated', input.length);
+  require(assume === 'lvmsync2', 'not-a-stream', 0);
+  return { format: 'lvmsync2', start: 0 };
+}

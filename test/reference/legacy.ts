@@ -1,0 +1,86 @@
+import { require, type Released } from './fault.js';
+
+/** lvmsync streams (§3). */
+
+/** What the user has said; see §13. */
+export interface ReferenceOptions {
+  readonly assume?: 'lvmsync2';
+  readonly byteOrder?: 'big' | 'little';
+  readonly units?: 'chunks' | 'bytes';
+}
+
+interface RecordHeader {
+  readonly position: number;
+  readonly big: bigint;
+  readonly little: bigint;
+  readonly length: number;
+}
+
+const absurd = 2n ** 46n;
+const offsetLimit = 2n ** 53n;
+const chunkSize = 4096;
+
+export function decodeLegacy(
+  input: Uint8Array,
+  version: number,
+  start: number,
+  options: ReferenceOptions,
+  released: Released,
+): void {
+  const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
+  const headerSize = version === 1 ? 8 : 12;
+  const headers = walk(view, version, start, headerSize);
+  const toOffset = conclude(headers, version, options);
+  let at = start;
+  for (const header of headers) {
+    require(header.length > 0, 'empty-record', at);
+    const offset = toOffset(header);
+    require(offset + BigInt(header.length) < offsetLimit, 'offset-limit', at);
+    const end = at + headerSize + header.length;
+    require(end <= input.length, 'truncated-record', input.length);
+    released.records.push({ offset: Number(offset), data: input.subarray(at + headerSize, end) });
+    at = end;
+  }
+  require(at === input.length, 'truncated-header', input.length);
+}
+
+/** All record headers, to the end, a header that is cut, or a length of 0 (§3.3). */
+function walk(view: DataView, version: number, start: number, headerSize: number): RecordHeader[] {
+  const headers: RecordHeader[] = [];
+  for (let position = start; position + headerSize <= view.byteLength;) {
+    const big = view.getBigUint64(position);
+    const little = view.getBigUint64(position, true);
+    const length = version === 1 ? chunkSize : view.getUint32(position + 8);
+    headers.push({ position, big, little, length });
+    if (length === 0) break;
+    position += headerSize + length;
+  }
+  return headers;
+}
+
+function conclude(
+  headers: readonly RecordHeader[],
+  version: number,
+  options: ReferenceOptions,
+): (header: RecordHeader) => bigint {
+  const order = options.byteOrder ?? concludeOrder(headers, version);
+  const value = (header: RecordHeader) => (order === 'big' ? header.big : header.little);
+  if (version === 1) return (header) => value(header) * BigInt(chunkSize);
+  if (version === 3) return value;
+  const full = headers.filter(({ length }) => length > 0);
+  const units =
+    options.units ??
+    (full.some((header) => value(header) % BigInt(header.length) !== 0n) ? 'chunks' : 'bytes');
+  if (units === 'bytes') return value;
+  const other = full.find(({ length }) => length !== full[0]?.length);
+  if (options.units === undefined && other) require(false, 'ambiguous-units', other.position);
+  return (header) => value(header) * BigInt(header.length);
+}
+
+function concludeOrder(headers: readonly RecordHeader[], version: number): 'big' | 'little' {
+  const scale = version === 1 ? BigInt(chunkSize) : 1n;
+  const isAbsurd = (order: 'big' | 'little') => (header: RecordHeader) =>
+    header[order] * scale + BigInt(header.length) >= absurd;
+  const [expected, other] = version === 3 ? (['big', 'little'] as const) : (['little', 'big'] as const);
+  return headers.some(isAbsurd(expected)) && !headers.some(isAbsurd(other)) ? other : expected;
+}

@@ -1,0 +1,105 @@
+import type { MsgpackMap } from './msgpack.js';
+
+/** The types of the keys of the container's maps (§4.2, §4.6.5, §6.1). */
+
+type Rule = (value: unknown) => boolean;
+type Rules = Readonly<Record<string, Rule>>;
+
+export const orders = ['given', 'disjoint', 'sorted'];
+
+const isText: Rule = (value) => typeof value === 'string';
+const isFlag: Rule = (value) => typeof value === 'boolean';
+const isUint: Rule = (value) => typeof value === 'number' && value >= 0;
+const isBin =
+  (...sizes: number[]): Rule =>
+  (value) =>
+    value instanceof Uint8Array && sizes.includes(value.length);
+const isId = isBin(16, 32);
+const isOneOf =
+  (choices: string[]): Rule =>
+  (value) =>
+    typeof value === 'string' && choices.includes(value);
+const isArrayOf =
+  (rule: Rule): Rule =>
+  (value) =>
+    Array.isArray(value) && value.every(rule);
+
+/** Known keys have their types, the first `required` of them are there, the others are as `other` says. */
+const isMapOf =
+  (rules: Rules, required: number, other: Rule = () => true): Rule =>
+  (value) => {
+    if (!(value instanceof Map)) return false;
+    const map = value as MsgpackMap;
+    const typed = [...map].every(([key, item]) => (Object.hasOwn(rules, key) ? rules[key]! : other)(item));
+    return (
+      typed &&
+      Object.keys(rules)
+        .slice(0, required)
+        .every((key) => map.has(key))
+    );
+  };
+
+const isState = isMapOf(
+  { id: (value) => isText(value) && value !== '', time: isUint, consistent: isFlag },
+  1,
+  isText,
+);
+
+/** `requires`, which comes before the other keys. */
+export const hasRequires: Rule = (value) =>
+  value instanceof Map && isArrayOf(isText)((value as MsgpackMap).get('requires'));
+
+const isHeaderTyped = isMapOf(
+  {
+    kind: isOneOf(['changes', 'snapback', 'map']),
+    requires: isArrayOf(isText),
+    order: isOneOf(orders),
+    id: isBin(16),
+    base: isState,
+    base_digests: isFlag,
+    base_size: isUint,
+    result_size: isUint,
+    chunk_size: isUint,
+    origin: isMapOf({}, 0, isText),
+    derived_from: isArrayOf(isMapOf({ id: isId, by: isText }, 2)),
+    generator: isText,
+    time: isUint,
+    undoes: isArrayOf(isId),
+    target: isMapOf({ path: isText, size: isUint, device_id: isText }, 2),
+    sequence: isUint,
+    follows: isId,
+  },
+  3,
+);
+
+export function isHeader(map: MsgpackMap): boolean {
+  if (!isHeaderTyped(map)) return false;
+  return map.get('base_digests') !== true || (map.get('order') !== 'given' && map.get('kind') !== 'map');
+}
+
+const isClosingTyped = isMapOf(
+  {
+    digest: isBin(32),
+    size: isUint,
+    records: isUint,
+    runs: isUint,
+    data: isUint,
+    zeros: isUint,
+    low: isUint,
+    high: isUint,
+    order: isOneOf(orders),
+    base: isState,
+    result: isState,
+    consistent: isFlag,
+    end_time: isUint,
+  },
+  8,
+);
+
+export function isClosing(map: MsgpackMap, header: MsgpackMap): boolean {
+  if (!isClosingTyped(map)) return false;
+  const found = map.get('order') ?? header.get('order');
+  const [base, early] = [map.get('base'), header.get('base')] as (MsgpackMap | undefined)[];
+  const sameBase = base === undefined || early === undefined || base.get('id') === early.get('id');
+  return sameBase && orders.indexOf(found as string) >= orders.indexOf(header.get('order') as string);
+}
