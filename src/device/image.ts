@@ -10,9 +10,12 @@ export interface ImageReader extends RandomAccessReader {
   close(): void;
 }
 
+/** A number that no file descriptor has. */
+const CLOSED = 2 ** 31 - 1;
+
 /** A file or device that this process holds open. */
 export interface OpenFile {
-  /** -1 once closed, so that a late call meets EBADF and never another file of the same number. */
+  /** {@link CLOSED} once it is closed, so that a late call meets EBADF and never another file of the same number. */
   fd: number;
   readonly name: string;
   readonly size: number;
@@ -124,8 +127,8 @@ export function closingOnError<T>(fd: number, open: () => T): T {
 /** Closes the file; a second call does nothing. */
 export function closeFile(file: OpenFile): void {
   const { fd } = file;
-  file.fd = -1;
-  if (fd >= 0) closeSync(fd);
+  file.fd = CLOSED;
+  if (fd !== CLOSED) closeSync(fd);
 }
 
 /** Reads an open file or device, which stays the caller's to close. */
@@ -160,7 +163,9 @@ export function attempt<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (cause) {
-    throw new DeviceError(`${what}: ${errorCode(cause) ?? String(cause)}`, { cause });
+    const code = errorCode(cause);
+    if (code === undefined || code.startsWith('ERR_')) throw cause;
+    throw new DeviceError(`${what}: ${code}`, { cause });
   }
 }
 

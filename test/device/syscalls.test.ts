@@ -1,0 +1,109 @@
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  deviceSize,
+  dropCache,
+  errorCode,
+  logicalSectorSize,
+  punchHole,
+  seekData,
+  seekHole,
+  setPipeSize,
+  tryLock,
+  zeroOut,
+} from '#src/device/syscalls.js';
+import { DeviceError } from '#src/errors.js';
+import { attachLoop, KIB, makeFile, makeFolder, MIB, run } from './block-devices.js';
+
+const open = (file: string, flags: number = constants.O_RDWR): number => {
+  const fd = openSync(file, flags);
+  onTestFinished(() => {
+    closeSync(fd);
+  });
+  return fd;
+};
+
+const NO_FILE = 2 ** 20;
+
+describe('system calls', () => {
+  it('name the errno and the call that failed', () => {
+    const failing = [
+      () => tryLock(NO_FILE, 'shared'),
+      () => {
+        punchHole(NO_FILE, { offset: 0, length: 1 });
+      },
+      () => {
+        zeroOut(NO_FILE, { offset: 0, length: 512 });
+      },
+      () => deviceSize(NO_FILE),
+      () => logicalSectorSize(NO_FILE),
+      () => seekData(NO_FILE, 0),
+      () => seekHole(NO_FILE, 0),
+      () => {
+        dropCache(NO_FILE, { offset: 0, length: 0 });
+      },
+      () => setPipeSize(NO_FILE, MIB),
+    ];
+    for (const fail of failing) {
+      expect(fail).toThrow(DeviceError);
+      expect(fail).toThrow(/^\w+( \w+)?: EBADF$/);
+    }
+  });
+
+  it('give the errno of an error through whatever wraps it', () => {
+    const missing = Object.assign(new Error('no'), { code: 'ENOENT' });
+    expect(errorCode(new DeviceError('outer', { cause: new DeviceError('inner', { cause: missing }) }))).toBe(
+      'ENOENT',
+    );
+    expect(errorCode(new DeviceError('alone'))).toBeUndefined();
+    expect(errorCode('ENOENT')).toBeUndefined();
+  });
+
+  it('lock a file for one, or for many that share', () => {
+    const file = makeFile(0);
+    const [first, second] = [open(file), open(file)];
+    expect(tryLock(first, 'shared')).toBe(true);
+    expect(tryLock(second, 'shared')).toBe(true);
+    expect(tryLock(second, 'exclusive')).toBe(false);
+    const third = openSync(file, 'r');
+    expect(tryLock(third, 'shared')).toBe(true);
+    closeSync(third);
+  });
+
+  it('punch holes, and find data and holes past 4 GiB', () => {
+    const at = 5 * 1024 * MIB;
+    const fd = open(makeFile(at + MIB));
+    writeSync(fd, new Uint8Array(64 * KIB).fill(1), 0, 64 * KIB, at);
+    expect(seekData(fd, 0)).toBe(at);
+    expect(seekHole(fd, at)).toBe(at + 64 * KIB);
+    expect(seekData(fd, at + 64 * KIB)).toBeUndefined();
+    punchHole(fd, { offset: at, length: 32 * KIB });
+    expect(seekData(fd, 0)).toBe(at + 32 * KIB);
+  });
+
+  it('know and zero a block device', () => {
+    const file = makeFile(MIB, new Uint8Array(MIB).fill(7));
+    const fd = open(attachLoop(file, '--sector-size', '4096'));
+    expect(deviceSize(fd)).toBe(MIB);
+    expect(logicalSectorSize(fd)).toBe(4096);
+    zeroOut(fd, { offset: 4096, length: 8192 });
+    const expected = Buffer.alloc(MIB, 7).fill(0, 4096, 12_288);
+    expect(readFileSync(file).equals(expected)).toBe(true);
+    expect(() => {
+      zeroOut(fd, { offset: 512, length: 512 });
+    }).toThrow('ioctl BLKZEROOUT: EINVAL');
+  });
+
+  it('drop cached pages without changing the data', () => {
+    const file = makeFile(MIB, new Uint8Array(MIB).fill(3));
+    dropCache(open(file), { offset: 0, length: 0 });
+    expect(readFileSync(file).every((byte) => byte === 3)).toBe(true);
+  });
+
+  it('widen a pipe', () => {
+    const pipe = path.join(makeFolder(), 'pipe');
+    run('mkfifo', pipe);
+    expect(setPipeSize(open(pipe, constants.O_RDWR | constants.O_NONBLOCK), 500_000)).toBe(512 * KIB);
+  });
+});
