@@ -1,0 +1,125 @@
+import { fstatSync, openSync, closeSync, read as readCallback, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { DeviceError, LvstreamError } from '../errors.js';
+import type { ByteSource } from '../format/byte-reader.js';
+import { createOutputSink } from './sink.js';
+
+const readAsync = promisify(readCallback);
+const STDIN = 0;
+const RETRY_MS = 5;
+
+/** A stream's bytes in a file or a pipe. */
+export interface Source {
+  /** What to call it in a message: its path, or "standard input". */
+  readonly name: string;
+  /** The path where there is one. */
+  readonly path: string | undefined;
+  /** Bytes of a file; undefined of a pipe, which can be read only once. */
+  readonly size: number | undefined;
+  /** Reads from the start: of a pipe the first time only. */
+  start(): ByteSource;
+  /** Reads at a place of a file. Fills all of `target` or throws. */
+  readAt(target: Uint8Array, position: number): Promise<void>;
+  close(): void;
+}
+
+/** Opens a file, or standard input for `-`. Throws `DeviceError`. */
+export function openSource(path: string): Source {
+  if (path === '-') return sourceOf(STDIN, 'standard input', undefined);
+  const fd = openForReading(path);
+  if (fstatSync(fd).isDirectory()) {
+    closeSync(fd);
+    throw new DeviceError(`${path}: is a directory, where a stream is expected`);
+  }
+  return sourceOf(fd, path, path);
+}
+
+/**
+ * Copies a pipe to a temporary file that has no name, so that it can be read twice; a file stays as it is.
+ * It takes as much room in the temporary folder (TMPDIR) as the stream has bytes.
+ */
+export async function spool(source: Source): Promise<Source> {
+  if (source.size !== undefined) return source;
+  const fd = openTemporary();
+  const sink = createOutputSink(fd, 'temporary file');
+  const from = source.start();
+  const buffer = new Uint8Array(1 << 20);
+  for (let got = await from.readInto(buffer); got > 0; got = await from.readInto(buffer)) {
+    await sink.write(buffer.subarray(0, got));
+  }
+  source.close();
+  return sourceOf(fd, source.name, undefined);
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
+  }
+}
+
+function openTemporary(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'lvstream-'));
+  const path = join(folder, 'spool');
+  const fd = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  rmdirSync(folder);
+  return fd;
+}
+
+function sourceOf(fd: number, name: string, path: string | undefined): Source {
+  const stat = fstatSync(fd);
+  const size = stat.isFile() ? stat.size : undefined;
+  return {
+    name,
+    path,
+    size,
+    start: () => startAt(fd, name, size === undefined ? undefined : 0),
+    readAt: async (target, position) => {
+      const from = startAt(fd, name, position);
+      for (let filled = 0; filled < target.length; ) {
+        const got = await from.readInto(target.subarray(filled));
+        if (got === 0) throw new DeviceError(`${name}: ends at byte ${position + filled}, where more is expected`);
+        filled += got;
+      }
+    },
+    close: () => {
+      if (fd !== STDIN) closeSync(fd);
+    },
+  };
+}
+
+/** `start`: where to begin in a file; undefined reads on from where a pipe is. */
+function startAt(fd: number, name: string, start: number | undefined): ByteSource {
+  let position = start;
+  return {
+    readInto: async (target) => {
+      const got = await readSome(fd, name, target, position ?? null);
+      if (position !== undefined) position += got;
+      return got;
+    },
+  };
+}
+
+async function readSome(fd: number, name: string, target: Uint8Array, position: number | null): Promise<number> {
+  for (;;) {
+    try {
+      return (await readAsync(fd, target, 0, target.length, position)).bytesRead;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') {
+        throw new DeviceError(`${name}: can't be read: ${reason(cause)}`, { cause });
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+/** Why a system call failed, as its errno's name and meaning. */
+export function reason(cause: unknown): string {
+  if (cause instanceof LvstreamError) return cause.message;
+  return cause instanceof Error ? cause.message.replace(/^(\w+: [^,]+),.*$/s, '$1') : String(cause);
+}
