@@ -1,5 +1,6 @@
-import { booleanField, bytesField, choiceField, mapField, optional, uintField, unknownFields } from './field.js';
+import { arrayField, booleanField, bytesField, choiceField, mapField, optional, uintField, unknownFields } from './field.js';
 import { ORDERS, type Order } from './header.js';
+import { ID_SIZES, type StreamId } from './identifier.js';
 import { DIGEST_SIZE } from './layout.js';
 import { decodeMap, encodeMap, type MsgpackMap } from './map.js';
 import { decodeState, encodeState, type State } from './state.js';
@@ -26,21 +27,27 @@ export interface Closing extends Totals {
   readonly digest: Uint8Array;
   /** The order that the writer found, where it is better than the header's promise. */
   readonly order?: Order | undefined;
+  /** The base state, when it was not known as the header was written. */
+  readonly base?: State | undefined;
   readonly result?: State | undefined;
+  /** What a snapback undoes; stands in for the header's list. */
+  readonly undoes?: readonly StreamId[] | undefined;
   readonly consistent?: boolean | undefined;
   readonly endTime?: number | undefined;
   readonly unknown?: MsgpackMap | undefined;
 }
 
 const TOTALS = ['size', 'records', 'runs', 'data', 'zeros', 'low', 'high'] as const;
-const KNOWN = [...TOTALS, 'digest', 'order', 'result', 'consistent', 'end_time'] as const;
+const KNOWN = [...TOTALS, 'digest', 'order', 'base', 'result', 'undoes', 'consistent', 'end_time'] as const;
 
 export function encodeClosing(closing: Closing): Uint8Array {
   return encodeMap({
     digest: closing.digest,
     ...Object.fromEntries(TOTALS.map((key) => [key, closing[key]])),
     order: closing.order,
+    base: closing.base && encodeState(closing.base),
     result: closing.result && encodeState(closing.result),
+    undoes: closing.undoes,
     consistent: closing.consistent,
     end_time: closing.endTime,
     ...closing.unknown,
@@ -60,11 +67,18 @@ export function decodeClosing(bytes: Uint8Array): Closing {
     high: uintField(map, 'high'),
     digest: bytesField(map, 'digest', [DIGEST_SIZE]),
     order: optional(map, 'order', (from, key) => choiceField(from, key, ORDERS)),
+    base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
     result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
+    undoes: optional(map, 'undoes', decodeIds),
     consistent: optional(map, 'consistent', booleanField),
     endTime: optional(map, 'end_time', uintField),
     unknown: unknownFields(map, KNOWN),
   };
+}
+
+/** A list of stream ids. */
+export function decodeIds(map: MsgpackMap, key: string): StreamId[] {
+  return arrayField(map, key).map((id) => bytesField({ id }, 'id', ID_SIZES));
 }
 
 /** The first total in which the two differ. */

@@ -35,6 +35,8 @@ export interface StreamHeader {
   readonly requires: readonly string[];
   readonly order: Order;
   readonly base?: State | undefined;
+  /** The result state, where it is known beforehand: what a snapback goes back to. */
+  readonly result?: State | undefined;
   readonly baseDigests?: boolean | undefined;
   readonly baseSize?: number | undefined;
   readonly resultSize?: number | undefined;
@@ -52,7 +54,7 @@ export interface StreamHeader {
 }
 
 const KNOWN = [
-  'id', 'kind', 'requires', 'order', 'base', 'base_digests', 'base_size', 'result_size', 'chunk_size', 'origin',
+  'id', 'kind', 'requires', 'order', 'base', 'result', 'base_digests', 'base_size', 'result_size', 'chunk_size', 'origin',
   'derived_from', 'undoes', 'target', 'sequence', 'follows', 'generator', 'time',
 ] as const; // prettier-ignore
 
@@ -109,6 +111,7 @@ function toMap(header: StreamHeader): MsgpackMap {
     requires: header.requires,
     order: header.order,
     base: header.base && encodeState(header.base),
+    result: header.result && encodeState(header.result),
     base_digests: header.baseDigests,
     base_size: header.baseSize,
     result_size: header.resultSize,
@@ -132,6 +135,7 @@ function fromMap(map: MsgpackMap): StreamHeader {
     requires: arrayField(map, 'requires').map(asText),
     order: choiceField(map, 'order', ORDERS),
     base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
+    result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
     baseDigests: optional(map, 'base_digests', booleanField),
     baseSize: optional(map, 'base_size', uintField),
     resultSize: optional(map, 'result_size', uintField),

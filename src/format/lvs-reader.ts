@@ -1,11 +1,12 @@
 import { FormatError } from '../errors.js';
 import { countRecords, encodedSize, type RecordBatch } from './batch.js';
 import type { ByteReader } from './byte-reader.js';
-import { findDifferentTotal, type Closing } from './closing.js';
+import { findDifferentTotal, type Closing, type Totals } from './closing.js';
 import type { DecodedFrame, FrameCodec } from './codec.js';
 import { EntryLog } from './entry-log.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
-import { encodeEntry, FRAME_KINDS, type FrameKind } from './frame-entry.js';
+import { encodeEntry, FRAME_KINDS, type FrameEntry, type FrameKind } from './frame-entry.js';
+import { queueFrames } from './frame-queue.js';
 import { concatenated, FrameScanner, type ScannedFrame } from './frame-scanner.js';
 import { decodeHeader, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
@@ -21,10 +22,12 @@ import { viewOf } from './skippable.js';
 import { StreamDigest } from './stream-digest.js';
 import { Tally, type Extremes } from './totals.js';
 
-/** A frame that has been taken off the file, with what is under way for it, or why there is none. */
-type Queued =
-  | { readonly frame: ScannedFrame; readonly decoded?: Promise<DecodedFrame> }
-  | { readonly error: unknown };
+/** A frame as an index lists it, and the records in it where it has any. */
+export interface ReadFrame {
+  readonly position: number;
+  readonly entry: FrameEntry;
+  readonly batch: RecordBatch | undefined;
+}
 
 const NOWHERE: Extremes = { low: 0, high: 0 };
 
@@ -35,6 +38,7 @@ const NOWHERE: Extremes = { low: 0, high: 0 };
 export class LvsReader {
   /** What the file says of itself. */
   readonly header: StreamHeader;
+  readonly #headerFrame: ScannedFrame;
   readonly #reader: ByteReader;
   readonly #codec: FrameCodec;
   readonly #scanner: FrameScanner;
@@ -45,17 +49,14 @@ export class LvsReader {
   readonly #unlisted = new EntryLog();
   readonly #seekTable = new SeekTable();
   readonly #pages: PageReference[] = [];
-  readonly #queue: Queued[] = [];
   #listed = 0;
   #last: LastPage | undefined;
   #openRecord: OpenRecord | undefined;
-  #scanned = false;
-  #done = false;
-  /** Bytes of the stream that frames taken off the file stand for. */
-  #submitted = FIRST_LINE_BYTES.length;
 
-  private constructor(reader: ByteReader, codec: FrameCodec, scanner: FrameScanner, header: StreamHeader) {
+  private constructor(reader: ByteReader, codec: FrameCodec, scanner: FrameScanner, frame: ScannedFrame) {
+    const header = decodeHeader(frame.bytes, frame.position);
     this.header = header;
+    this.#headerFrame = frame;
     this.#reader = reader;
     this.#codec = codec;
     this.#scanner = scanner;
@@ -68,9 +69,7 @@ export class LvsReader {
   static async open(reader: ByteReader, codec: FrameCodec): Promise<LvsReader> {
     const scanner = new FrameScanner(reader);
     const frame = await scanner.next();
-    const opened = new LvsReader(reader, codec, scanner, decodeHeader(frame.bytes, frame.position));
-    opened.#log(frame, 'header', 0);
-    return opened;
+    return new LvsReader(reader, codec, scanner, frame);
   }
 
   /** What the file says at its end; to be asked for when `batches` has ended. */
@@ -81,45 +80,37 @@ export class LvsReader {
 
   /** The records in order. Throws `FormatError` at the first fault, after all that is whole before it. */
   async *batches(): AsyncGenerator<RecordBatch> {
-    while (!this.#done) {
-      await this.#readAhead();
-      const queued = this.#queue.shift()!;
-      if ('error' in queued) throw queued.error;
-      const batch = await this.#settle(queued.frame, queued.decoded);
+    for await (const { batch } of this.frames()) {
       if (batch) yield batch;
     }
   }
 
-  async #readAhead(): Promise<void> {
-    while (!this.#scanned && this.#queue.length < this.#codec.depth) {
-      try {
-        this.#enqueue(await this.#scanner.next());
-      } catch (error) {
-        this.#queue.push({ error });
-        this.#scanned = true;
-      }
+  /** The frames that an index lists, in order, with the records in them; throws as `batches` does. */
+  async *frames(): AsyncGenerator<ReadFrame> {
+    yield this.#list(this.#headerFrame, 'header', 0);
+    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec)) {
+      const read = await this.#settle(frame, decoded);
+      if (read) yield read;
     }
   }
 
-  #enqueue(frame: ScannedFrame): void {
-    if (frame.kind !== 'data') {
-      this.#queue.push({ frame });
-      this.#scanned = frame.kind === 'seekTable';
-      return;
-    }
-    const decoded = this.#codec.decompress(frame.bytes, frame.contentSize, this.#submitted);
-    decoded.catch(() => undefined);
-    this.#submitted += frame.contentSize;
-    this.#queue.push({ frame, decoded });
+  /** What has been counted so far. */
+  totals(): Totals {
+    return this.#tally.totals();
   }
 
-  async #settle(frame: ScannedFrame, decoded?: Promise<DecodedFrame>): Promise<RecordBatch | undefined> {
+  /** The digest of what has been read; ends the reading. */
+  takeDigest(): Uint8Array {
+    return this.#digest.digest();
+  }
+
+  async #settle(frame: ScannedFrame, decoded: DecodedFrame | undefined): Promise<ReadFrame | undefined> {
     if (this.#last && frame.kind !== 'seekTable') {
       throw new FormatError('seek-table', frame.position, 'the last index page is not followed by the seek table');
     }
     switch (frame.kind) {
       case 'data':
-        return this.#settleData(frame.position, (await decoded)!);
+        return this.#settleData(frame.position, decoded!);
       case 'zeros':
         return this.#settleZeros(frame);
       case 'page':
@@ -128,22 +119,24 @@ export class LvsReader {
         return this.#settleSeekTable(frame);
       case 'zeroRanges':
         this.#admitZeros(frame);
-        return this.#log(frame, 'zeroRanges', 0);
+        return this.#list(frame, 'zeroRanges', 0);
       case 'firstLine':
         this.#digest.update(FIRST_LINE_BYTES);
-        return this.#log(frame, 'firstLine', FIRST_LINE_BYTES.length);
+        return this.#list(frame, 'firstLine', FIRST_LINE_BYTES.length);
       default:
-        return this.#log(frame, frame.kind, 0);
+        return this.#list(frame, frame.kind, 0);
     }
   }
 
-  #settleData(position: number, { content, frame, sha256, blocks }: DecodedFrame): RecordBatch {
+  #settleData(position: number, { content, frame, sha256, blocks }: DecodedFrame): ReadFrame {
     if (!content) throw new FormatError('frame-corrupt', position, 'a damaged zstd frame');
     this.#refuseInMap(position);
     const { batch, rest } = parseContent(content, {
       open: this.#openRecord,
       position,
-      admit: (offset, length, at) => this.#order.admit(offset, length, at),
+      admit: (offset, length, at) => {
+        this.#order.admit(offset, length, at);
+      },
     });
     this.#openRecord = rest;
     this.#checkCut(rest, position);
@@ -151,10 +144,8 @@ export class LvsReader {
     this.#digest.submit(content)(blocks);
     const { continues, open } = batch;
     const sizes = { frameSize: frame.length, contentSize: content.length };
-    const entry = { kind: FRAME_KINDS.data, continues, open, records: countRecords(batch), ...sizes, ...extremes };
-    this.#unlisted.push(encodeEntry({ ...entry, sha256 }), position, countPieces(batch));
-    this.#seekTable.add(frame.length, content.length);
-    return batch;
+    const counts = { records: countRecords(batch), ...sizes, ...extremes };
+    return this.#note({ kind: FRAME_KINDS.data, continues, open, ...counts, sha256 }, position, batch);
   }
 
   #admitZeros({ position, ranges }: Extract<ScannedFrame, { kind: 'zeroRanges' }>): void {
@@ -163,23 +154,24 @@ export class LvsReader {
     for (const { offset, length } of ranges) this.#order.admit(offset, length, position);
   }
 
-  #settleZeros(frame: Extract<ScannedFrame, { kind: 'zeros' }>): RecordBatch {
+  #settleZeros(frame: Extract<ScannedFrame, { kind: 'zeros' }>): ReadFrame {
     const batch: RecordBatch = { kind: 'zeros', ranges: frame.ranges };
     const extremes = this.#tally.add(batch);
     updateDigestOfZeros(this.#digest, batch);
-    this.#submitted += encodedSize(batch);
-    this.#log(frame, 'zeros', encodedSize(batch), extremes, batch);
-    return batch;
+    return this.#list(frame, 'zeros', encodedSize(batch), extremes, batch);
   }
 
-  #log(frame: ScannedFrame, kind: FrameKind, contentSize: number, extremes = NOWHERE, batch?: RecordBatch): undefined {
-    const frameSize = frame.bytes.length;
-    const records = batch ? countRecords(batch) : 0;
+  #list(frame: ScannedFrame, kind: FrameKind, contentSize: number, extremes = NOWHERE, batch?: RecordBatch): ReadFrame {
+    const sizes = { frameSize: frame.bytes.length, contentSize, continues: false, open: false };
+    const counts = { records: batch ? countRecords(batch) : 0, ...sizes, ...extremes };
     const sha256 = this.#codec.sha256(frame.bytes);
-    const sizes = { frameSize, contentSize, continues: false, open: false };
-    const entry = encodeEntry({ kind: FRAME_KINDS[kind], records, ...sizes, ...extremes, sha256 });
-    this.#unlisted.push(entry, frame.position, batch ? countPieces(batch) : 0);
-    this.#seekTable.add(frameSize, contentSize);
+    return this.#note({ kind: FRAME_KINDS[kind], ...counts, sha256 }, frame.position, batch);
+  }
+
+  #note(entry: FrameEntry, position: number, batch: RecordBatch | undefined): ReadFrame {
+    this.#unlisted.push(encodeEntry(entry), position, batch ? countPieces(batch) : 0);
+    this.#seekTable.add(entry.frameSize, entry.contentSize);
+    return { position, entry, batch };
   }
 
   #settlePage(frame: ScannedFrame): undefined {
@@ -218,6 +210,14 @@ export class LvsReader {
     this.#listed += count;
   }
 
+  /** §4.6.5: what header and closing map both say must be the same state. */
+  #checkStates(closing: Closing, position: number): void {
+    for (const key of ['base', 'result'] as const) {
+      if (closing[key] === undefined || this.header[key] === undefined || closing[key].id === this.header[key].id) continue;
+      throw new FormatError('closing-map', position, `the closing map names another ${key} state than the header`);
+    }
+  }
+
   #settleLastPage(last: LastPage, position: number): undefined {
     this.#refuseOpenRecord(position, 'the end');
     if (this.#unlisted.count > 0) {
@@ -237,6 +237,7 @@ export class LvsReader {
     if (!equalBytes(closing.digest, this.#digest.digest())) {
       throw new FormatError('stream-digest', position, 'the stream does not match its digest');
     }
+    this.#checkStates(closing, position);
     if (closing.order === 'sorted' && this.#tally.order() !== 'sorted') {
       throw new FormatError('order', position, 'the closing map calls a stream sorted that is not');
     }
@@ -249,7 +250,6 @@ export class LvsReader {
     }
     const end = frame.position + frame.bytes.length;
     if ((await this.#reader.peek(1)).length > 0) throw trailing(end, await this.#reader.peek(4));
-    this.#done = true;
   }
 
   /** §4.6.2: pieces never lie across two frames. */

@@ -18,7 +18,7 @@ export interface ByteSink {
 }
 
 /** What the writer's user adds to the closing map, knowing the stream's digest. */
-export type ClosingExtras = Pick<Closing, 'result' | 'consistent' | 'endTime' | 'unknown'>;
+export type ClosingExtras = Pick<Closing, 'base' | 'result' | 'undoes' | 'consistent' | 'endTime' | 'unknown'>;
 
 /** A frame under way: what it takes to write and list it once it is compressed. */
 interface Pending {
