@@ -7,6 +7,7 @@ import {
   encodeZeroFrame,
   readZeroRanges,
   take,
+  takeExpected,
   takeDataFrame,
   takeSkippable,
 } from './frames.js';
@@ -125,8 +126,7 @@ class Container {
   }
 
   #takeFirstLine(): void {
-    const frame = take(this.file, this.#position, firstLineFrame.length);
-    require(frame.equals(firstLineFrame), 'first-line', this.#position);
+    const frame = takeExpected(this.file, this.#position, firstLineFrame, 'first-line');
     const line = frame.subarray(9, 26);
     this.#records.feed(line);
     this.#list(frame, kinds.firstLine, { contentSize: line.length });
@@ -149,9 +149,7 @@ class Container {
 
   #takeZeroFrame(ranges: readonly Segment[]): void {
     const segments = cutZeroRecords(ranges);
-    const expected = encodeZeroFrame(segments);
-    const frame = take(this.file, this.#position, expected.length);
-    require(frame.equals(expected), 'zero-frame', this.#position);
+    const frame = takeExpected(this.file, this.#position, encodeZeroFrame(segments), 'zero-frame');
     const before = this.#records.size;
     for (const segment of segments) {
       const data = zeroBuffer.subarray(0, segment.length);

@@ -84,6 +84,7 @@ describe('lvmsync streams (§3)', () => {
       { value: 3n, length: 512 },
       { value: 4n, length: 256 },
     ]);
+    expect(verdict(Buffer.alloc(0), { assume: 'lvmsync2' })).toBe('good');
     expect(verdict(mixed)).toBe(`ambiguous-units ${17 + 524}`);
     expect(offsets(mixed, { units: 'chunks' })).toEqual([1536, 1024]);
   });

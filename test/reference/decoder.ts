@@ -48,12 +48,8 @@ function recognise(
   input: Uint8Array,
   { assume }: ReferenceOptions,
 ): { format: ReferenceFormat; start: number } {
-  require(input.length > 0, 'not-a-stream', 0);
-  const magic = input.subarray(0, 4);
-  if (Buffer.compare(magic, containerMagic.subarray(0, magic.length)) === 0) {
-    require(magic.length === 4, 'truncated', input.length);
-    return { format: 'lvs', start: 0 };
-  }
+  const magic = Buffer.from(input.subarray(0, 4));
+  if (magic.equals(containerMagic)) return { format: 'lvs', start: 0 };
   const text = Buffer.from(input.subarray(0, 32)).toString('latin1');
   const line = /^lvmsync PROTO\[([0-9]{1,8})\]([\n ])/.exec(text);
   if (line) {
@@ -62,9 +58,12 @@ function recognise(
     require(version !== undefined, 'unknown-version', 0);
     return { format: `lvmsync${version}` as ReferenceFormat, start: line[0].length };
   }
-  const begun =
-    lineStart.startsWith(text) || /^lvmsync PROTO\[[0-9]{0,8}$|^lvmsync PROTO\[[0-9]{1,8}\]$/.test(text);
-  require(!begun, 'truncated', input.length);
-  require(assume === 'lvmsync2', 'not-a-stream', 0);
-  return { format: 'lvmsync2', start: 0 };
+  if (assume === 'lvmsync2') return { format: 'lvmsync2', start: 0 };
+  require(input.length > 0, 'not-a-stream', 0);
+  const isCut =
+    magic.equals(containerMagic.subarray(0, input.length)) ||
+    lineStart.startsWith(text) ||
+    /^lvmsync PROTO\[[0-9]{0,8}$|^lvmsync PROTO\[[0-9]{1,8}\]$/.test(text);
+  require(!isCut, 'truncated', input.length);
+  throw new ReferenceFault('not-a-stream', 0);
 }

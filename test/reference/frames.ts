@@ -20,6 +20,13 @@ export function take(file: Buffer, position: number, size: number): Buffer {
   return file.subarray(position, position + size);
 }
 
+/** A frame that has one valid form, compared as it arrives. */
+export function takeExpected(file: Buffer, position: number, expected: Buffer, fault: string): Buffer {
+  const found = file.subarray(position, position + expected.length);
+  require(found.equals(expected.subarray(0, found.length)), fault, position);
+  return take(file, position, expected.length);
+}
+
 /** A whole skippable frame whose payload has a size within the bounds. */
 export function takeSkippable(file: Buffer, position: number, least: number, most: number): Buffer {
   const size = take(file, position, 8).readUInt32LE(4);

@@ -30,12 +30,13 @@ export function decodeLegacy(
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   const headerSize = version === 1 ? 8 : 12;
   const headers = walk(view, version, start, headerSize);
-  const toOffset = conclude(headers, version, options);
+  const { toOffset, chunkLength } = conclude(headers, version, options);
   let at = start;
   for (const header of headers) {
     require(header.length > 0, 'empty-record', at);
     const offset = toOffset(header);
     require(offset + BigInt(header.length) < offsetLimit, 'offset-limit', at);
+    require(chunkLength === undefined || header.length === chunkLength, 'ambiguous-units', at);
     const end = at + headerSize + header.length;
     require(end <= input.length, 'truncated-record', input.length);
     released.records.push({ offset: Number(offset), data: input.subarray(at + headerSize, end) });
@@ -58,23 +59,22 @@ function walk(view: DataView, version: number, start: number, headerSize: number
   return headers;
 }
 
-function conclude(
-  headers: readonly RecordHeader[],
-  version: number,
-  options: ReferenceOptions,
-): (header: RecordHeader) => bigint {
+interface Conclusion {
+  readonly toOffset: (header: RecordHeader) => bigint;
+  /** The length that every record must have, so that chunk numbers which were concluded make sense. */
+  readonly chunkLength?: number | undefined;
+}
+
+function conclude(headers: readonly RecordHeader[], version: number, options: ReferenceOptions): Conclusion {
   const order = options.byteOrder ?? concludeOrder(headers, version);
   const value = (header: RecordHeader) => (order === 'big' ? header.big : header.little);
-  if (version === 1) return (header) => value(header) * BigInt(chunkSize);
-  if (version === 3) return value;
+  const inChunks = (header: RecordHeader) => value(header) * BigInt(header.length);
+  if (version === 1) return { toOffset: inChunks };
+  if (version === 3) return { toOffset: value };
+  if (options.units) return { toOffset: options.units === 'chunks' ? inChunks : value };
   const full = headers.filter(({ length }) => length > 0);
-  const units =
-    options.units ??
-    (full.some((header) => value(header) % BigInt(header.length) !== 0n) ? 'chunks' : 'bytes');
-  if (units === 'bytes') return value;
-  const other = full.find(({ length }) => length !== full[0]?.length);
-  if (options.units === undefined && other) require(false, 'ambiguous-units', other.position);
-  return (header) => value(header) * BigInt(header.length);
+  const areBytes = full.every((header) => value(header) % BigInt(header.length) === 0n);
+  return areBytes ? { toOffset: value } : { toOffset: inChunks, chunkLength: full[0]?.length };
 }
 
 function concludeOrder(headers: readonly RecordHeader[], version: number): 'big' | 'little' {

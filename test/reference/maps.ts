@@ -5,8 +5,6 @@ import type { MsgpackMap } from './msgpack.js';
 type Rule = (value: unknown) => boolean;
 type Rules = Readonly<Record<string, Rule>>;
 
-export const orders = ['given', 'disjoint', 'sorted'];
-
 const isText: Rule = (value) => typeof value === 'string';
 const isFlag: Rule = (value) => typeof value === 'boolean';
 const isUint: Rule = (value) => typeof value === 'number' && value >= 0;
@@ -53,9 +51,10 @@ const isHeaderTyped = isMapOf(
   {
     kind: isOneOf(['changes', 'snapback', 'map']),
     requires: isArrayOf(isText),
-    order: isOneOf(orders),
+    order: isOneOf(['given', 'disjoint', 'sorted']),
     id: isBin(16),
     base: isState,
+    result: isState,
     base_digests: isFlag,
     base_size: isUint,
     result_size: isUint,
@@ -87,9 +86,10 @@ const isClosingTyped = isMapOf(
     zeros: isUint,
     low: isUint,
     high: isUint,
-    order: isOneOf(orders),
+    order: isOneOf(['sorted']),
     base: isState,
     result: isState,
+    undoes: isArrayOf(isId),
     consistent: isFlag,
     end_time: isUint,
   },
@@ -97,9 +97,10 @@ const isClosingTyped = isMapOf(
 );
 
 export function isClosing(map: MsgpackMap, header: MsgpackMap): boolean {
-  if (!isClosingTyped(map)) return false;
-  const found = map.get('order') ?? header.get('order');
-  const [base, early] = [map.get('base'), header.get('base')] as (MsgpackMap | undefined)[];
-  const sameBase = base === undefined || early === undefined || base.get('id') === early.get('id');
-  return sameBase && orders.indexOf(found as string) >= orders.indexOf(header.get('order') as string);
+  return isClosingTyped(map) && ['base', 'result'].every((key) => isSameState(map.get(key), header.get(key)));
+}
+
+function isSameState(late: unknown, early: unknown): boolean {
+  if (!(late instanceof Map && early instanceof Map)) return true;
+  return (late as MsgpackMap).get('id') === (early as MsgpackMap).get('id');
 }
