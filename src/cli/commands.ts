@@ -1,0 +1,11 @@
+import type { CommandEntry } from './command.js';
+
+/** Every command, in the order of `lvstream --help`. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'dump',
+    positionals: '',
+    summary: 'the changes from a snapshot to its origin, as a stream',
+    load: async () => (await import('./dump.js')).dump,
+  },
+];

@@ -1,0 +1,63 @@
+import { constants } from 'node:os';
+import { FormatError, LvstreamError, RefusedError, UsageError } from '../errors.js';
+import { runInterruptActions } from '../files/interrupt.js';
+import { ClosedOutputError } from '../files/sink.js';
+import { visible } from './visible.js';
+
+const FAILED = 1;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Runs a program to its end: what it throws becomes a message on standard error, and all of it an exit status. */
+export async function runToExit(name: string, program: () => Promise<number>): Promise<never> {
+  for (const signal of SIGNALS) process.once(signal, () => interrupt(signal));
+  try {
+    return process.exit(await program());
+  } catch (error) {
+    if (!(error instanceof ClosedOutputError)) reportError(name, error);
+    return process.exit(exitStatus(error));
+  }
+}
+
+/** The exit status that stands for an error. */
+export function exitStatus(error: unknown): number {
+  if (error instanceof ClosedOutputError) return 128 + constants.signals.SIGPIPE;
+  if (error instanceof UsageError) return 2;
+  if (error instanceof FormatError) return 3;
+  if (error instanceof RefusedError) return 4;
+  return FAILED;
+}
+
+/** Says on standard error what went wrong and the way out; of what was not expected, all that is known. */
+export function reportError(name: string, error: unknown): void {
+  if (!(error instanceof LvstreamError)) {
+    const stack = error instanceof Error ? error.stack : String(error);
+    process.stderr.write(`${name}: this is a bug in lvstream, please report it: ${stack}\n`);
+    return;
+  }
+  process.stderr.write(`${name}: ${visible(describeError(error))}\n`);
+  const hint = hintOf(error);
+  if (hint !== undefined) process.stderr.write(`${name}: hint: ${visible(hint)}\n`);
+  if (process.argv.includes('--debug')) process.stderr.write(`${stackOf(error)}\n`);
+}
+
+/** What an error and the expected errors behind it say, the same thing once. */
+export function describeError(error: LvstreamError): string {
+  const { message, cause } = error;
+  if (!(cause instanceof LvstreamError)) return message;
+  const inner = describeError(cause);
+  return message.includes(inner) ? message : `${message}: ${inner}`;
+}
+
+function hintOf(error: LvstreamError): string | undefined {
+  return error.hint ?? (error.cause instanceof LvstreamError ? hintOf(error.cause) : undefined);
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.stack! : `${error.stack!}\ncaused by ${stackOf(error.cause)}`;
+}
+
+function interrupt(signal: (typeof SIGNALS)[number]): never {
+  runInterruptActions();
+  return process.exit(128 + constants.signals[signal]);
+}

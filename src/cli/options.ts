@@ -1,0 +1,70 @@
+import { UsageError } from '../errors.js';
+
+/** Options that several commands share. */
+export const OUTPUT = {
+  alias: 'o',
+  type: 'string',
+  requiresArg: true,
+  describe: 'the file to write; without it standard output, unless that is a terminal',
+} as const;
+
+export const FORCE = { type: 'boolean', default: false, describe: 'replace the file if it exists' } as const;
+
+export const JSON_OUTPUT = {
+  type: 'boolean',
+  default: false,
+  describe: 'print one line of JSON a stream',
+} as const;
+
+const DEFAULT_LEVEL = 3;
+const MAX_LEVEL = 22;
+
+export const LEVEL = {
+  type: 'string',
+  requiresArg: true,
+  default: String(DEFAULT_LEVEL),
+  describe: `zstd level, 1 to ${MAX_LEVEL}; 0 stores`,
+  coerce: (text: unknown) => wholeNumber('--level', text, MAX_LEVEL),
+} as const;
+
+/** The three that help to read legacy streams. */
+export const DIALECT = {
+  'byte-order': { choices: ['big', 'little'], describe: 'of the offsets of a legacy stream' },
+  units: { choices: ['bytes', 'chunks'], describe: 'what the offsets of a version 2 stream count' },
+  assume: { choices: ['lvmsync2'], describe: 'what a stream without a first line is' },
+} as const;
+
+/** What DIALECT's options say, as the library takes it. */
+export function dialectOf(args: {
+  readonly byteOrder?: 'big' | 'little' | undefined;
+  readonly units?: 'bytes' | 'chunks' | undefined;
+  readonly assume?: 'lvmsync2' | undefined;
+}) {
+  return { byteOrder: args.byteOrder, units: args.units, assume: args.assume };
+}
+
+/** Where the output goes: a file, or standard output if that is no terminal. */
+export function outputPath(output: string | undefined): string {
+  if (output !== undefined) return output;
+  if (!process.stdout.isTTY) return '-';
+  throw new UsageError('a stream is not for a terminal', {
+    hint: 'name a file with -o FILE, or -o - to insist',
+  });
+}
+
+/** A whole number from 0 to `most`. Throws `UsageError`. */
+function wholeNumber(option: string, text: unknown, most: number): number {
+  const number = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (number <= most) return number;
+  throw new UsageError(`${option} ${String(text)}: not a whole number from 0 to ${most}`);
+}
+
+const UNITS = ['', 'K', 'M', 'G', 'T'];
+
+/** Parses a size such as `4096`, `64K` or `1.5G` (powers of 1024) into bytes. Throws `UsageError`. */
+export function parseSize(option: string, text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,16}(?:\.\d{1,6})?)([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
+  const size = Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
+  if (digits !== '' && Number.isSafeInteger(size)) return size;
+  throw new UsageError(`${option} ${text}: not a size; write bytes, or K M G T for powers of 1024`);
+}

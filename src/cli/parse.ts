@@ -1,0 +1,82 @@
+import yargs, { type Argv } from 'yargs';
+import { UsageError } from '../errors.js';
+import type { Command, CommandEntry, CommonOptions } from './command.js';
+import { print } from './print.js';
+
+/** Stands for a bare `-` while yargs, which would drop it, looks at the arguments. */
+const DASH = '\u0000-';
+const MAX_WIDTH = 110;
+
+/** Parses the arguments of one command and runs it; answers the exit status. */
+export async function runCommand(entry: CommandEntry, argv: readonly string[]): Promise<number> {
+  const command = await entry.load();
+  let text = '';
+  let status = 0;
+  const handler = async (args: Record<string, unknown>) => {
+    status = await command.run(checkRepeats(mapDashes(args, DASH, '-')) as never);
+  };
+  const parser = createParser(entry, command, handler);
+  await parser.parseAsync(swapDashes(argv), {}, (_error, _args, output) => {
+    text = output;
+  });
+  if (text !== '') await print(`${text}\n`);
+  return status;
+}
+
+function createParser(
+  { name, positionals, summary }: CommandEntry,
+  command: Command,
+  handler: (args: Record<string, unknown>) => Promise<void>,
+): Argv {
+  const usage = `$0 ${positionals}`.trim();
+  return yargs()
+    .scriptName(`lvstream ${name}`)
+    .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false, 'dot-notation': false })
+    .command(usage, summary, (declared) => command.declare(declareCommon(declared)), handler)
+    .strict()
+    .help('help', 'print this')
+    .version(false)
+    .detectLocale(false)
+    .wrap(Math.min(MAX_WIDTH, process.stdout.columns || MAX_WIDTH))
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw (
+        error ??
+        new UsageError(asOneLine(message ?? 'wrong arguments'), { hint: `see lvstream ${name} --help` })
+      );
+    });
+}
+
+function declareCommon(declared: Argv): Argv<CommonOptions> {
+  return declared
+    .option('quiet', { type: 'boolean', describe: 'no progress and no remarks on standard error' })
+    .option('debug', { type: 'boolean', describe: 'with an error, say where in lvstream it arose' });
+}
+
+function asOneLine(message: string): string {
+  return message
+    .replaceAll(DASH, '-')
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();
+}
+
+function swapDashes(argv: readonly string[]): string[] {
+  return argv.map((argument) => (argument === '-' ? DASH : argument));
+}
+
+function mapDashes(args: Record<string, unknown>, from: string, to: string): Record<string, unknown> {
+  const swap = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(swap);
+    return value === from ? to : value;
+  };
+  return Object.fromEntries(Object.entries(args).map(([key, value]) => [key, swap(value)]));
+}
+
+/** yargs makes a list of an option that is given twice; only positionals are lists here. */
+function checkRepeats(args: Record<string, unknown>): Record<string, unknown> {
+  const repeated = Object.keys(args).find(
+    (key) => key.length > 1 && key !== 'stream' && Array.isArray(args[key]),
+  );
+  if (repeated === undefined) return args;
+  throw new UsageError(`--${repeated} is given more than once`);
+}
