@@ -30,7 +30,11 @@ export function decodeLegacy(
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   const headerSize = version === 1 ? 8 : 12;
   const headers = walk(view, version, start, headerSize);
-  const { toOffset, chunkLength } = conclude(headers, version, options);
+  const { toOffset, chunkLength } = conclude(
+    headers.filter(({ length }) => length > 0),
+    version,
+    options,
+  );
   let at = start;
   for (const header of headers) {
     require(header.length > 0, 'empty-record', at);
@@ -45,7 +49,7 @@ export function decodeLegacy(
   require(at === input.length, 'truncated-header', input.length);
 }
 
-/** All record headers, to the end, a header that is cut, or a length of 0 (§3.3). */
+/** All record headers, up to the end, a header that is cut, or one with a length of 0, which is the last. */
 function walk(view: DataView, version: number, start: number, headerSize: number): RecordHeader[] {
   const headers: RecordHeader[] = [];
   for (let position = start; position + headerSize <= view.byteLength;) {
@@ -65,6 +69,7 @@ interface Conclusion {
   readonly chunkLength?: number | undefined;
 }
 
+/** §3.3. */
 function conclude(headers: readonly RecordHeader[], version: number, options: ReferenceOptions): Conclusion {
   const order = options.byteOrder ?? concludeOrder(headers, version);
   const value = (header: RecordHeader) => (order === 'big' ? header.big : header.little);
@@ -72,9 +77,8 @@ function conclude(headers: readonly RecordHeader[], version: number, options: Re
   if (version === 1) return { toOffset: inChunks };
   if (version === 3) return { toOffset: value };
   if (options.units) return { toOffset: options.units === 'chunks' ? inChunks : value };
-  const full = headers.filter(({ length }) => length > 0);
-  const areBytes = full.every((header) => value(header) % BigInt(header.length) === 0n);
-  return areBytes ? { toOffset: value } : { toOffset: inChunks, chunkLength: full[0]?.length };
+  const areBytes = headers.every((header) => value(header) % BigInt(header.length) === 0n);
+  return areBytes ? { toOffset: value } : { toOffset: inChunks, chunkLength: headers[0]?.length };
 }
 
 function concludeOrder(headers: readonly RecordHeader[], version: number): 'big' | 'little' {
