@@ -20,13 +20,29 @@ export class DialectSurvey {
   readonly #options: DialectOptions;
   readonly #sane = { big: true, little: true };
   readonly #multiples = { big: true, little: true };
+  #ended = false;
 
   constructor(version: Dialect['version'], options: DialectOptions = {}) {
     this.#version = version;
     this.#options = options;
   }
 
-  /** Takes the record headers in `bytes`, which begin with one, into account; returns how many bytes it walked. */
+  /** Nothing that follows can change the conclusion. */
+  get isSettled(): boolean {
+    if (this.#ended) return true;
+    const { byteOrder } = this.#options;
+    const { big, little } = this.#sane;
+    const usual = DEFAULT_ORDER[this.#version];
+    const other = usual === 'big' ? little : big;
+    if (byteOrder === undefined && other) return false;
+    const units = this.#fixedUnits() ?? this.#options.units;
+    return units !== undefined || !this.#multiples[this.#byteOrder()];
+  }
+
+  /**
+   * Takes the record headers in `bytes`, which begin with one, into account. Returns where the next one begins, which
+   * may be past their end: 0 where the walk ends.
+   */
   walk(bytes: Uint8Array): number {
     const view = viewOf(bytes);
     const dialect = { version: this.#version, byteOrder: 'big', units: 'bytes' } as const;
@@ -34,8 +50,11 @@ export class DialectSurvey {
     let at = 0;
     while (bytes.length - at >= size) {
       const length = lengthOf(view, at, dialect);
-      if (length === 0) return bytes.length;
       this.#note(view, at, length);
+      if (length === 0) {
+        this.#ended = true;
+        return 0;
+      }
       at += size + length;
     }
     return at;
@@ -52,7 +71,7 @@ export class DialectSurvey {
     for (const byteOrder of ['big', 'little'] as const) {
       const value = offsetOf(view, at, { version: this.#version, byteOrder, units: this.#fixedUnits() ?? 'bytes' });
       if (!(value + length < LIMIT_OF_SANITY)) this.#sane[byteOrder] = false;
-      if (value % length !== 0) this.#multiples[byteOrder] = false;
+      if (length > 0 && value % length !== 0) this.#multiples[byteOrder] = false;
     }
   }
 

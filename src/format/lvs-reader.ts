@@ -8,7 +8,7 @@ import { FIRST_LINE_BYTES } from './first-line.js';
 import { encodeEntry, FRAME_KINDS, type FrameEntry, type FrameKind } from './frame-entry.js';
 import { queueFrames } from './frame-queue.js';
 import { concatenated, FrameScanner, type ScannedFrame } from './frame-scanner.js';
-import { decodeHeader, type StreamHeader } from './header.js';
+import { decodeHeader, type Order, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
 import { DIGEST_SIZE, ENTRY_SIZE, HEADER_MAGIC, PIECE_SIZE } from './layout.js';
@@ -97,6 +97,11 @@ export class LvsReader {
   /** What has been counted so far. */
   totals(): Totals {
     return this.#tally.totals();
+  }
+
+  /** The order that has been found so far. */
+  foundOrder(): Order {
+    return this.#tally.order();
   }
 
   /** The digest of what has been read; ends the reading. */

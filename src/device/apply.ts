@@ -1,0 +1,250 @@
+import { FormatError, RefusedError } from '../errors.js';
+import { refuseExisting } from '../files/sink.js';
+import { releaseBatch, type RecordBatch } from '../format/batch.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { StreamHeader } from '../format/header.js';
+import type { ChangeStream } from '../format/open-stream.js';
+import { checkTurn, type OpenStreamFile } from './chain-head.js';
+import { partialPath } from './journal.js';
+import { openRecorder, type Recorder } from './recorder.js';
+import type { StreamInput } from './stream-input.js';
+import { endOf, surveyStream, type Survey } from './survey.js';
+import { identifyTarget, openTarget, type Target } from './target.js';
+import type { Verdict } from './verdict.js';
+import { writeBatch } from './write-batch.js';
+
+export interface ApplyOptions {
+  /** Where to save what is overwritten; a file of that name must not exist. */
+  readonly snapback?: string | undefined;
+  /** Make all checks and write nothing. */
+  readonly dryRun: boolean;
+  /** Leave out what lies past the device's end instead of refusing the stream. */
+  readonly skipPastEnd: boolean;
+  /** Put what was written on stable storage before saying that it is done. */
+  readonly sync: boolean;
+  /** Hold the device against the stream's base digests and states. */
+  readonly baseCheck: boolean;
+  /** Write although the device is mounted, held or open elsewhere. */
+  readonly inUse: boolean;
+  /** Finish a stream that is partly applied. */
+  readonly finish: boolean;
+  /** Apply a snapback although it is not its turn. */
+  readonly outOfOrder: boolean;
+  /** Apply every whole record before the first damage. */
+  readonly salvage: boolean;
+  /** Name and version of the program, for the snapback's header. */
+  readonly generator: string;
+}
+
+export interface ApplyReport {
+  /** *checked*: a dry run that would have gone on. */
+  readonly outcome: 'applied' | 'already-applied' | 'finished' | 'checked';
+  readonly bytesWritten: number;
+  /** Bytes past the device's end that were left out. */
+  readonly bytesSkipped: number;
+  /** The damage at which a salvage ended. */
+  readonly fault: FormatError | undefined;
+  /** The finished snapback. */
+  readonly snapback: string | undefined;
+  /** What the user should know, a sentence each. */
+  readonly notices: readonly string[];
+}
+
+/** What there is to work with once the stream and the target are open. */
+interface Work {
+  readonly input: StreamInput;
+  readonly target: Target;
+  readonly codec: FrameCodec;
+  readonly options: ApplyOptions;
+  readonly openFile: OpenStreamFile;
+  readonly notices: string[];
+}
+
+/**
+ * Writes a stream to a device or image (§6): checks first all that can be known before the first write, saves what is
+ * overwritten if told to, and makes it permanent. An input that is not rewindable is checked as it comes.
+ *
+ * Throws `RefusedError` before anything is written when going on would not be safe, `FormatError` on damage,
+ * `DeviceError` when reading or writing fails; a second run of the same call finishes what was begun.
+ */
+export async function applyStream(
+  input: StreamInput,
+  path: string,
+  codec: FrameCodec,
+  openFile: OpenStreamFile,
+  options: ApplyOptions,
+): Promise<ApplyReport> {
+  const target = openTarget(path, { inUse: options.inUse, readOnly: options.dryRun });
+  try {
+    return await applyTo({ input, target, codec, options, openFile, notices: [] });
+  } finally {
+    target.close();
+  }
+}
+
+async function applyTo(work: Work): Promise<ApplyReport> {
+  const { input, target, options, notices } = work;
+  const header = await readHeader(input);
+  refuseUnfit(header, target, options);
+  const recorder = await openRecorderFor(work, header);
+  try {
+    const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
+    const verdict = survey?.verdict;
+    if (verdict) noteVerdict(verdict, notices);
+    if (verdict?.kind === 'result') return report(work, { outcome: 'already-applied' });
+    if (options.dryRun) return report(work, { outcome: 'checked', fault: survey?.fault });
+    return await write(work, header, survey, recorder);
+  } finally {
+    recorder?.close();
+  }
+}
+
+async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {
+  const { snapback, dryRun } = work.options;
+  if (snapback === undefined) return undefined;
+  if (dryRun) {
+    refuseExisting(snapback);
+    return undefined;
+  }
+  const recorder = await openRecorder(snapback, work, header);
+  if (!recorder.recorded || work.input.rewindable) return recorder;
+  recorder.close();
+  throw new RefusedError(`${partialPath(snapback)}: can't be gone on with from a pipe that is read only once`, {
+    hint: 'save the stream to a file first',
+  });
+}
+
+async function readHeader(input: StreamInput): Promise<StreamHeader | undefined> {
+  if (!input.rewindable) return undefined;
+  const stream = await input.open();
+  return stream.format === 'lvs' ? stream.header : undefined;
+}
+
+/** What the header alone tells. */
+function refuseUnfit(header: StreamHeader | undefined, target: Target, { skipPastEnd }: ApplyOptions): void {
+  if (header?.kind === 'map') {
+    throw new RefusedError('a map holds no data to apply', { hint: 'fill it first: lvstream dump --map' });
+  }
+  const size = header?.resultSize;
+  if (size !== undefined && size > target.size && !skipPastEnd) throw tooSmall(target, size);
+}
+
+/** Reads the whole stream once before anything is written. */
+async function surveyFirst(
+  work: Work,
+  header: StreamHeader | undefined,
+  recorder: Recorder | undefined,
+): Promise<Survey> {
+  const { input, target, codec, options } = work;
+  const stream = await input.open();
+  const compares = header?.baseDigests === true && options.baseCheck;
+  const survey = await surveyStream(stream.batches, codec, {
+    device: compares ? target : undefined,
+    exempt: recorder?.recorded?.saved,
+    onBatch: recorder?.recorded && ((batch) => recorder.recorded?.addStream(batch)),
+    salvage: options.salvage,
+  });
+  if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
+  recorder?.recorded?.check();
+  const isDone = survey.verdict?.kind === 'result';
+  if (header && options.baseCheck && !survey.fault && !isDone) await checkTurnOf(work, header, stream);
+  if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);
+  return survey;
+}
+
+async function checkTurnOf(work: Work, header: StreamHeader, stream: ChangeStream): Promise<void> {
+  const { input, target, codec, openFile, options } = work;
+  if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder || stream.format !== 'lvs') return;
+  const snapback = { path: input.path, header, base: stream.closing().base ?? header.base };
+  await checkTurn(snapback, identifyTarget(target.name), target, codec, openFile);
+}
+
+function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Recorder | undefined): void {
+  if (verdict.kind === 'other') {
+    const where = `${target.name}: byte ${verdict.firstDifference} and what follows`;
+    throw new RefusedError(`${where} is not what the stream was made for (wrong base)`, {
+      hint: 'apply the streams before this one first; --no-base-check applies it all the same',
+    });
+  }
+  if (verdict.kind !== 'partly' || options.finish || recorder?.recorded) return;
+  throw new RefusedError(`${target.name}: holds some of the stream already, in no order that an interrupted apply leaves`, {
+    hint: 'a later stream may have reverted parts of it; --finish writes it as a whole',
+  });
+}
+
+function noteVerdict({ kind, unknownBytes }: Verdict, notices: string[]): void {
+  if (kind === 'result') notices.push('already applied: the device holds the stream\'s result, nothing was written');
+  if (kind === 'interrupted') notices.push('an earlier apply of this stream was interrupted; finishing it');
+  if (kind === 'partly') notices.push('the device held parts of the stream already');
+  if (unknownBytes > 0) notices.push(`${unknownBytes} bytes could not be checked: the stream does not know their base`);
+}
+
+async function write(
+  work: Work,
+  header: StreamHeader | undefined,
+  survey: Survey | undefined,
+  recorder: Recorder | undefined,
+): Promise<ApplyReport> {
+  const { input, target, options, notices } = work;
+  const stream = await input.open();
+  if (!header && stream.format === 'lvs') refuseUnfit(stream.header, target, options);
+  const counts = { written: 0, skipped: 0 };
+  const fault = await salvaging(options.salvage, async () => {
+    if (recorder) await recorder.writeRecorded(stream, survey?.isSorted ?? false, (batch) => writeOne(batch, work, counts));
+    else await writeAll(stream.batches, work, counts);
+  });
+  if (options.sync) target.sync();
+  const isLvs = stream.format === 'lvs';
+  await recorder?.finish(isLvs ? stream.header : undefined, isLvs && !fault ? stream.closing() : undefined);
+  notices.push(...(recorder?.notices ?? []));
+  const resumed = survey?.verdict?.kind === 'interrupted' || recorder?.recorded !== undefined;
+  const bytes = { bytesWritten: counts.written, bytesSkipped: counts.skipped };
+  return report(work, { outcome: resumed ? 'finished' : 'applied', ...bytes, fault, snapback: options.snapback });
+}
+
+async function writeAll(batches: AsyncIterable<RecordBatch>, work: Work, counts: Counts): Promise<void> {
+  for await (const batch of batches) {
+    writeOne(batch, work, counts);
+    releaseBatch(batch);
+  }
+}
+
+interface Counts {
+  written: number;
+  skipped: number;
+}
+
+function writeOne(batch: RecordBatch, { target, options }: Work, counts: Counts): void {
+  const end = endOf(batch);
+  if (end > target.size && !options.skipPastEnd) throw tooSmall(target, end);
+  const skipped = writeBatch(batch, target);
+  counts.skipped += skipped;
+  counts.written += dataSize(batch) - skipped;
+}
+
+function dataSize(batch: RecordBatch): number {
+  if (batch.kind === 'zeros') return batch.ranges.reduce((sum, { length }) => sum + length, 0);
+  let size = 0;
+  for (let i = 0; i < batch.count; i++) size += batch.lengths[i]!;
+  return size;
+}
+
+async function salvaging(salvage: boolean, run: () => Promise<void>): Promise<FormatError | undefined> {
+  try {
+    await run();
+    return undefined;
+  } catch (error) {
+    if (salvage && error instanceof FormatError) return error;
+    throw error;
+  }
+}
+
+function tooSmall(target: Target, needed: number): RefusedError {
+  return new RefusedError(`${target.name}: has ${target.size} bytes, the stream goes up to byte ${needed}`, {
+    hint: 'use a device of the origin\'s size; --skip-past-end leaves out what does not fit',
+  });
+}
+
+function report({ notices }: Work, result: Pick<ApplyReport, 'outcome'> & Partial<ApplyReport>): ApplyReport {
+  return { bytesWritten: 0, bytesSkipped: 0, fault: undefined, snapback: undefined, notices, ...result };
+}

@@ -1,0 +1,133 @@
+import { readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { LvstreamError, RefusedError } from '../errors.js';
+import { readLvsHeader } from '../files/lvs-header.js';
+import type { Closing } from '../format/closing.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { StreamHeader } from '../format/header.js';
+import { isNamed, type State } from '../format/state.js';
+import type { StreamInput } from './stream-input.js';
+import { surveyStream } from './survey.js';
+import type { TargetIdentity } from './target.js';
+import type { Verdict } from './verdict.js';
+
+/** A finished snapback of a device, found by its header. */
+export interface FoundSnapback {
+  readonly path: string;
+  readonly header: StreamHeader;
+}
+
+/** A snapback and what the device holds where it writes. */
+export interface JudgedSnapback extends FoundSnapback {
+  readonly closing: Closing;
+  readonly verdict: Verdict;
+}
+
+export type OpenStreamFile = (path: string) => Promise<StreamInput>;
+
+/** The finished snapbacks of a device in a folder, newest first (§6.5). Files that are none are passed over. */
+export async function findSnapbacks(folder: string, target: TargetIdentity): Promise<FoundSnapback[]> {
+  const found: FoundSnapback[] = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.endsWith('.partial') || entry.name.startsWith('.')) continue;
+    const path = join(folder, entry.name);
+    const header = await readLvsHeader(path);
+    if (header?.kind === 'snapback' && header.target && isSameDevice(header.target, target)) found.push({ path, header });
+  }
+  return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
+}
+
+/** Compares the device with what a snapback expects and what it writes. */
+export async function judgeSnapback(
+  snapback: FoundSnapback,
+  device: RandomAccessReader,
+  codec: FrameCodec,
+  openFile: OpenStreamFile,
+): Promise<JudgedSnapback> {
+  const input = await openFile(snapback.path);
+  try {
+    const stream = await input.open();
+    const { verdict } = await surveyStream(stream.batches, codec, { device });
+    if (stream.format !== 'lvs') throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
+    return { ...snapback, closing: stream.closing(), verdict: verdict! };
+  } finally {
+    input.close();
+  }
+}
+
+/** Where a new snapback goes in its chain. */
+export interface Link {
+  /** What the device holds before the apply: the new snapback's result. */
+  readonly before: State;
+  readonly sequence: number;
+  /** The snapback that it follows; undefined: it starts a new root. */
+  readonly follows: FoundSnapback | undefined;
+  /** Why it starts a new root although there are snapbacks. */
+  readonly rootBecause?: string | undefined;
+}
+
+/**
+ * Links a new snapback to the newest one of the device in its folder, whichever end of that the device is at (§6.5).
+ * `base` is the state that the stream to apply starts from, where it is known. Throws `RefusedError` when the
+ * device is known to be at another state of LVM than that.
+ */
+export function linkTo(head: JudgedSnapback | undefined, base: State | undefined, newId: string): Link {
+  const sequence = (head?.header.sequence ?? 0) + 1;
+  const root = { before: base ?? { id: newId }, sequence, follows: undefined };
+  if (!head) return root;
+  const state = stateOfDevice(head);
+  if (!state) {
+    return { ...root, rootBecause: `the device holds neither end of ${head.path}, so this snapback starts a new chain` };
+  }
+  if (base && isNamed(base) && isNamed(state) && base.id !== state.id) {
+    throw new RefusedError(`the stream starts from ${base.id}, but by ${head.path} the device is at ${state.id}`, {
+      hint: 'a stream between the two is missing; --no-base-check applies it all the same',
+    });
+  }
+  return { before: state, sequence, follows: head };
+}
+
+/** The state that the device is at by a snapback: its base, or its result when it has been rolled back. */
+function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | undefined {
+  if (verdict.kind === 'base' || verdict.kind === 'either') return closing.base ?? header.base;
+  return verdict.kind === 'result' ? (closing.result ?? header.result) : undefined;
+}
+
+/**
+ * Throws `RefusedError` unless a snapback file is the next one to roll back: all newer ones beside it must have been
+ * rolled back, and the device be at the state that this one starts from (§6.5).
+ */
+export async function checkTurn(
+  snapback: { readonly path: string; readonly header: StreamHeader; readonly base: State | undefined },
+  target: TargetIdentity,
+  device: RandomAccessReader,
+  codec: FrameCodec,
+  openFile: OpenStreamFile,
+): Promise<void> {
+  const beside = await findSnapbacks(dirname(resolve(snapback.path)), target);
+  const newer = beside.filter(({ header }) => (header.sequence ?? 0) > (snapback.header.sequence ?? 0));
+  let reached: State | undefined;
+  for (const found of newer) {
+    const { closing, verdict } = await judgeSnapback(found, device, codec, openFile);
+    if (verdict.kind !== 'result' && verdict.kind !== 'either') throw outOfTurn(found, verdict);
+    reached = closing.result ?? found.header.result;
+  }
+  if (!reached || !snapback.base || reached.id === snapback.base.id) return;
+  throw new RefusedError(
+    `${snapback.path}: starts from state ${snapback.base.id}, but the snapbacks beside it have led to ${reached.id}`,
+    { hint: 'a snapback between the two is missing; --out-of-order applies it all the same' },
+  );
+}
+
+function outOfTurn({ path }: FoundSnapback, { kind }: Verdict): RefusedError {
+  const why = kind === 'base' ? 'has not been rolled back yet' : 'has not been rolled back as a whole';
+  return new RefusedError(`${path}: is newer and ${why}`, {
+    hint: 'apply the newest snapback first, or this one all the same with --out-of-order',
+  });
+}
+
+function isSameDevice(name: { path: string; deviceId?: string | undefined }, target: TargetIdentity): boolean {
+  if (name.deviceId !== undefined && target.deviceId !== undefined) return name.deviceId === target.deviceId;
+  return name.path === target.path;
+}

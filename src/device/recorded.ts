@@ -1,0 +1,91 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { RefusedError } from '../errors.js';
+import type { Range, RecordBatch } from '../format/batch.js';
+import { RangeSet } from '../format/range-set.js';
+import { zeroRecords } from '../format/zero-frame.js';
+
+const PART = 1 << 20;
+const ZEROS = new Uint8Array(PART);
+
+/**
+ * What a journal that was left unfinished records of the device, held against the device (§6.6): every recorded byte
+ * must be as it was before, or as the stream wants it.
+ */
+export class RecordedRanges {
+  /** Bytes whose first pre-image is recorded. */
+  readonly saved = new RangeSet();
+  readonly #changed = new RangeSet();
+  readonly #target: RandomAccessReader;
+
+  constructor(target: RandomAccessReader) {
+    this.#target = target;
+  }
+
+  /** Takes recorded pre-images; notes which of them the device no longer holds. */
+  addPreImages(batch: RecordBatch): void {
+    this.#eachPart(batch, (range, recorded) => {
+      this.saved.add(range);
+      for (const different of differences(range, this.#read(range), recorded)) this.#changed.add(different);
+    });
+  }
+
+  /** Takes a batch of the stream: bytes of the device that are as it wants them are accounted for. */
+  addStream(batch: RecordBatch): void {
+    if (this.#changed.size === 0) return;
+    this.#eachPart(batch, (range, wanted) => {
+      for (const changed of this.#changed.covered(range)) {
+        const start = changed.offset - range.offset;
+        const part = wanted.subarray(start, start + changed.length);
+        this.#changed.remove(changed);
+        for (const different of differences(changed, this.#read(changed), part)) this.#changed.add(different);
+      }
+    });
+  }
+
+  /** Throws `RefusedError` if the device holds bytes that are neither. To be called behind the whole stream. */
+  check(): void {
+    const first = this.#changed.ranges().next();
+    if (first.done === true) return;
+    const { offset } = first.value;
+    throw new RefusedError(
+      `${this.#target.name}: byte ${offset} is neither what the unfinished snapback recorded nor what the stream writes`,
+      { hint: 'somebody else wrote to the device since; put the .partial file aside to begin anew' },
+    );
+  }
+
+  #eachPart(batch: RecordBatch, visit: (range: Range, data: Uint8Array) => void): void {
+    if (batch.kind === 'zeros') {
+      for (const record of zeroRecords(batch.ranges)) for (const part of cut(record)) visit(part, ZEROS.subarray(0, part.length));
+      return;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const range = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
+      const at = batch.positions[i]!;
+      for (const part of cut(range)) {
+        const start = at + part.offset - range.offset;
+        visit(part, batch.bytes.subarray(start, start + part.length));
+      }
+    }
+  }
+
+  #read({ offset, length }: Range): Uint8Array {
+    const held = new Uint8Array(length);
+    this.#target.readInto(held, offset);
+    return held;
+  }
+}
+
+function* cut({ offset, length }: Range): Generator<Range> {
+  for (let done = 0; done < length; done += PART) yield { offset: offset + done, length: Math.min(PART, length - done) };
+}
+
+/** The byte ranges, as parts of `range`, in which the two differ. */
+export function* differences(range: Range, a: Uint8Array, b: Uint8Array): Generator<Range> {
+  if (Buffer.compare(a, b) === 0) return;
+  for (let at = 0; at < a.length; ) {
+    while (at < a.length && a[at] === b[at]) at++;
+    const start = at;
+    while (at < a.length && a[at] !== b[at]) at++;
+    if (at > start) yield { offset: range.offset + start, length: at - start };
+  }
+}

@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { RefusedError } from '../errors.js';
+import { refuseExisting } from '../files/sink.js';
+import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
+import type { Closing } from '../format/closing.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { StreamHeader } from '../format/header.js';
+import { FIRST_LINE_BYTES } from '../format/first-line.js';
+import { formatHex } from '../format/identifier.js';
+import { BATCH_SIZE } from '../format/layout.js';
+import type { ChangeStream } from '../format/open-stream.js';
+import { RangeSet } from '../format/range-set.js';
+import type { State } from '../format/state.js';
+import { StreamDigest } from '../format/stream-digest.js';
+import { findSnapbacks, judgeSnapback, linkTo, type Link, type OpenStreamFile } from './chain-head.js';
+import { openDescriptor } from './image.js';
+import { Journal, partialPath } from './journal.js';
+import { readPreImages } from './pre-images.js';
+import { RecordedRanges } from './recorded.js';
+import { tryLock } from './syscalls.js';
+import { identifyTarget, type Target, type TargetIdentity } from './target.js';
+
+/** Batches whose pre-images go to stable storage together. */
+const GROUP = 16;
+
+interface RecorderContext {
+  readonly target: Target;
+  readonly codec: FrameCodec;
+  readonly openFile: OpenStreamFile;
+  readonly options: { readonly baseCheck: boolean; readonly dryRun: boolean; readonly generator: string };
+}
+
+/**
+ * Prepares to save what an apply overwrites (§6.5, §6.6): locks the folder, takes up a journal that was left
+ * unfinished, or links to the newest snapback of the device. Nothing is created yet.
+ */
+export async function openRecorder(
+  path: string,
+  context: RecorderContext,
+  header: StreamHeader | undefined,
+): Promise<Recorder> {
+  refuseExisting(path);
+  const lock = lockFolder(dirname(path));
+  try {
+    const identity = identifyTarget(context.target.name);
+    const resumed = existsSync(partialPath(path)) ? await resume(path, context, identity) : undefined;
+    const link = resumed ? undefined : await findLink(path, context, identity, header);
+    return new Recorder(path, context, identity, lock, link, resumed);
+  } catch (error) {
+    closeSync(lock);
+    throw error;
+  }
+}
+
+interface Resumed {
+  readonly journal: Journal;
+  readonly recorded: RecordedRanges;
+}
+
+/** Saves what an apply overwrites, ahead of it. */
+export class Recorder {
+  readonly notices: string[] = [];
+  readonly #path: string;
+  readonly #context: RecorderContext;
+  readonly #identity: TargetIdentity;
+  readonly #lock: number;
+  readonly #link: Link | undefined;
+  readonly #resumed: Resumed | undefined;
+  readonly #pool = createBufferPool(BATCH_SIZE);
+  /** Of a plain stream, which does not tell its own. */
+  #digest: StreamDigest | undefined;
+  #journal: Journal | undefined;
+
+  constructor(
+    path: string,
+    context: RecorderContext,
+    identity: TargetIdentity,
+    lock: number,
+    link: Link | undefined,
+    resumed: Resumed | undefined,
+  ) {
+    this.#path = path;
+    this.#context = context;
+    this.#identity = identity;
+    this.#lock = lock;
+    this.#link = link;
+    this.#resumed = resumed;
+    if (link?.rootBecause !== undefined) this.notices.push(link.rootBecause);
+    if (resumed) this.notices.push(`went on with ${partialPath(path)}, which an interrupted apply left`);
+  }
+
+  /** What an unfinished journal records; undefined when there was none. */
+  get recorded(): RecordedRanges | undefined {
+    return this.#resumed?.recorded;
+  }
+
+  /**
+   * Passes the stream's batches to `write`, each after what it overwrites is on stable storage. Every byte's first
+   * pre-image is saved, once. `isSorted`: the whole stream is known to be sorted.
+   */
+  async writeRecorded(stream: ChangeStream, isSorted: boolean, write: (batch: RecordBatch) => void): Promise<void> {
+    const header = stream.format === 'lvs' ? stream.header : undefined;
+    const journal = this.#resumed?.journal ?? (await Journal.create(this.#path, this.#describe(header), this.#context.codec));
+    this.#journal = journal;
+    if (!header) this.#digest = startDigest(this.#context.codec);
+    const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
+    const saved = this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet());
+    let group: RecordBatch[] = [];
+    const flush = async () => {
+      await journal.flush();
+      for (const batch of group) {
+        write(batch);
+        releaseBatch(batch);
+      }
+      group = [];
+    };
+    for await (const batch of stream.batches) {
+      const missing = missingOf(batch, saved, this.#context.target.size);
+      if (batch.kind === 'data') this.#digest?.update(batch.bytes);
+      for await (const preImage of readPreImages(missing, this.#context.target, this.#pool)) await journal.add(preImage);
+      group.push(batch);
+      if (group.length === GROUP) await flush();
+    }
+    await flush();
+  }
+
+  /** Turns the journal into the finished snapback. `closing`: the stream's, of an `.lvs` file. */
+  async finish(header: StreamHeader | undefined, closing: Closing | undefined): Promise<void> {
+    const journal = this.#journal!;
+    this.#journal = undefined;
+    const digest = closing?.digest ?? this.#digest?.digest();
+    const id = header?.id ?? digest;
+    await journal.finish(this.#context.target, (totals) => ({
+      ...totals,
+      base: closing?.result ?? header?.result ?? this.#unnamedResult(journal.header.result!, digest),
+      undoes: mergeIds(journal.header.undoes, id),
+      consistent: closing?.consistent,
+      endTime: Date.now(),
+    }));
+  }
+
+  /** Releases the folder; a journal that is not finished stays as it is. */
+  close(): void {
+    this.#journal?.close();
+    closeSync(this.#lock);
+  }
+
+  #describe(header: StreamHeader | undefined): StreamHeader {
+    const { generator } = this.#context.options;
+    const { before, sequence, follows } = this.#link!;
+    const { path, deviceId, size } = this.#identity;
+    return {
+      id: uuidBytes(),
+      kind: 'snapback',
+      requires: [],
+      order: 'disjoint',
+      result: before,
+      baseDigests: true,
+      baseSize: size,
+      resultSize: size,
+      chunkSize: header?.chunkSize,
+      origin: header?.origin,
+      undoes: header?.id && [header.id],
+      target: { path, deviceId, size },
+      sequence,
+      follows: follows?.header.id,
+      generator,
+      time: Date.now(),
+    };
+  }
+
+  /** §6.1: the state after a stream that does not name it. */
+  #unnamedResult(before: State, digest: Uint8Array | undefined): State {
+    if (!digest) return { id: `uuid:${randomUUID()}`, consistent: false };
+    const { codec } = this.#context;
+    const hash = codec.startSha256();
+    const text = new TextEncoder();
+    hash.update(text.encode(`lvstream state\0${before.id}\0`));
+    hash.update(digest);
+    return { id: `sha256:${formatHex(hash.digest())}` };
+  }
+}
+
+function startDigest(codec: FrameCodec): StreamDigest {
+  const digest = new StreamDigest(codec);
+  digest.update(FIRST_LINE_BYTES);
+  return digest;
+}
+
+function lockFolder(folder: string): number {
+  const fd = openDescriptor(folder, constants.O_RDONLY);
+  if (tryLock(fd, 'exclusive')) return fd;
+  closeSync(fd);
+  throw new RefusedError(`${folder}: another lvstream is saving a snapback there`, { hint: 'wait for it to end' });
+}
+
+async function resume(path: string, { target, codec }: RecorderContext, identity: TargetIdentity): Promise<Resumed | undefined> {
+  const recorded = new RecordedRanges(target);
+  const journal = await Journal.resume(path, codec, (batch) => {
+    recorded.addPreImages(batch);
+  });
+  if (!journal) return undefined;
+  const made = journal.header.target;
+  if (made?.size === identity.size && (made.deviceId ?? made.path) === (identity.deviceId ?? identity.path)) {
+    return { journal, recorded };
+  }
+  journal.close();
+  throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${made?.path ?? 'another device'}`, {
+    hint: 'choose another name for this snapback',
+  });
+}
+
+async function findLink(
+  path: string,
+  { target, codec, openFile, options }: RecorderContext,
+  identity: TargetIdentity,
+  header: StreamHeader | undefined,
+): Promise<Link> {
+  const [newest] = await findSnapbacks(dirname(path), identity);
+  const head = newest && (await judgeSnapback(newest, target, codec, openFile));
+  return linkTo(head, options.baseCheck ? header?.base : undefined, `uuid:${randomUUID()}`);
+}
+
+/** What of the batch's ranges has no pre-image yet, inside the device; from then on it counts as saved. */
+function missingOf(batch: RecordBatch, saved: RangeSet | undefined, size: number): Range[] {
+  const inside = rangesOf(batch)
+    .filter(({ offset }) => offset < size)
+    .map(({ offset, length }) => ({ offset, length: Math.min(length, size - offset) }));
+  if (!saved) return inside;
+  return inside.flatMap((range) => {
+    const missing = saved.missing(range);
+    saved.add(range);
+    return missing;
+  });
+}
+
+function mergeIds(ids: readonly Uint8Array[] = [], id: Uint8Array | undefined): Uint8Array[] | undefined {
+  const known = ids.some((other) => id && Buffer.compare(other, id) === 0);
+  const all = id && !known ? [...ids, id] : [...ids];
+  return all.length > 0 ? all : undefined;
+}
+
+function uuidBytes(): Uint8Array {
+  return Uint8Array.from(Buffer.from(randomUUID().replaceAll('-', ''), 'hex'));
+}

@@ -1,0 +1,65 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { FormatError } from '../errors.js';
+import { rangesOf, releaseBatch, type RecordBatch } from '../format/batch.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { RangeSet } from '../format/range-set.js';
+import { Tally } from '../format/totals.js';
+import { Judge, type Verdict } from './verdict.js';
+
+/** What one pass over a whole stream tells before anything is written. */
+export interface Survey {
+  /** Every record begins where the one before ended, or later. */
+  readonly isSorted: boolean;
+  readonly records: number;
+  /** Bytes that the stream writes. */
+  readonly data: number;
+  /** End of the highest byte, exclusive. */
+  readonly high: number;
+  /** What the device holds; undefined when nobody compared. */
+  readonly verdict: Verdict | undefined;
+  /** The fault that ended the pass, where faults were to be passed over. */
+  readonly fault: FormatError | undefined;
+}
+
+export interface SurveyOptions {
+  /** The device to compare with; undefined: don't. */
+  readonly device?: RandomAccessReader | undefined;
+  /** Ranges that a journal vouches for; not compared. */
+  readonly exempt?: RangeSet | undefined;
+  /** Takes each batch before it is given back. */
+  readonly onBatch?: ((batch: RecordBatch) => void) | undefined;
+  /** Ends the pass at the first fault instead of throwing it. */
+  readonly salvage?: boolean | undefined;
+}
+
+/**
+ * Reads a whole stream, and compares the device with the base digests of its batches when asked to. Throws what the
+ * stream does. Parts past the device's end are left out of the comparison.
+ */
+export async function surveyStream(
+  batches: AsyncIterable<RecordBatch>,
+  codec: FrameCodec,
+  { device, exempt, onBatch, salvage = false }: SurveyOptions = {},
+): Promise<Survey> {
+  const tally = new Tally();
+  const judge = device && new Judge(device, codec, exempt);
+  let fault: FormatError | undefined;
+  try {
+    for await (const batch of batches) {
+      tally.add(batch);
+      if (judge && endOf(batch) <= device.size) judge.add(batch);
+      onBatch?.(batch);
+      releaseBatch(batch);
+    }
+  } catch (error) {
+    if (!salvage || !(error instanceof FormatError)) throw error;
+    fault = error;
+  }
+  const { records, data, high } = tally.totals();
+  return { isSorted: tally.order() === 'sorted', records, data, high, verdict: judge?.verdict(), fault };
+}
+
+/** End of the highest byte that a batch writes. */
+export function endOf(batch: RecordBatch): number {
+  return rangesOf(batch).reduce((end, { offset, length }) => Math.max(end, offset + length), 0);
+}

@@ -1,0 +1,160 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { Range, RecordBatch } from '../format/batch.js';
+import type { FrameCodec } from '../format/codec.js';
+import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
+import type { RangeSet } from '../format/range-set.js';
+import { zeroRecords } from '../format/zero-frame.js';
+import { expectedPieces, isAllZero, type Expected, type ExpectedPiece } from './piece-runs.js';
+
+/**
+ * What a device holds where a stream writes (§6.4): *base*, all as before the stream; *result*, all as after it;
+ * *either*, both at once; *interrupted*, an apply that was ended in the middle; *partly*, another mixture;
+ * *other*, something that is neither.
+ */
+export interface Verdict {
+  readonly kind: 'base' | 'result' | 'either' | 'interrupted' | 'partly' | 'other';
+  /** Device offset of the first piece that is neither, of *other*. */
+  readonly firstDifference?: number | undefined;
+  /** Bytes in pieces whose base nobody knows. */
+  readonly unknownBytes: number;
+}
+
+/**
+ * Compares a device with what a disjoint stream expects and what it writes, piece by piece; feed it all batches in
+ * order. The device's part of one segment is read at once: up to 8 MiB of memory.
+ */
+export class Judge {
+  readonly #target: RandomAccessReader;
+  readonly #codec: FrameCodec;
+  readonly #exempt: RangeSet | undefined;
+  #buffer = new Uint8Array(1 << 20);
+  #record = -1;
+  #lastResult = -1;
+  #firstBase = Number.POSITIVE_INFINITY;
+  #firstDifference: number | undefined;
+  #unknownBytes = 0;
+
+  /** `exempt`: pieces wholly in it are not looked at, because a journal vouches for them. */
+  constructor(target: RandomAccessReader, codec: FrameCodec, exempt?: RangeSet) {
+    this.#target = target;
+    this.#codec = codec;
+    this.#exempt = exempt;
+  }
+
+  /** Takes a batch into account; the batch stays the caller's. */
+  add(batch: RecordBatch): void {
+    if (batch.kind === 'zeros') this.#addZeros(batch);
+    else this.#addData(batch);
+  }
+
+  verdict(): Verdict {
+    return { kind: this.#kind(), firstDifference: this.#firstDifference, unknownBytes: this.#unknownBytes };
+  }
+
+  #kind(): Verdict['kind'] {
+    if (this.#firstDifference !== undefined) return 'other';
+    const anyResult = this.#lastResult >= 0;
+    const anyBase = this.#firstBase !== Number.POSITIVE_INFINITY;
+    if (!anyResult) return anyBase ? 'base' : 'either';
+    if (!anyBase) return 'result';
+    return this.#lastResult <= this.#firstBase ? 'interrupted' : 'partly';
+  }
+
+  #addData(batch: Extract<RecordBatch, { kind: 'data' }>): void {
+    const pieces = expectedPieces(batch);
+    for (let i = 0; i < batch.count; i++) {
+      if (i > 0 || !batch.continues) this.#record++;
+      const segment = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
+      const held = this.#read(segment);
+      const written = batch.bytes.subarray(batch.positions[i]!, batch.positions[i]! + segment.length);
+      for (let done = 0; done < segment.length; ) {
+        const { range, expected } = pieces.next().value!;
+        const end = done + range.length;
+        this.#compare(range, expected, held.subarray(done, end), written.subarray(done, end));
+        done = end;
+      }
+    }
+  }
+
+  #addZeros(batch: Extract<RecordBatch, { kind: 'zeros' }>): void {
+    const pieces = expectedPieces(batch);
+    const zerosOnZeros = isAllZero(batch);
+    for (const record of zeroRecords(batch.ranges)) {
+      this.#record++;
+      const held = new HeldZeros(this.#target, record);
+      if (zerosOnZeros && held.isHole) continue;
+      for (let done = 0; done < record.length; ) {
+        const { range, expected } = zerosOnZeros ? zeroPiece(record, done) : pieces.next().value!;
+        this.#compare(range, expected, held.read(range), ZERO_PIECE.subarray(0, range.length));
+        done += range.length;
+      }
+    }
+  }
+
+  #compare(range: Range, expected: Expected, held: Uint8Array, written: Uint8Array): void {
+    if (this.#exempt?.missing(range).length === 0) return;
+    const isResult = equal(held, written);
+    if (expected === 'unknown') this.#unknownBytes += range.length;
+    const isBase = this.#isBase(expected, held);
+    if (isResult && !isBase) this.#lastResult = this.#record;
+    if (isBase && !isResult && this.#firstBase > this.#record) this.#firstBase = this.#record;
+    if (!isBase && !isResult) this.#firstDifference ??= range.offset;
+  }
+
+  #isBase(expected: Expected, held: Uint8Array): boolean {
+    if (expected === 'unknown') return true;
+    if (expected === 'zero') return equal(held, ZERO_PIECE.subarray(0, held.length));
+    return equal(this.#codec.sha256(held).subarray(0, PIECE_DIGEST_SIZE), expected);
+  }
+
+  #read({ offset, length }: Range): Uint8Array {
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    const held = this.#buffer.subarray(0, length);
+    this.#target.readInto(held, offset);
+    return held;
+  }
+}
+
+const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
+
+function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {
+  const at = offset + done;
+  const end = Math.min(offset + length, (Math.floor(at / PIECE_SIZE) + 1) * PIECE_SIZE);
+  return { range: { offset: at, length: end - at }, expected: 'zero' };
+}
+
+/** Reads the pieces of a range of the device in order, without reading where it has no data. */
+class HeldZeros {
+  readonly #target: RandomAccessReader;
+  readonly #data: Iterator<Range>;
+  readonly #buffer = new Uint8Array(PIECE_SIZE);
+  #next: Range | undefined;
+
+  constructor(target: RandomAccessReader, range: Range) {
+    this.#target = target;
+    this.#data = (target.allocated?.(range) ?? [range])[Symbol.iterator]();
+    this.#advance();
+  }
+
+  /** Nothing of the range has data. */
+  get isHole(): boolean {
+    return this.#next === undefined;
+  }
+
+  read({ offset, length }: Range): Uint8Array {
+    while (this.#next && this.#next.offset + this.#next.length <= offset) this.#advance();
+    if (!this.#next || this.#next.offset >= offset + length) return ZERO_PIECE.subarray(0, length);
+    const held = this.#buffer.subarray(0, length);
+    this.#target.readInto(held, offset);
+    return held;
+  }
+
+  #advance(): void {
+    const { done, value } = this.#data.next();
+    this.#next = done === true ? undefined : value;
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
