@@ -1,0 +1,72 @@
+import { ascii } from './bytes.js';
+import { cutRecord, headerFrame, type FileDraft } from './container.js';
+import { pack } from './msgpack.js';
+import { changes, longRecord, lvs, MIB, record, type Vector } from './vector.js';
+
+/** `.lvs` files that end too early. */
+
+const second = headerFrame({ map: pack(changes) }).length;
+
+/** A good file cut `kept` bytes behind what `before` has written. */
+function cut(
+  word: string,
+  description: string,
+  kept: number,
+  before: (file: FileDraft) => void,
+  behind = finish,
+) {
+  let end = 0;
+  const vector = lvs(`truncated-${word}`, description, changes, (file) => {
+    before(file);
+    end = file.position + kept;
+    file.fault('truncated', end);
+    behind(file);
+  });
+  return { ...vector, input: vector.input.subarray(0, end) };
+}
+
+function finish(file: FileDraft): void {
+  file.data([record(8192)]);
+  file.finish();
+}
+
+const oneFrame = (file: FileDraft): void => file.data([record(4096)]);
+const zeros = (file: FileDraft): void => file.zeros([{ offset: 8192, length: 300_000 }]);
+const lastPage = (file: FileDraft): void => file.lastPage();
+
+export const cutFiles = (): Vector[] => [
+  cut('in-identification', 'Cut inside the identification.', 12 - second - 30, () => undefined),
+  cut('in-header', 'Cut inside the header.', -1 - 30, () => undefined),
+  cut('behind-header', 'Cut behind the header.', -30, () => undefined),
+  cut('in-first-line', 'Cut inside the first line.', -1, () => undefined),
+  cut('behind-first-line', 'Cut behind the first line.', 0, () => undefined),
+  cut('in-magic', 'Cut inside the magic of a data frame.', 3, oneFrame),
+  cut('in-frame-header', 'Cut inside the header of a data frame.', 8, oneFrame),
+  cut('in-block-header', 'Cut inside the header of a block.', 11, oneFrame),
+  cut('in-block', 'Cut inside a block.', 40, oneFrame),
+  cut('in-checksum', 'Cut inside the content checksum.', 9 + 3 + 60 + 2, oneFrame),
+  cut('behind-frame', 'Cut between two data frames, as a partial snapback ends.', 0, oneFrame),
+  cut('open-record', 'Cut where a record should go on: it is not whole and does not count.', 0, (file) => {
+    file.data([record(0), cutRecord(longRecord(4096, 2 * MIB), MIB)[0]!]);
+  }),
+  cut('in-zero-ranges-size', 'Cut inside the size of a zero-ranges frame.', 6, oneFrame, zeros),
+  cut('in-zero-ranges', 'Cut inside a zero-ranges frame.', 35, oneFrame, zeros),
+  cut('behind-zero-ranges', 'Cut between zero ranges and their zero frame.', 36, oneFrame, zeros),
+  cut('in-zero-frame', 'Cut inside a zero frame.', 36 + 30, oneFrame, zeros),
+  cut('in-other', 'Cut inside another skippable frame.', 10, oneFrame, (file) => {
+    file.other(0x184d2a53, ascii('something'));
+  }),
+  cut('in-page', 'Cut inside the last page.', 100, oneFrame, lastPage),
+  cut('behind-page', 'Cut behind a page that is not the last.', 0, (file) => {
+    file.data([record(4096)]);
+    file.page();
+  }),
+  cut('behind-last-page', 'Cut behind the last page.', 0, (file) => {
+    file.data([record(4096)]);
+    file.lastPage();
+  }, (file) => file.stray(file.seekTable())), // prettier-ignore
+  cut('in-seek-table', 'Cut one byte before the end.', 8 + 4 * 8 + 9 - 1, (file) => {
+    file.data([record(4096)]);
+    file.lastPage();
+  }, (file) => file.stray(file.seekTable())), // prettier-ignore
+];

@@ -1,0 +1,127 @@
+import xxhash from 'xxhash-wasm';
+import { join, u24, u32, u64, u64be, u32be } from './bytes.js';
+
+const { h64Raw } = await xxhash();
+
+/** zstd frames made by hand (RFC 8878), so that no version of zstd has a say in their bytes. */
+
+const MAGIC = u32(0xfd2fb528);
+const MAX_BLOCK_SIZE = 1 << 17;
+/** From here on a run of one byte becomes an RLE block. */
+const MIN_RUN = 64;
+
+export type Block = Uint8Array;
+
+export function rawBlock(content: Uint8Array, last = false): Block {
+  return join(u24((content.length << 3) | Number(last)), content);
+}
+
+export function rleBlock(value: number, length: number, last = false): Block {
+  return join(u24((length << 3) | 2 | Number(last)), Uint8Array.of(value));
+}
+
+/** The low four bytes of XXH64, as a frame ends with them. */
+export const contentChecksum = (content: Uint8Array): Uint8Array => u32(h64Raw(content) & 0xffffffffn);
+
+export interface FrameForm {
+  /** Default: content size of four bytes, single segment, checksum. */
+  readonly descriptor?: number;
+  /** Default: none, for frames of a single segment. */
+  readonly window?: number;
+  /** The content size's field. */
+  readonly size?: Uint8Array;
+  readonly blocks?: readonly Block[];
+  readonly checksum?: Uint8Array;
+}
+
+/** A data frame (§4.4): raw blocks, and RLE blocks where a byte is repeated. */
+export function dataFrame(content: Uint8Array, form: FrameForm = {}): Uint8Array {
+  const window = form.window === undefined ? new Uint8Array(0) : Uint8Array.of(form.window);
+  return join(
+    MAGIC,
+    Uint8Array.of(form.descriptor ?? 0xa4),
+    window,
+    form.size ?? u32(content.length),
+    ...(form.blocks ?? blocksOf(content)),
+    form.checksum ?? contentChecksum(content),
+  );
+}
+
+function blocksOf(content: Uint8Array): Block[] {
+  const cuts = cutRuns(content);
+  return cuts.map(({ from, to, isRun }, i) => {
+    const last = i === cuts.length - 1;
+    return isRun ? rleBlock(content[from]!, to - from, last) : rawBlock(content.subarray(from, to), last);
+  });
+}
+
+interface Cut {
+  readonly from: number;
+  readonly to: number;
+  readonly isRun: boolean;
+}
+
+function cutRuns(content: Uint8Array): Cut[] {
+  const cuts: Cut[] = [];
+  let raw = 0;
+  const flush = (to: number) => {
+    for (; raw < to; raw = Math.min(raw + MAX_BLOCK_SIZE, to)) {
+      cuts.push({ from: raw, to: Math.min(raw + MAX_BLOCK_SIZE, to), isRun: false });
+    }
+  };
+  for (let at = 0; at < content.length;) {
+    let end = at + 1;
+    while (end < content.length && content[end] === content[at] && end - at < MAX_BLOCK_SIZE) end++;
+    if (end - at >= MIN_RUN) {
+      flush(at);
+      cuts.push({ from: at, to: end, isRun: true });
+      raw = end;
+    }
+    at = end;
+  }
+  flush(content.length);
+  return cuts;
+}
+
+export interface ZeroRecord {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The ranges cut into records of 16 MiB (§4.5). */
+export function zeroRecords(ranges: readonly ZeroRecord[]): ZeroRecord[] {
+  const records: ZeroRecord[] = [];
+  for (const { offset, length } of ranges) {
+    for (let done = 0; done < length; done += 2 ** 24) {
+      records.push({ offset: offset + done, length: Math.min(2 ** 24, length - done) });
+    }
+  }
+  return records;
+}
+
+export const recordHeader = ({ offset, length }: ZeroRecord): Uint8Array =>
+  join(u64be(offset), u32be(length));
+
+/** The canonical zero frame of the ranges (§4.5). */
+export function zeroFrame(ranges: readonly ZeroRecord[]): Uint8Array {
+  const records = zeroRecords(ranges);
+  const content = records.reduce((sum, { length }) => sum + 12 + length, 0);
+  const blocks = records.flatMap((record, i) => {
+    const full = Math.ceil(record.length / MAX_BLOCK_SIZE) - 1;
+    const rest = record.length - full * MAX_BLOCK_SIZE;
+    return [
+      rawBlock(recordHeader(record)),
+      ...Array.from({ length: full }, () => rleBlock(0, MAX_BLOCK_SIZE)),
+      rleBlock(0, rest, i === records.length - 1),
+    ];
+  });
+  return join(MAGIC, Uint8Array.of(0x80, 0x38), u32(content), ...blocks);
+}
+
+/** The zero-ranges frame's payload before its checksum. */
+export const zeroRangesBody = (
+  ranges: readonly ZeroRecord[],
+  count = ranges.length,
+  reserved = 0,
+): Uint8Array =>
+  join(u32(count), u32(reserved), ...ranges.map(({ offset, length }) => join(u64(offset), u64(length))));
