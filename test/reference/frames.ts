@@ -36,14 +36,14 @@ export function takeSkippable(file: Buffer, position: number, least: number, mos
 
 /** A data frame and its content (§4.4). */
 export function takeDataFrame(file: Buffer, position: number): { frame: Buffer; content: Buffer } {
-  const { headerSize, contentSize } = readFrameHeader(file, position);
+  const { headerSize, contentSize, window } = readFrameHeader(file, position);
   let size = headerSize;
   for (let isLast = false; !isLast;) {
     const block = take(file, position, size + 3).readUIntLE(size, 3);
     isLast = (block & 1) === 1;
     const type = (block >> 1) & 3;
     const blockSize = block >> 3;
-    require(type !== 3 && blockSize <= maxBlock, 'frame-corrupt', position);
+    require(type !== 3 && blockSize <= Math.min(window, maxBlock), 'frame-corrupt', position);
     size += 3 + (type === 1 ? 1 : blockSize);
     require(size <= maxFrame, 'frame-size', position);
   }
@@ -61,8 +61,14 @@ function decodeFrame(frame: Buffer): Buffer | undefined {
   }
 }
 
+interface FrameHeader {
+  readonly headerSize: number;
+  readonly contentSize: number;
+  readonly window: number;
+}
+
 /** RFC 8878, section 3.1.1.1, held to §4.4. */
-function readFrameHeader(file: Buffer, position: number): { headerSize: number; contentSize: number } {
+function readFrameHeader(file: Buffer, position: number): FrameHeader {
   const descriptor = take(file, position, 5).readUInt8(4);
   const isSingle = (descriptor & 0x20) !== 0;
   const sizeCode = descriptor >> 6;
@@ -75,7 +81,7 @@ function readFrameHeader(file: Buffer, position: number): { headerSize: number; 
   const window = isSingle ? contentSize : readWindow(header.readUInt8(5));
   require(window <= maxWindow, 'frame-header', position);
   require(contentSize >= 1 && contentSize <= maxContent, 'frame-size', position);
-  return { headerSize, contentSize };
+  return { headerSize, contentSize, window };
 }
 
 function readContentSize(header: Buffer, at: number, code: number): number {
