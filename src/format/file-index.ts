@@ -1,0 +1,105 @@
+import { FormatError } from '../errors.js';
+import type { RecordBatch } from './batch.js';
+import type { Closing } from './closing.js';
+import type { FrameCodec } from './codec.js';
+import { decodeHeader, type StreamHeader } from './header.js';
+import { equalBytes } from './identifier.js';
+import { decodePage, type IndexPage, type PageReference } from './index-page.js';
+import { HEADER_MAGIC, MAX_HEADER_SIZE, SEEK_FOOTER_SIZE, SEEK_TABLE_MAGIC, SKIPPABLE_HEADER_SIZE } from './layout.js';
+import { countPieces, measurePieceRuns } from './pieces.js';
+import { decodeSeekFooter, lastSeekEntry, seekTableSize } from './seek-table.js';
+import { viewOf } from './skippable.js';
+import { truncated } from './zstd-frame.js';
+
+/** A file that can be read anywhere. */
+export interface FileBytes {
+  readonly size: number;
+  /** Fills `target` from `position` on. */
+  readAt(target: Uint8Array, position: number): Promise<void>;
+}
+
+/** What a file tells without its data being read: header, closing map, and its index page by page. */
+export interface FileIndex {
+  readonly header: StreamHeader;
+  readonly closing: Closing;
+  /** All pages in order, each read and checked when it is asked for. */
+  pages(): AsyncIterable<IndexPage>;
+}
+
+/**
+ * Reads the index of an `.lvs` file from its end (§4.6, §4.7): one read each for header, seek table, last page.
+ * What it reads is held against its checksums; the frames of data are not. Throws `FormatError`.
+ */
+export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise<FileIndex> {
+  const header = await readHeader(file);
+  const lastPage = await findLastPage(file);
+  const page = decodePage(await readBytes(file, lastPage.position, lastPage.size), lastPage.position);
+  if (!page.last) throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
+  const { table, closing } = page.last;
+  return { header, closing, pages: () => readPages(file, codec, table, page) };
+}
+
+async function readHeader(file: FileBytes): Promise<StreamHeader> {
+  const start = await readBytes(file, 0, SKIPPABLE_HEADER_SIZE);
+  const size = viewOf(start).getUint32(4, true);
+  if (viewOf(start).getUint32(0, true) !== HEADER_MAGIC) throw new FormatError('not-a-stream', 0, 'not an .lvs file');
+  if (size > MAX_HEADER_SIZE) throw new FormatError('frame-size', 0, `a header of ${size} bytes`);
+  return decodeHeader(await readBytes(file, 0, SKIPPABLE_HEADER_SIZE + size), 0);
+}
+
+async function findLastPage(file: FileBytes): Promise<{ position: number; size: number }> {
+  const footer = await readBytes(file, Math.max(0, file.size - SEEK_FOOTER_SIZE), SEEK_FOOTER_SIZE);
+  const count = decodeSeekFooter(footer);
+  const start = count === undefined ? -1 : file.size - seekTableSize(count);
+  if (count === undefined || count === 0 || start < 0) throw truncated(file.size);
+  const table = await readBytes(file, start, seekTableSize(count));
+  const { frameSize } = lastSeekEntry(table);
+  if (viewOf(table).getUint32(0, true) !== SEEK_TABLE_MAGIC || frameSize > start) {
+    throw new FormatError('seek-table', start, 'a seek table that does not fit the file');
+  }
+  return { position: start - frameSize, size: frameSize };
+}
+
+async function* readPages(
+  file: FileBytes,
+  codec: FrameCodec,
+  table: readonly PageReference[],
+  last: IndexPage,
+): AsyncGenerator<IndexPage> {
+  for (const { position, size, sha256 } of table) {
+    const bytes = await readBytes(file, position, size);
+    if (!equalBytes(codec.sha256(bytes), sha256)) {
+      throw new FormatError('page-table', position, 'an index page does not match its digest');
+    }
+    yield decodePage(bytes, position);
+  }
+  yield last;
+}
+
+async function readBytes(file: FileBytes, position: number, size: number): Promise<Uint8Array> {
+  if (position + size > file.size) throw truncated(file.size);
+  const bytes = new Uint8Array(size);
+  await file.readAt(bytes, position);
+  return bytes;
+}
+
+/** Gives every batch its base digests, taken from the pages of the stream's index in order. */
+export async function* attachPieces(
+  batches: AsyncIterable<RecordBatch>,
+  pages: AsyncIterable<IndexPage>,
+): AsyncGenerator<RecordBatch> {
+  const sections = pages[Symbol.asyncIterator]();
+  let section = new Uint8Array(0);
+  let at = 0;
+  for await (const batch of batches) {
+    while (at === section.length) {
+      const { done, value } = await sections.next();
+      if (done === true) throw new FormatError('piece-digests', 0, 'fewer piece digests than the stream has pieces');
+      section = value.pieces?.slice() ?? section;
+      at = 0;
+    }
+    const size = measurePieceRuns(section, at, countPieces(batch), 0);
+    yield { ...batch, pieces: section.subarray(at, at + size) };
+    at += size;
+  }
+}
