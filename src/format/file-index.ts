@@ -1,12 +1,10 @@
 import { FormatError } from '../errors.js';
-import type { RecordBatch } from './batch.js';
 import type { Closing } from './closing.js';
 import type { FrameCodec } from './codec.js';
 import { decodeHeader, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type PageReference } from './index-page.js';
 import { HEADER_MAGIC, MAX_HEADER_SIZE, SEEK_FOOTER_SIZE, SEEK_TABLE_MAGIC, SKIPPABLE_HEADER_SIZE } from './layout.js';
-import { countPieces, measurePieceRuns } from './pieces.js';
 import { decodeSeekFooter, lastSeekEntry, seekTableSize } from './seek-table.js';
 import { viewOf } from './skippable.js';
 import { truncated } from './zstd-frame.js';
@@ -23,7 +21,13 @@ export interface FileIndex {
   readonly header: StreamHeader;
   readonly closing: Closing;
   /** All pages in order, each read and checked when it is asked for. */
-  pages(): AsyncIterable<IndexPage>;
+  pages(): AsyncIterable<PlacedPage>;
+}
+
+/** An index page and where it begins in the file. */
+export interface PlacedPage {
+  readonly page: IndexPage;
+  readonly position: number;
 }
 
 /**
@@ -36,7 +40,7 @@ export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise
   const page = decodePage(await readBytes(file, lastPage.position, lastPage.size), lastPage.position);
   if (!page.last) throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
   const { table, closing } = page.last;
-  return { header, closing, pages: () => readPages(file, codec, table, page) };
+  return { header, closing, pages: () => readPages(file, codec, table, { page, position: lastPage.position }) };
 }
 
 async function readHeader(file: FileBytes): Promise<StreamHeader> {
@@ -64,14 +68,14 @@ async function* readPages(
   file: FileBytes,
   codec: FrameCodec,
   table: readonly PageReference[],
-  last: IndexPage,
-): AsyncGenerator<IndexPage> {
+  last: PlacedPage,
+): AsyncGenerator<PlacedPage> {
   for (const { position, size, sha256 } of table) {
     const bytes = await readBytes(file, position, size);
     if (!equalBytes(codec.sha256(bytes), sha256)) {
       throw new FormatError('page-table', position, 'an index page does not match its digest');
     }
-    yield decodePage(bytes, position);
+    yield { page: decodePage(bytes, position), position };
   }
   yield last;
 }
@@ -81,25 +85,4 @@ async function readBytes(file: FileBytes, position: number, size: number): Promi
   const bytes = new Uint8Array(size);
   await file.readAt(bytes, position);
   return bytes;
-}
-
-/** Gives every batch its base digests, taken from the pages of the stream's index in order. */
-export async function* attachPieces(
-  batches: AsyncIterable<RecordBatch>,
-  pages: AsyncIterable<IndexPage>,
-): AsyncGenerator<RecordBatch> {
-  const sections = pages[Symbol.asyncIterator]();
-  let section = new Uint8Array(0);
-  let at = 0;
-  for await (const batch of batches) {
-    while (at === section.length) {
-      const { done, value } = await sections.next();
-      if (done === true) throw new FormatError('piece-digests', 0, 'fewer piece digests than the stream has pieces');
-      section = value.pieces?.slice() ?? section;
-      at = 0;
-    }
-    const size = measurePieceRuns(section, at, countPieces(batch), 0);
-    yield { ...batch, pieces: section.subarray(at, at + size) };
-    at += size;
-  }
 }
