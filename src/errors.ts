@@ -66,15 +66,34 @@ export class LvstreamError extends Error {
   }
 }
 
+interface FaultDetails extends ErrorDetails {
+  readonly stream?: string | undefined;
+}
+
 /** The stream breaks a rule of the specification. `position` is a byte of the stream as it was read. */
 export class FormatError extends LvstreamError {
   readonly fault: Fault;
   readonly position: number;
+  /** What to call the stream, where a layer that knows it has said so. */
+  readonly stream: string | undefined;
+  readonly #what: string;
 
-  constructor(fault: Fault, position: number, what: string, details: ErrorDetails = {}) {
-    super(`byte ${position}: ${what} (${fault})`, details);
+  constructor(fault: Fault, position: number, what: string, details: FaultDetails = {}) {
+    const of = details.stream === undefined ? '' : `${details.stream}: `;
+    super(`${of}byte ${position}: ${what} (${fault})`, details);
     this.fault = fault;
     this.position = position;
+    this.stream = details.stream;
+    this.#what = what;
+  }
+
+  /** The same fault, said of the stream of that name; one that has a name keeps it. */
+  ofStream(stream: string): FormatError {
+    if (this.stream !== undefined) return this;
+    const { fault, position, hint, cause } = this;
+    const named = new FormatError(fault, position, this.#what, { hint, cause, stream });
+    if (this.stack !== undefined) named.stack = this.stack.replace(this.message, named.message);
+    return named;
   }
 }
 

@@ -25,5 +25,5 @@ export interface CommandEntry {
 
 /** Keeps the types of the options that `declare` makes for `run`. */
 export function defineCommand<T>(command: Command<T>): Command {
-  return command as Command;
+  return command;
 }
