@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, linkSync, lstatSync, openSync, renameSync, unlinkSync, write as writeCallback } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  write as writeCallback,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -22,28 +33,38 @@ export interface Output extends ByteSink {
   abort(): void;
 }
 
-/** Opens standard output for `-`, or a file that appears only on `commit`. `force` lets it replace another. */
+/**
+ * Opens standard output for `-`, or a file that appears only on `commit`. `force` lets it replace another file, never
+ * anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
+ */
 export function openOutput(path: string, { force = false } = {}): Output {
-  if (path === '-') {
-    const sink = createOutputSink(STDOUT, 'standard output');
-    return { ...sink, name: 'standard output', commit: async () => undefined, abort: () => undefined };
-  }
-  if (!force) refuseExisting(path);
+  if (path === '-') return directOutput(STDOUT, 'standard output');
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isFIFO() === true || found?.isCharacterDevice() === true)
+    return directOutput(openDirect(path), path);
+  if (!force || found?.isFile() === false) refuseExisting(path);
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   const fd = create(temporary, path);
   const remove = () => {
     closeSync(fd);
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
   };
   const forget = onInterrupt(remove);
   return {
     ...createOutputSink(fd, path),
     name: path,
     commit: async () => {
+      try {
+        fsyncSync(fd);
+        giveName(temporary, path, force);
+      } catch (cause) {
+        forget();
+        remove();
+        if (cause instanceof DeviceError || cause instanceof RefusedError) throw cause;
+        throw new DeviceError(`${path}: can't be finished: ${(cause as Error).message}`, { cause });
+      }
       forget();
-      fsyncSync(fd);
       closeSync(fd);
-      giveName(temporary, path, force);
     },
     abort: () => {
       forget();
@@ -52,21 +73,36 @@ export function openOutput(path: string, { force = false } = {}): Output {
   };
 }
 
+function directOutput(fd: number, name: string): Output {
+  return { ...createOutputSink(fd, name), name, commit: async () => undefined, abort: () => undefined };
+}
+
+function openDirect(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (cause) {
+    throw new DeviceError(`${path}: can't be opened: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** Gives a finished file its final name, on stable storage. Without `force` a file of that name is left alone. */
 export function giveName(temporary: string, path: string, force: boolean): void {
   if (force) renameSync(temporary, path);
-  else {
-    try {
-      linkSync(temporary, path);
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
-      refuseExisting(path);
-      renameSync(temporary, path);
-      return syncFolder(path);
-    }
-    unlinkSync(temporary);
-  }
+  else linkOrRename(temporary, path);
   syncFolder(path);
+}
+
+/** Not every file system can link; there a file that appears at the last moment is replaced. */
+function linkOrRename(temporary: string, path: string): void {
+  try {
+    linkSync(temporary, path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
+    refuseExisting(path);
+    renameSync(temporary, path);
+    return;
+  }
+  unlinkSync(temporary);
 }
 
 /** Makes a change of names in the file's folder permanent. */
@@ -88,7 +124,7 @@ export function refuseExisting(path: string): void {
 export function createOutputSink(fd: number, name: string): ByteSink {
   return {
     write: async (bytes) => {
-      for (let done = 0; done < bytes.length; ) done += await writeSome(fd, name, bytes.subarray(done));
+      for (let done = 0; done < bytes.length;) done += await writeSome(fd, name, bytes.subarray(done));
     },
   };
 }
