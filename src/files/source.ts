@@ -1,4 +1,12 @@
-import { fstatSync, openSync, closeSync, read as readCallback, mkdtempSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  fstatSync,
+  openSync,
+  closeSync,
+  read as readCallback,
+  mkdtempSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,13 +47,13 @@ export function openSource(path: string): Source {
 
 /**
  * Copies a pipe to a temporary file that has no name, so that it can be read twice; a file stays as it is.
- * It takes as much room in the temporary folder (TMPDIR) as the stream has bytes.
+ * It takes as much room in the temporary folder (TMPDIR) as the stream has bytes. `from`: where to read the pipe's
+ * bytes if some of them have been taken off it.
  */
-export async function spool(source: Source): Promise<Source> {
+export async function spool(source: Source, from: ByteSource = source.start()): Promise<Source> {
   if (source.size !== undefined) return source;
   const fd = openTemporary();
-  const sink = createOutputSink(fd, 'temporary file');
-  const from = source.start();
+  const sink = createOutputSink(fd, `${source.name}: the temporary file in ${tmpdir()}`);
   const buffer = new Uint8Array(1 << 20);
   for (let got = await from.readInto(buffer); got > 0; got = await from.readInto(buffer)) {
     await sink.write(buffer.subarray(0, got));
@@ -63,12 +71,20 @@ function openForReading(path: string): number {
 }
 
 function openTemporary(): number {
-  const folder = mkdtempSync(join(tmpdir(), 'lvstream-'));
-  const path = join(folder, 'spool');
-  const fd = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
-  rmdirSync(folder);
-  return fd;
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'lvstream-'));
+    const path = join(folder, 'spool');
+    const fd = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
+    rmdirSync(folder);
+    return fd;
+  } catch (cause) {
+    const hint = 'TMPDIR names the folder for temporary files';
+    throw new DeviceError(`${tmpdir()}: no temporary file can be made there: ${reason(cause)}`, {
+      cause,
+      hint,
+    });
+  }
 }
 
 function sourceOf(fd: number, name: string, path: string | undefined): Source {
@@ -81,9 +97,10 @@ function sourceOf(fd: number, name: string, path: string | undefined): Source {
     start: () => startAt(fd, name, size === undefined ? undefined : 0),
     readAt: async (target, position) => {
       const from = startAt(fd, name, position);
-      for (let filled = 0; filled < target.length; ) {
+      for (let filled = 0; filled < target.length;) {
         const got = await from.readInto(target.subarray(filled));
-        if (got === 0) throw new DeviceError(`${name}: ends at byte ${position + filled}, where more is expected`);
+        if (got === 0)
+          throw new DeviceError(`${name}: ends at byte ${position + filled}, where more is expected`);
         filled += got;
       }
     },
@@ -105,7 +122,12 @@ function startAt(fd: number, name: string, start: number | undefined): ByteSourc
   };
 }
 
-async function readSome(fd: number, name: string, target: Uint8Array, position: number | null): Promise<number> {
+async function readSome(
+  fd: number,
+  name: string,
+  target: Uint8Array,
+  position: number | null,
+): Promise<number> {
   for (;;) {
     try {
       return (await readAsync(fd, target, 0, target.length, position)).bytesRead;

@@ -24,10 +24,11 @@ export interface FileIndex {
   pages(): AsyncIterable<PlacedPage>;
 }
 
-/** An index page and where it begins in the file. */
+/** An index page, where it begins in the file, and how many bytes it takes there. */
 export interface PlacedPage {
   readonly page: IndexPage;
   readonly position: number;
+  readonly size: number;
 }
 
 /**
@@ -40,7 +41,7 @@ export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise
   const page = decodePage(await readBytes(file, lastPage.position, lastPage.size), lastPage.position);
   if (!page.last) throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
   const { table, closing } = page.last;
-  return { header, closing, pages: () => readPages(file, codec, table, { page, position: lastPage.position }) };
+  return { header, closing, pages: () => readPages(file, codec, table, { page, ...lastPage }) };
 }
 
 async function readHeader(file: FileBytes): Promise<StreamHeader> {
@@ -75,7 +76,7 @@ async function* readPages(
     if (!equalBytes(codec.sha256(bytes), sha256)) {
       throw new FormatError('page-table', position, 'an index page does not match its digest');
     }
-    yield { page: decodePage(bytes, position), position };
+    yield { page: decodePage(bytes, position), position, size };
   }
   yield last;
 }

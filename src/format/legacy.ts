@@ -132,7 +132,8 @@ function cutAtPiece(offset: number, room: number): number {
   return Math.max(0, room - ((offset + room) % PIECE_SIZE));
 }
 
-function checkEnd(left: number, open: OpenRecord | undefined, dialect: Dialect, end: number): void {
+/** What a stream of records may not end with: `left` bytes of a header, or an open record. `end`: where it ends. */
+export function checkEnd(left: number, open: OpenRecord | undefined, dialect: Dialect, end: number): void {
   if (left === 0 && !open) return;
   const hint = 'the stream was cut short: get it again, or keep the whole records before it with --salvage';
   if (!open && left < headerSize(dialect)) {
@@ -179,7 +180,7 @@ function convertVersion1(raw: Uint8Array, count: number, position: number, diale
 }
 
 /** Holds version 2 records against the units that were concluded from others (§3.3). */
-class UnitsCheck {
+export class UnitsCheck {
   readonly #dialect: Dialect;
   #chunkSize: number | undefined;
 

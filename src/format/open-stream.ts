@@ -52,7 +52,7 @@ export async function openStream(
   options: StreamOptions = {},
 ): Promise<ChangeStream> {
   const start = await reader.peek(LONGEST_FIRST_LINE);
-  if (start.length >= 4 && viewOf(start).getUint32(0, true) === HEADER_MAGIC) {
+  if (isContainer(start)) {
     const lvs = await LvsReader.open(reader, codec);
     return { format: 'lvs', header: lvs.header, batches: lvs.batches(), closing: () => lvs.closing };
   }
@@ -60,6 +60,11 @@ export async function openStream(
   if (!version.assumed) reader.skip(SIGNATURE.length + 3);
   const dialect = options.dialect ?? survey(await reader.peek(BATCH_SIZE), version.number, options);
   return { format: `lvmsync${version.number}`, dialect, batches: readLegacy(reader, dialect) };
+}
+
+/** Whether a stream that begins so is an `.lvs` file. */
+export function isContainer(start: Uint8Array): boolean {
+  return start.length >= 4 && viewOf(start).getUint32(0, true) === HEADER_MAGIC;
 }
 
 /** The version of a plain stream by its first bytes. Throws as {@link openStream} does. */

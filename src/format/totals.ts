@@ -1,7 +1,7 @@
-import { countRecords, encodedSize, type RecordBatch } from './batch.js';
+import { countRecords, encodedSize, type Range, type RecordBatch } from './batch.js';
 import type { Totals } from './closing.js';
 import type { Order } from './header.js';
-import { FIRST_LINE_SIZE } from './layout.js';
+import { FIRST_LINE_SIZE, RECORD_HEADER_SIZE } from './layout.js';
 import { zeroRecords } from './zero-frame.js';
 
 /** Where one batch writes: what its frame's index entry says. */
@@ -30,6 +30,15 @@ export class Tally {
     this.#low = Math.min(this.#low, extremes.low);
     this.#high = Math.max(this.#high, extremes.high);
     return extremes;
+  }
+
+  /** Counts a record whose data is somewhere else. */
+  addRecord({ offset, length }: Range): void {
+    this.#size += RECORD_HEADER_SIZE + length;
+    this.#records++;
+    this.#low = Math.min(this.#low, offset);
+    this.#high = Math.max(this.#high, offset + length);
+    this.#place(offset, offset + length, false);
   }
 
   totals(): Totals {

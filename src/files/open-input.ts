@@ -1,0 +1,181 @@
+import { FormatError } from '../errors.js';
+import { attachPieces } from '../format/attach-pieces.js';
+import type { RecordBatch } from '../format/batch.js';
+import { ByteReader, type ByteSource } from '../format/byte-reader.js';
+import type { FrameCodec } from '../format/codec.js';
+import { readFileIndex, type FileBytes, type FileIndex } from '../format/file-index.js';
+import { FrameScanner } from '../format/frame-scanner.js';
+import { decodeHeader, type StreamHeader } from '../format/header.js';
+import { FIRST_LINE_SIZE, MAX_HEADER_SIZE, SKIPPABLE_HEADER_SIZE } from '../format/layout.js';
+import type { Dialect } from '../format/legacy.js';
+import {
+  isContainer,
+  openStream,
+  recogniseVersion,
+  type ChangeStream,
+  type StreamOptions,
+} from '../format/open-stream.js';
+import { viewOf } from '../format/skippable.js';
+import { surveyFile } from '../format/walk-headers.js';
+import { openSource, spool, type Source } from './source.js';
+
+export interface InputOptions extends StreamOptions {
+  /** Batches of an `.lvs` file carry its base digests; a pipe that has any is spooled. Otherwise they are only checked. */
+  readonly pieces?: boolean | undefined;
+  /** Spool every pipe, so that it can be read more than once. */
+  readonly rewindable?: boolean | undefined;
+}
+
+/** A stream that a command was given, ready to be read. Faults that it throws name it. */
+export interface StreamInput {
+  /** What to call it in a message. */
+  readonly name: string;
+  /** The file's path where it is one. */
+  readonly path: string | undefined;
+  /** Its bytes where it is a file, or a pipe that has been spooled. */
+  readonly file: FileBytes | undefined;
+  /** It can be opened again and again. */
+  readonly rewindable: boolean;
+  /** Of a plain stream whose bytes were looked at beforehand: how its headers are to be read. */
+  readonly dialect: Dialect | undefined;
+  /** Reads it from the start; a second time only if it is rewindable. */
+  open(): Promise<ChangeStream>;
+  close(): void;
+}
+
+/** What the first bytes tell. */
+type Start = 'lvs' | { readonly number: Dialect['version']; readonly assumed: boolean };
+
+/**
+ * Opens a stream of any format, standard input for `-`. Streams of versions 1 and 2 are surveyed as a whole before
+ * anything of them is read (§3.3), and spooled if they come through a pipe; see `spool` for what that takes.
+ * Throws `DeviceError`, and faults of the first bytes.
+ */
+export async function openInput(
+  path: string,
+  codec: FrameCodec,
+  options: InputOptions = {},
+): Promise<StreamInput> {
+  const source = openSource(path);
+  try {
+    return await namingFaults(source.name, () => prepare(source, codec, options));
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+async function prepare(opened: Source, codec: FrameCodec, options: InputOptions): Promise<StreamInput> {
+  const peeked = new ByteReader(opened.start());
+  const start = await recognise(peeked, options);
+  const source = (await mustSpool(peeked, start, options)) ? await spool(opened, peeked) : opened;
+  const file = seekable(source);
+  const dialect =
+    start === 'lvs' || !file ? undefined : await surveyFile(file, firstHeader(start), start.number, options);
+  const { name } = source;
+  let first: ByteReader | undefined = file ? undefined : peeked;
+  return {
+    name,
+    path: source.path,
+    file,
+    rewindable: file !== undefined,
+    dialect,
+    open: async () => {
+      const reader = first ?? new ByteReader(source.start());
+      first = undefined;
+      const stream = await namingFaults(name, () => openStream(reader, codec, { ...options, dialect }));
+      return { ...stream, batches: nameFaults(name, withPieces(stream, file, codec, options)) };
+    },
+    close: () => {
+      source.close();
+    },
+  };
+}
+
+/** The index of an `.lvs` file, from its end; its faults name the stream. Undefined of anything else. */
+export async function openIndex(input: StreamInput, codec: FrameCodec): Promise<FileIndex | undefined> {
+  const { file, dialect, name } = input;
+  return file && !dialect ? namingFaults(name, () => readFileIndex(file, codec)) : undefined;
+}
+
+async function recognise(reader: ByteReader, options: StreamOptions): Promise<Start> {
+  const bytes = await reader.peek(FIRST_LINE_SIZE * 2);
+  return isContainer(bytes) ? 'lvs' : recogniseVersion(bytes, options);
+}
+
+/** Where the first record header stands. */
+function firstHeader({ assumed }: { readonly assumed: boolean }): number {
+  return assumed ? 0 : FIRST_LINE_SIZE;
+}
+
+async function mustSpool(
+  reader: ByteReader,
+  start: Start,
+  { pieces, rewindable }: InputOptions,
+): Promise<boolean> {
+  if (rewindable === true) return true;
+  if (start !== 'lvs') return start.number !== 3;
+  return pieces === true && (await peekHeader(reader)).baseDigests === true;
+}
+
+async function peekHeader(reader: ByteReader): Promise<StreamHeader> {
+  const start = await reader.peek(SKIPPABLE_HEADER_SIZE);
+  const size = start.length < SKIPPABLE_HEADER_SIZE ? 0 : viewOf(start).getUint32(4, true);
+  const bytes = await reader.peek(SKIPPABLE_HEADER_SIZE + Math.min(size, MAX_HEADER_SIZE));
+  const frame = await new FrameScanner(new ByteReader(readBytes(bytes))).next();
+  return decodeHeader(frame.bytes, frame.position);
+}
+
+function readBytes(bytes: Uint8Array): ByteSource {
+  let rest = bytes;
+  return {
+    readInto: async (target) => {
+      const part = rest.subarray(0, target.length);
+      target.set(part);
+      rest = rest.subarray(part.length);
+      return part.length;
+    },
+  };
+}
+
+function seekable(source: Source): FileBytes | undefined {
+  const { size } = source;
+  return size === undefined ? undefined : { ...source, size };
+}
+
+function withPieces(
+  stream: ChangeStream,
+  file: FileBytes | undefined,
+  codec: FrameCodec,
+  { pieces }: InputOptions,
+): AsyncIterable<RecordBatch> {
+  if (stream.format !== 'lvs' || stream.header.baseDigests !== true || pieces !== true || !file)
+    return stream.batches;
+  return attachPieces(stream.batches, lazyPages(file, codec));
+}
+
+async function* lazyPages(file: FileBytes, codec: FrameCodec) {
+  yield* (await readFileIndex(file, codec)).pages();
+}
+
+/** Faults that the batches throw name the stream. */
+async function* nameFaults(name: string, batches: AsyncIterable<RecordBatch>): AsyncGenerator<RecordBatch> {
+  const iterator = batches[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step: IteratorResult<RecordBatch, unknown> = await namingFaults(name, () => iterator.next());
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function namingFaults<T>(name: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw error instanceof FormatError ? error.ofStream(name) : error;
+  }
+}
