@@ -1,3 +1,4 @@
+import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { FormatError, RefusedError } from '../errors.js';
 import { refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
@@ -9,7 +10,7 @@ import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import type { StreamInput } from './stream-input.js';
 import { endOf, surveyStream, type Survey } from './survey.js';
-import { identifyTarget, openTarget, type Target } from './target.js';
+import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 import { writeBatch } from './write-batch.js';
 
@@ -53,7 +54,7 @@ export interface ApplyReport {
 /** What there is to work with once the stream and the target are open. */
 interface Work {
   readonly input: StreamInput;
-  readonly target: Target;
+  readonly target: RandomAccessWriter;
   readonly codec: FrameCodec;
   readonly options: ApplyOptions;
   readonly openFile: OpenStreamFile;
@@ -76,14 +77,22 @@ export async function applyStream(
 ): Promise<ApplyReport> {
   const target = openTarget(path, { inUse: options.inUse, readOnly: options.dryRun });
   try {
-    return await applyTo({ input, target, codec, options, openFile, notices: [] });
+    return await applyToTarget(input, target, codec, openFile, options);
   } finally {
     target.close();
   }
 }
 
-async function applyTo(work: Work): Promise<ApplyReport> {
-  const { input, target, options, notices } = work;
+/** The same on a target that is open; `target.name` is its path. It stays the caller's. */
+export async function applyToTarget(
+  input: StreamInput,
+  target: RandomAccessWriter,
+  codec: FrameCodec,
+  openFile: OpenStreamFile,
+  options: ApplyOptions,
+): Promise<ApplyReport> {
+  const notices: string[] = [];
+  const work: Work = { input, target, codec, options, openFile, notices };
   const header = await readHeader(input);
   refuseUnfit(header, target, options);
   const recorder = await openRecorderFor(work, header);
@@ -121,7 +130,7 @@ async function readHeader(input: StreamInput): Promise<StreamHeader | undefined>
 }
 
 /** What the header alone tells. */
-function refuseUnfit(header: StreamHeader | undefined, target: Target, { skipPastEnd }: ApplyOptions): void {
+function refuseUnfit(header: StreamHeader | undefined, target: RandomAccessWriter, { skipPastEnd }: ApplyOptions): void {
   if (header?.kind === 'map') {
     throw new RefusedError('a map holds no data to apply', { hint: 'fill it first: lvstream dump --map' });
   }
@@ -239,7 +248,7 @@ async function salvaging(salvage: boolean, run: () => Promise<void>): Promise<Fo
   }
 }
 
-function tooSmall(target: Target, needed: number): RefusedError {
+function tooSmall(target: RandomAccessWriter, needed: number): RefusedError {
   return new RefusedError(`${target.name}: has ${target.size} bytes, the stream goes up to byte ${needed}`, {
     hint: 'use a device of the origin\'s size; --skip-past-end leaves out what does not fit',
   });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError } from '../errors.js';
 import { refuseExisting } from '../files/sink.js';
 import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
@@ -20,13 +21,13 @@ import { Journal, partialPath } from './journal.js';
 import { readPreImages } from './pre-images.js';
 import { RecordedRanges } from './recorded.js';
 import { tryLock } from './syscalls.js';
-import { identifyTarget, type Target, type TargetIdentity } from './target.js';
+import { identifyTarget, type TargetIdentity } from './target.js';
 
 /** Batches whose pre-images go to stable storage together. */
 const GROUP = 16;
 
 interface RecorderContext {
-  readonly target: Target;
+  readonly target: RandomAccessReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
   readonly options: { readonly baseCheck: boolean; readonly dryRun: boolean; readonly generator: string };
