@@ -8,4 +8,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'the changes from a snapshot to its origin, as a stream',
     load: async () => (await import('./dump.js')).dump,
   },
+  {
+    name: 'apply',
+    positionals: '<stream> <device>',
+    summary: 'writes a stream to a device, and saves the undo first',
+    load: async () => (await import('./apply.js')).apply,
+  },
 ];

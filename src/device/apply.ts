@@ -8,7 +8,7 @@ import type { ChangeStream } from '../format/open-stream.js';
 import { checkTurn, type OpenStreamFile } from './chain-head.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
-import type { StreamInput } from './stream-input.js';
+import type { StreamInput } from '../files/open-input.js';
 import { endOf, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -182,7 +182,6 @@ function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Re
 }
 
 function noteVerdict({ kind, unknownBytes }: Verdict, notices: string[]): void {
-  if (kind === 'result') notices.push('already applied: the device holds the stream\'s result, nothing was written');
   if (kind === 'interrupted') notices.push('an earlier apply of this stream was interrupted; finishing it');
   if (kind === 'partly') notices.push('the device held parts of the stream already');
   if (unknownBytes > 0) notices.push(`${unknownBytes} bytes could not be checked: the stream does not know their base`);

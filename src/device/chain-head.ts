@@ -7,7 +7,7 @@ import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import { isNamed, type State } from '../format/state.js';
-import type { StreamInput } from './stream-input.js';
+import type { StreamInput } from '../files/open-input.js';
 import { surveyStream } from './survey.js';
 import type { TargetIdentity } from './target.js';
 import type { Verdict } from './verdict.js';

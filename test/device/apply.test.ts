@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyStream, applyToTarget, type ApplyOptions } from '#src/device/apply.js';
 import { digestPieces } from '#src/device/digest-pieces.js';
-import type { StreamInput } from '#src/device/stream-input.js';
+import type { StreamInput } from '#src/files/open-input.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
 import { applied, batchOf, codec, lvsFile, openBytes, plainStream, type TestRecord } from '../streams.js';
@@ -36,7 +36,8 @@ const OPTIONS: ApplyOptions = {
 };
 
 function inputOf(bytes: Uint8Array, { rewindable = true, path = undefined as string | undefined } = {}): StreamInput {
-  return { name: 'stream', path, rewindable, open: () => openBytes(bytes), close: () => undefined };
+  const unread = { file: undefined, dialect: undefined };
+  return { name: 'stream', path, ...unread, rewindable, open: () => openBytes(bytes), close: () => undefined };
 }
 
 async function openFile(path: string): Promise<StreamInput> {

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { createCodec } from '../codec/codec.js';
+import { applyStream, type ApplyReport } from '../device/apply.js';
+import { partialPath } from '../device/journal.js';
+import { openInput } from '../files/open-input.js';
+import { defineCommand } from './command.js';
+import { DIALECT, dialectOf, LEVEL } from './options.js';
+import { generator } from './package-version.js';
+import { print, printJson } from './print.js';
+import { visible } from './visible.js';
+
+const flag = { type: 'boolean', default: false } as const;
+
+export const apply = defineCommand({
+  declare: (yargs) =>
+    yargs
+      .positional('stream', { type: 'string', demandOption: true, describe: 'the stream; - is standard input' })
+      .positional('device', { type: 'string', demandOption: true, describe: 'the block device or image to write to' })
+      .option('snapback', {
+        alias: 'b',
+        type: 'string',
+        requiresArg: true,
+        describe: 'save what is overwritten to this new file first',
+      })
+      .option('dry-run', { ...flag, alias: 'n', describe: 'make all checks and write nothing' })
+      .option('skip-past-end', { ...flag, describe: "leave out what lies past the device's end" })
+      .option('sync', { ...flag, default: true, describe: 'put it on stable storage before saying done (--no-sync: do not)' })
+      .option('base-check', { ...flag, default: true, describe: 'check that the device holds what the stream was made for' })
+      .option('in-use', { ...flag, describe: 'write although the device is mounted, held or open elsewhere' })
+      .option('finish', { ...flag, describe: 'finish a stream that is partly applied' })
+      .option('out-of-order', { ...flag, describe: 'apply a snapback although it is not its turn' })
+      .option('salvage', { ...flag, describe: 'apply every whole record before the first damage' })
+      .option('level', LEVEL)
+      .options(DIALECT)
+      .option('json', { ...flag, describe: 'say what was done as one line of JSON' })
+      .example('$0 vm.lvs /dev/vg/vm --snapback vm.undo.lvs', 'apply vm.lvs, and be able to undo it'),
+  run: async (args) => {
+    const codec = createCodec({ level: args.level });
+    const rewindable = args.snapback !== undefined && existsSync(partialPath(args.snapback));
+    const open = (path: string) => openInput(path, codec, { pieces: true, rewindable, ...dialectOf(args) });
+    const input = await open(args.stream);
+    try {
+      if (!args.baseCheck && !args.quiet) warn('the device is not checked to be what the stream was made for (--no-base-check)');
+      const report = await applyStream(input, args.device, codec, open, { ...args, generator: generator() });
+      if (!args.quiet) for (const notice of report.notices) warn(notice);
+      if (args.json) await printJson(report);
+      else if (!args.quiet) await print(`${args.device}: ${describe(report)}\n`);
+      if (report.fault) warn(`left out everything from the damage on: ${report.fault.message}`);
+      return report.fault || report.bytesSkipped > 0 ? 5 : 0;
+    } finally {
+      input.close();
+      await codec.close();
+    }
+  },
+});
+
+function warn(text: string): void {
+  process.stderr.write(`lvstream: ${visible(text)}\n`);
+}
+
+function describe({ outcome, bytesWritten, bytesSkipped, snapback }: ApplyReport): string {
+  const skipped = bytesSkipped > 0 ? `, ${bytesSkipped} bytes past the end left out` : '';
+  const undo = snapback === undefined ? '' : `, undo in ${snapback}`;
+  switch (outcome) {
+    case 'already-applied':
+      return 'already applied, nothing written';
+    case 'checked':
+      return 'checked, nothing written (dry run)';
+    default:
+      return `${outcome}, ${bytesWritten} bytes written${skipped}${undo}`;
+  }
+}
