@@ -119,6 +119,13 @@ const firstLines = (): Vector[] => [
   ),
   firstLine('data', 'No first line: data begins at once.', dataFrame(contentOf(record(0)))),
   firstLine('seek-table', 'A seek table in its place.', skippable(SEEK_TABLE, new Uint8Array(9))),
+  lvs(
+    'first-line-short',
+    'Cut inside a first line that is another one already.',
+    changes,
+    (file) => file.fault('first-line', second),
+    { firstLine: flipped(FIRST_LINE_FRAME, 12, 0x20).subarray(0, 20) },
+  ),
   firstLine(
     'second',
     'Blanks behind the header, which are no frame at all.',
@@ -584,6 +591,12 @@ const zeroFrames = (): Vector[] => [
     zeroForm(join(recordHeader({ offset: 0, length: 16 * MIB + 1 }), new Uint8Array(16 * MIB + 1)), {}),
     [{ offset: 0, length: 16 * MIB + 1 }],
   ),
+  lvs('zero-frame-short', 'Cut inside a zero frame that is another one already.', changes, (file) => {
+    file.data([before]);
+    file.frame(body(one), { kind: 3 });
+    file.fault('zero-frame');
+    file.stray(flipped(zeroFrame(one), 15).subarray(0, -3));
+  }),
   lvs('zero-frame-absent', 'Zero ranges are followed by a page.', changes, (file) => {
     file.data([before]);
     file.frame(body(one), { kind: 3 });

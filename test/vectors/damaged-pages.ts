@@ -407,6 +407,14 @@ const closings = (): Vector[] => [
   closing('end-time', 'An end time of nil.', { closing: { end_time: null } }),
   closing('consistent', '`consistent` is a number.', { closing: { consistent: 1 } }),
   closing('result', 'A result state without an id.', { closing: { result: { time } } }),
+  closing('order-disjoint', 'An order other than `sorted`.', { closing: { order: 'disjoint' } }),
+  closing('undoes', 'Something in `undoes` that is no id.', { closing: { undoes: [digest.subarray(1)] } }),
+  closing(
+    'result-differs',
+    'Another result than the header has.',
+    { closing: { result: { id: 'lv:abd' } } },
+    { ...changes, result: base },
+  ),
   closing('order-unknown', 'An order that there is not.', { closing: { order: 'mixed' } }),
   closing(
     'order-less',
@@ -461,9 +469,9 @@ const totals = (): Vector[] => [
     file.finish({ closing: { runs: 2 } });
   }),
   lvs('totals-map', "A map's ranges are counted as records.", map, (file) => {
-    file.fault('totals');
     file.page({ ranges: [{ offset: 0, length: 4096 }] });
-    file.finish({ closing: { records: 1 } });
+    file.fault('totals');
+    file.finish({ ranges: [{ offset: 8192, length: 4096 }], closing: { records: 2 } });
   }),
   inLastPage('totals-before-digest', 'totals', 'A wrong total and a wrong digest: the total comes first.', {
     closing: { data: 1, digest: filled(1, 32) },
@@ -479,11 +487,6 @@ const totals = (): Vector[] => [
     file.data([record(4096), record(0)]);
     file.fault('order');
     file.finish({ closing: { order: 'sorted' } });
-  }),
-  lvs('order-closing-disjoint', 'The closing map calls a stream disjoint that is not.', changes, (file) => {
-    file.data([record(4096), record(0), record(4100)]);
-    file.fault('order');
-    file.finish({ closing: { order: 'disjoint' } });
   }),
   lvs(
     'order-closing-better',

@@ -73,10 +73,6 @@ const records = (): Vector[] => [
       file.finish({ closing: { order: 'sorted' } });
     },
   ),
-  lvs('good-closing-order-disjoint', 'The closing map calls a stream disjoint.', changes, (file) => {
-    file.data([record(1024, 512), record(512, 512)]);
-    file.finish({ closing: { order: 'disjoint' } });
-  }),
   lvs('good-highest-offset', 'A record that ends at 2^53 - 1, the highest end there is.', sorted, (file) => {
     file.data([record(2 ** 53 - 49)]);
     file.finish();
@@ -402,6 +398,7 @@ const allFields: ValueMap = {
   ...sorted,
   id: uuid,
   base,
+  result: { id: 'uuid:1b9e7c3d-5028-4f6e-aa47-c2d8136f905b' },
   base_digests: true,
   base_size: MIB,
   result_size: 2 * MIB,
@@ -451,7 +448,9 @@ const headers = (): Vector[] => [
     },
     (file) => {
       file.data([record(8192, 4096), record(0, 100)]);
-      file.finish({ closing: { result: { id: 'lv:abc', time }, end_time: time + 1 } });
+      file.finish({
+        closing: { result: { id: 'lv:abc', time }, undoes: [noise(6, 32), otherUuid], end_time: time + 1 },
+      });
     },
     { base: device },
   ),

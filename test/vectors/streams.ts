@@ -168,6 +168,9 @@ const told = (): Vector[] => [
     pages,
     { options: { assume: 'lvmsync2' } },
   ),
+  stream('good-assume-empty', 'A snapback of 0.0.x without records.', 2, new Uint8Array(0), [], {
+    options: { assume: 'lvmsync2' },
+  }),
   stream(
     'good-assume-with-first-line',
     'A first line tells the version, whatever the user assumes of inputs without one.',
@@ -260,6 +263,27 @@ function broken(
 }
 
 const header = (offset: number | bigint, length: number): Uint8Array => join(u64be(offset), u32be(length));
+/** Version 2 with chunk numbers, the first two of one size; the fault is at the first of the others. */
+function differing(name: string, description: string, size: number, others: readonly PlainRecord[]): Vector {
+  const records = chunks(size, 3, 5);
+  const before = join(line(2), encodeChunks('little', records));
+  const verdict = { fault: 'ambiguous-units', position: before.length } as const;
+  return stream(name, description, 2, join(before, encodeChunks('little', others)), records, { verdict });
+}
+
+/** What the original lvmsync wrote where a chunk reached past the end of the origin, with a record behind it. */
+function outOfStep(): Vector {
+  const clipped = filled(4, 3584);
+  const next = join(header(4096, 600), new Uint8Array(600));
+  const taken = { offset: 65_536, data: join(clipped, next.subarray(0, 512)) };
+  const before = join(line(3), encode(3, 'big', [...three, taken]));
+  const input = join(before, next.subarray(512));
+  const description =
+    'A clipped chunk that is not the last: the record behind it is taken for its data, and then for headers.';
+  const verdict = { fault: 'empty-record', position: before.length } as const;
+  return stream('empty-record-out-of-step', description, 3, input, [...three, taken], { verdict });
+}
+
 const small = { version: 1, records: pages, order: 'little' } as const;
 
 const damaged = (): Vector[] => [
@@ -269,31 +293,22 @@ const damaged = (): Vector[] => [
   broken('truncated-record', 'truncated-record', 'The input ends inside the data.', join(header(1, 100), noise(1, 99)), 'end'),
   broken('truncated-record-no-data', 'truncated-record', 'The input ends behind a record header.', header(1, 4096), 'end'),
   broken('truncated-record-lvmsync1', 'truncated-record', "Version 1 with a last chunk clipped to the origin's size.", join(u64(20), filled(1, 512)), 'end', { ...small }),
-  broken(
-    'truncated-record-out-of-step',
-    'truncated-record',
-    'A clipped chunk that is not the last: what follows is taken for its data, and then for headers.',
-    join(header(65_536, 4096), filled(0, 3584), header(4096, 100), filled(0, 100)),
-    'end',
-  ),
+  outOfStep(),
   broken('empty-record', 'empty-record', 'A record without data, and a good one behind it.', join(header(77, 0), encode(3, 'big', three)), 'here'),
   broken('offset-limit', 'offset-limit', 'A record that ends at 2^53.', join(header(2 ** 53 - 4, 4), noise(1, 4)), 'here'),
   broken('offset-limit-before-data', 'offset-limit', 'Past the limit, and the data is cut: the limit comes first.', join(header(2n ** 64n - 1n, 400), noise(1, 4)), 'here'),
   broken('offset-limit-lvmsync1', 'offset-limit', 'A chunk number of 2^41, which ends past 2^53.', join(u64(2 ** 41), filled(2, 4096), u64be(7), filled(3, 4096)), 'here', { ...small }),
-  (() => {
-    const records = chunks(512, 3, 5);
-    const before = join(line(2), encodeChunks('little', records));
-    const input = join(before, encodeChunks('little', chunks(1024, 9)), encodeChunks('little', chunks(512, 1)));
-    return stream('ambiguous-units', 'Chunk numbers, and a chunk of another size.', 2, input, [], {
-      verdict: { fault: 'ambiguous-units', position: before.length },
-    });
-  })(),
-  stream(
-    'ambiguous-units-clipped',
-    'Chunk numbers, and a last chunk that is shorter than the others.',
-    2,
-    join(line(2), encodeChunks('little', chunks(4096, 7, 8)), u64(9), u32be(512), filled(1, 512)),
-    [],
-    { verdict: { fault: 'ambiguous-units', position: 17 + 2 * (12 + 4096) } },
-  ),
+  differing('ambiguous-units', 'Chunk numbers, and a chunk of another size.', 512, [
+    ...chunks(1024, 9),
+    ...chunks(512, 1),
+  ]),
+  differing('ambiguous-units-clipped', 'Chunk numbers, and a last chunk that is cut.', 4096, chunks(512, 9)),
+  stream('offset-limit-lvmsync2', 'A chunk number times its length is 2^53.', 2, join(line(2), u64(2 ** 41), u32be(4096), noise(1, 9)), [], {
+    options: { units: 'chunks' },
+    verdict: { fault: 'offset-limit', position: 17 },
+  }),
+  stream('truncated-header-assumed', 'Three bytes of a first line, which the user says there is none of.', 2, ascii('lvm'), [], {
+    options: { assume: 'lvmsync2' },
+    verdict: { fault: 'truncated-header', position: 3 },
+  }),
 ]; // prettier-ignore

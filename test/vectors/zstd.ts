@@ -1,7 +1,7 @@
 import xxhash from 'xxhash-wasm';
 import { join, u24, u32, u64, u64be, u32be } from './bytes.js';
 
-const { h64Raw } = await xxhash();
+const hasher = await xxhash();
 
 /** zstd frames made by hand (RFC 8878), so that no version of zstd has a say in their bytes. */
 
@@ -21,7 +21,7 @@ export function rleBlock(value: number, length: number, last = false): Block {
 }
 
 /** The low four bytes of XXH64, as a frame ends with them. */
-export const contentChecksum = (content: Uint8Array): Uint8Array => u32(h64Raw(content) & 0xffffffffn);
+export const contentChecksum = (content: Uint8Array): Uint8Array => u32(hasher.h64Raw(content) & 0xffffffffn);
 
 export interface FrameForm {
   /** Default: content size of four bytes, single segment, checksum. */
