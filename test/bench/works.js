@@ -1,0 +1,46 @@
+/**
+ * What is measured: shell commands over `$origin`, `$cow`, `$stream`, `$lvs` (the stream, level 3), `$target` (a file of
+ * the origin's size), `$fresh` (an empty folder) and `$limit` (the C program of limit.c). Pipes end in `cat`, so that
+ * whatever is written is read by somebody. `beside` names the yardstick whose time is the unit.
+ */
+export const WORKS = [
+  { name: 'cat of the stream', shell: 'cat "$stream" | cat >/dev/null', yardstick: true },
+  {
+    name: 'limit dump',
+    shell: '"$limit" dump "$cow" "$origin" | cat >/dev/null',
+    yardstick: true,
+    needs: 'cc',
+  },
+  { name: 'limit apply', shell: '"$limit" apply "$stream" "$target"', yardstick: true, needs: 'cc' },
+  {
+    name: 'zstd -T2 -1',
+    shell: 'zstd -qc -T2 -1 "$stream" | cat >/dev/null',
+    yardstick: true,
+    needs: 'zstd',
+  },
+  { name: 'zstd -dc', shell: 'zstd -qdc "$lvs" | cat >/dev/null', yardstick: true, needs: 'zstd' },
+
+  { name: 'dump, plain', beside: 'limit dump', shell: `${dump('--format lvmsync')} | cat >/dev/null` },
+  { name: 'dump, level 0', beside: 'limit dump', shell: `${dump('--level 0')} | cat >/dev/null` },
+  { name: 'dump, level 1', beside: 'zstd -T2 -1', shell: `${dump('--level 1')} | cat >/dev/null` },
+  { name: 'dump, level 3', beside: 'zstd -T2 -1', shell: `${dump('--level 3')} | cat >/dev/null` },
+  { name: 'apply, plain', beside: 'limit apply', shell: 'lvstream apply "$stream" "$target" --no-sync' },
+  { name: 'apply, .lvs', beside: 'limit apply', shell: 'lvstream apply "$lvs" "$target" --no-sync' },
+  {
+    name: 'apply, snapback',
+    beside: 'limit apply',
+    shell: 'lvstream apply "$stream" "$target" --snapback "$fresh/undo.lvs"',
+  },
+  { name: 'verify, plain', beside: 'cat of the stream', shell: 'lvstream verify "$stream" >/dev/null' },
+  { name: 'verify, .lvs', beside: 'zstd -dc', shell: 'lvstream verify "$lvs" >/dev/null' },
+  {
+    name: 'compress -1',
+    beside: 'zstd -T2 -1',
+    shell: 'lvstream compress --level 1 "$stream" | cat >/dev/null',
+  },
+  { name: 'decompress', beside: 'zstd -dc', shell: 'lvstream decompress "$lvs" | cat >/dev/null' },
+];
+
+function dump(options) {
+  return `lvstream dump --cow "$cow" --origin "$origin" ${options}`;
+}
