@@ -14,8 +14,16 @@ const flag = { type: 'boolean', default: false } as const;
 export const apply = defineCommand({
   declare: (yargs) =>
     yargs
-      .positional('stream', { type: 'string', demandOption: true, describe: 'the stream; - is standard input' })
-      .positional('device', { type: 'string', demandOption: true, describe: 'the block device or image to write to' })
+      .positional('stream', {
+        type: 'string',
+        demandOption: true,
+        describe: 'the stream; - is standard input',
+      })
+      .positional('device', {
+        type: 'string',
+        demandOption: true,
+        describe: 'the block device or image to write to',
+      })
       .option('snapback', {
         alias: 'b',
         type: 'string',
@@ -24,8 +32,16 @@ export const apply = defineCommand({
       })
       .option('dry-run', { ...flag, alias: 'n', describe: 'make all checks and write nothing' })
       .option('skip-past-end', { ...flag, describe: "leave out what lies past the device's end" })
-      .option('sync', { ...flag, default: true, describe: 'put it on stable storage before saying done (--no-sync: do not)' })
-      .option('base-check', { ...flag, default: true, describe: 'check that the device holds what the stream was made for' })
+      .option('sync', {
+        ...flag,
+        default: true,
+        describe: 'put it on stable storage before saying done (--no-sync: do not)',
+      })
+      .option('base-check', {
+        ...flag,
+        default: true,
+        describe: 'check that the device holds what the stream was made for',
+      })
       .option('in-use', { ...flag, describe: 'write although the device is mounted, held or open elsewhere' })
       .option('finish', { ...flag, describe: 'finish a stream that is partly applied' })
       .option('out-of-order', { ...flag, describe: 'apply a snapback although it is not its turn' })
@@ -40,7 +56,8 @@ export const apply = defineCommand({
     const open = (path: string) => openInput(path, codec, { pieces: true, rewindable, ...dialectOf(args) });
     const input = await open(args.stream);
     try {
-      if (!args.baseCheck && !args.quiet) warn('the device is not checked to be what the stream was made for (--no-base-check)');
+      if (!args.baseCheck && !args.quiet)
+        warn('the device is not checked to be what the stream was made for (--no-base-check)');
       const report = await applyStream(input, args.device, codec, open, { ...args, generator: generator() });
       if (!args.quiet) for (const notice of report.notices) warn(notice);
       if (args.json) await printJson(report);

@@ -14,4 +14,22 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'writes a stream to a device, and saves the undo first',
     load: async () => (await import('./apply.js')).apply,
   },
+  {
+    name: 'verify',
+    positionals: '<stream..>',
+    summary: 'whether streams are whole and undamaged',
+    load: async () => (await import('./verify.js')).verify,
+  },
+  {
+    name: 'compress',
+    positionals: '[stream]',
+    summary: 'any stream to an .lvs file',
+    load: async () => (await import('./compress.js')).compress,
+  },
+  {
+    name: 'decompress',
+    positionals: '[stream]',
+    summary: 'any stream to the plain lvmsync stream',
+    load: async () => (await import('./decompress.js')).decompress,
+  },
 ];

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createCodec } from '../codec/codec.js';
 import { openImage } from '../device/image.js';
 import { writeOutput } from '../files/write-output.js';
@@ -8,7 +7,8 @@ import { thickBatches, writeThickDump } from '../lvm/write-thick-dump.js';
 import { defineCommand } from './command.js';
 import { FORCE, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
-import { startProgress } from './progress.js';
+import { randomId } from './random-id.js';
+import { withProgress } from './progress.js';
 
 const text = { type: 'string', requiresArg: true } as const;
 const flag = { type: 'boolean', default: false } as const;
@@ -61,19 +61,20 @@ export const dump = defineCommand({
       originState: args.resultState === undefined ? undefined : { id: args.resultState },
       consistent: args.consistent,
       baseDigests: args.baseDigests,
-      id: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
+      id: randomId(),
       generator: generator(),
     };
     const total = snapshot.exceptions.count * snapshot.exceptions.chunkSize;
-    const progress = await startProgress('dump', total, args);
-    try {
-      await writeOutput(path, args, async (output) => {
-        if (args.format === 'lvs') return writeThickDump(snapshot, output, codec, options, progress.watch);
-        await writePlain(progress.watch(thickBatches(snapshot, options.undo)), output);
-      });
-    } finally {
-      progress.stop();
-    }
+    await withProgress(
+      'dump',
+      async () => total,
+      args,
+      (watch) =>
+        writeOutput(path, args, async (output) => {
+          if (args.format === 'lvs') await writeThickDump(snapshot, output, codec, options, watch);
+          else await writePlain(watch(thickBatches(snapshot, options.undo)), output);
+        }),
+    );
     return 0;
   },
 });

@@ -43,6 +43,13 @@ export function dialectOf(args: {
   return { byteOrder: args.byteOrder, units: args.units, assume: args.assume };
 }
 
+/** The stream to read: as named, or standard input if that is no terminal. */
+export function inputPath(stream: string | undefined): string {
+  if (stream !== undefined) return stream;
+  if (!process.stdin.isTTY) return '-';
+  throw new UsageError('no stream is named', { hint: 'name a file, or - for standard input' });
+}
+
 /** Where the output goes: a file, or standard output if that is no terminal. */
 export function outputPath(output: string | undefined): string {
   if (output !== undefined) return output;

@@ -1,35 +1,43 @@
 import type { SingleBar } from 'cli-progress';
 import { encodedSize, type RecordBatch } from '../format/batch.js';
 
-/** How far the work has come, for people who watch. */
-export interface Progress {
-  /** Passes the batches on and counts them. */
-  readonly watch: (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
-  /** Takes the bar off the terminal. A second call does nothing. */
-  readonly stop: () => void;
-}
+/** Passes batches on and counts them. */
+export type Watch = (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
+
+/** Tells how many bytes of plain stream there will be, if anybody knows. */
+export type Total = () => Promise<number | undefined>;
 
 const INTERVAL_MS = 100;
-const SILENT: Progress = { watch: (batches) => batches, stop: () => undefined };
 
 /**
- * A progress bar on standard error over `total` bytes of plain stream; one that shows nothing if that is no terminal,
- * or with `quiet`.
+ * Does something that takes long, with a progress bar on standard error meanwhile; without one if that is no
+ * terminal, or with `quiet`.
  */
-export async function startProgress(
+export async function withProgress<T>(
   what: string,
-  total: number | undefined,
+  total: Total,
   { quiet = false }: { readonly quiet?: boolean | undefined },
-): Promise<Progress> {
-  if (quiet || !process.stderr.isTTY) return SILENT;
+  act: (watch: Watch) => Promise<T>,
+): Promise<T> {
+  if (quiet || !process.stderr.isTTY) return act((batches) => batches);
+  const bar = await startBar(what, await total());
+  try {
+    return await act((batches) => count(batches, bar));
+  } finally {
+    bar.stop();
+  }
+}
+
+async function startBar(what: string, total: number | undefined): Promise<SingleBar> {
   const { default: cliProgress } = await import('cli-progress');
-  const format = `${what} {bar} {percentage}% {value}/{total} MiB, {eta_formatted} left`;
+  const known = `${what} {bar} {percentage}% {value}/{total} MiB, {eta_formatted} left`;
+  const format = total === undefined ? `${what} {value} MiB` : known;
   const bar = new cliProgress.SingleBar(
-    { format: total === undefined ? `${what} {value} MiB` : format, clearOnComplete: true, hideCursor: null },
+    { format, clearOnComplete: true },
     cliProgress.Presets.shades_classic,
   );
   bar.start(mebibytes(total ?? 0), 0);
-  return { watch: (batches) => count(batches, bar), stop: () => bar.stop() };
+  return bar;
 }
 
 async function* count(batches: AsyncIterable<RecordBatch>, bar: SingleBar): AsyncGenerator<RecordBatch> {

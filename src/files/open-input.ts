@@ -26,6 +26,9 @@ export interface InputOptions extends StreamOptions {
   readonly rewindable?: boolean | undefined;
 }
 
+/** A stream's bytes, to be read from the start or anywhere. */
+export type StreamFile = FileBytes & Pick<Source, 'start'>;
+
 /** A stream that a command was given, ready to be read. Faults that it throws name it. */
 export interface StreamInput {
   /** What to call it in a message. */
@@ -33,7 +36,7 @@ export interface StreamInput {
   /** The file's path where it is one. */
   readonly path: string | undefined;
   /** Its bytes where it is a file, or a pipe that has been spooled. */
-  readonly file: FileBytes | undefined;
+  readonly file: StreamFile | undefined;
   /** It can be opened again and again. */
   readonly rewindable: boolean;
   /** Of a plain stream whose bytes were looked at beforehand: how its headers are to be read. */
@@ -98,6 +101,15 @@ export async function openIndex(input: StreamInput, codec: FrameCodec): Promise<
   return file && !dialect ? namingFaults(name, () => readFileIndex(file, codec)) : undefined;
 }
 
+/** Bytes of the stream as version 3, as far as that is known without reading it. */
+export async function plainSize(input: StreamInput, codec: FrameCodec): Promise<number | undefined> {
+  try {
+    return (await openIndex(input, codec))?.closing.size ?? input.file?.size;
+  } catch {
+    return undefined;
+  }
+}
+
 async function recognise(reader: ByteReader, options: StreamOptions): Promise<Start> {
   const bytes = await reader.peek(FIRST_LINE_SIZE * 2);
   return isContainer(bytes) ? 'lvs' : recogniseVersion(bytes, options);
@@ -138,7 +150,7 @@ function readBytes(bytes: Uint8Array): ByteSource {
   };
 }
 
-function seekable(source: Source): FileBytes | undefined {
+function seekable(source: Source): StreamFile | undefined {
   const { size } = source;
   return size === undefined ? undefined : { ...source, size };
 }

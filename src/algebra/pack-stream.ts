@@ -1,0 +1,44 @@
+import type { Closing } from '../format/closing.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { StreamHeader } from '../format/header.js';
+import type { ByteSink, ClosingExtras } from '../format/lvs-writer.js';
+import type { ChangeStream, LvsStream, PlainStream } from '../format/open-stream.js';
+import { writeLvs } from '../format/write-lvs.js';
+import { takeZeroRecords } from './split-zeros.js';
+
+/** Who packs and when, for the header of a stream that has none. */
+export interface Packer {
+  readonly generator: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/**
+ * Writes any stream as an `.lvs` file that has the same digest: decompress(pack(s)) = s for version 3, byte for byte.
+ * A stream that is one already keeps what it says of itself, unknown keys too, and the pieces that its batches carry.
+ */
+export function packStream(
+  stream: ChangeStream,
+  sink: ByteSink,
+  codec: FrameCodec,
+  packer: Packer,
+): Promise<Closing> {
+  return stream.format === 'lvs' ? repack(stream, sink, codec) : pack(stream, sink, codec, packer);
+}
+
+function repack(
+  { batches, header, closing }: LvsStream,
+  sink: ByteSink,
+  codec: FrameCodec,
+): Promise<Closing> {
+  return writeLvs(batches, sink, codec, header, () => keptExtras(closing()));
+}
+
+function keptExtras({ base, result, undoes, consistent, endTime, unknown }: Closing): ClosingExtras {
+  return { base, result, undoes, consistent, endTime, unknown };
+}
+
+function pack({ batches }: PlainStream, sink: ByteSink, codec: FrameCodec, packer: Packer): Promise<Closing> {
+  const header: StreamHeader = { kind: 'changes', requires: [], order: 'given', ...packer };
+  return writeLvs(takeZeroRecords(batches), sink, codec, header, () => ({ endTime: Date.now() }));
+}

@@ -1,0 +1,86 @@
+import { createCodec } from '../codec/codec.js';
+import { FormatError, LvstreamError } from '../errors.js';
+import { openInput, plainSize, type InputOptions } from '../files/open-input.js';
+import { ClosedOutputError } from '../files/sink.js';
+import type { FrameCodec } from '../format/codec.js';
+import { formatId } from '../format/identifier.js';
+import type { ChangeStream } from '../format/open-stream.js';
+import { readThrough, type ReadThrough } from '../format/read-through.js';
+import { defineCommand } from './command.js';
+import { describeError, exitStatus, reportError } from './exit.js';
+import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
+import { print, printJson } from './print.js';
+import { withProgress } from './progress.js';
+import { describeDialect } from './remarks.js';
+import { countOf, formatSize } from './sizes.js';
+import { visible } from './visible.js';
+
+type Options = InputOptions & { readonly json: boolean; readonly quiet?: boolean | undefined };
+
+export const verify = defineCommand({
+  declare: (yargs) =>
+    yargs
+      .positional('stream', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'streams of any format',
+      })
+      .option('json', JSON_OUTPUT)
+      .options(DIALECT)
+      .example('$0 *.lvs', 'check every archive in the folder'),
+  run: async (args) => {
+    const codec = createCodec({ level: 0 });
+    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet };
+    let worst = 0;
+    for (const path of args.stream) worst = Math.max(worst, await verifyOne(path, codec, options));
+    return worst;
+  },
+});
+
+async function verifyOne(path: string, codec: FrameCodec, options: Options): Promise<number> {
+  try {
+    const input = await openInput(path, codec, options);
+    try {
+      const stream = await input.open();
+      const read = await withProgress(
+        `verify ${visible(input.name)}`,
+        () => plainSize(input, codec),
+        options,
+        (watch) => readThrough({ ...stream, batches: watch(stream.batches) }, codec),
+      );
+      if (options.json) await printJson({ stream: input.name, ...describeRead(stream, read) });
+      else await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
+      return 0;
+    } finally {
+      input.close();
+    }
+  } catch (error) {
+    if (!(error instanceof LvstreamError) || error instanceof ClosedOutputError) throw error;
+    if (options.json) await printJson({ stream: path, ...describeFailure(error) });
+    else reportError('lvstream', error);
+    return exitStatus(error);
+  }
+}
+
+function describeRead(stream: ChangeStream, { totals, order, digest, closing }: ReadThrough) {
+  const { size, records, runs, data, zeros, low, high } = totals;
+  const verdict = closing ? 'whole' : 'readable';
+  const counted = { size, records, runs, data, zeros, low, high };
+  return { verdict, format: stream.format, order, digest: formatId(digest), ...counted };
+}
+
+function sayRead(stream: ChangeStream, { totals, digest, closing }: ReadThrough): string {
+  const what = `${countOf(totals.records, 'record')}, ${formatSize(totals.data)}, digest ${formatId(digest)}`;
+  if (closing) return `whole, ${what}`;
+  const dialect = describeDialect(stream);
+  const read = dialect === undefined ? '' : ` (${dialect})`;
+  return `readable to its end${read}, ${what}; a lvmsync stream cannot tell whether its end was cut off`;
+}
+
+function describeFailure(error: LvstreamError) {
+  const { hint } = error;
+  const message = describeError(error);
+  if (!(error instanceof FormatError)) return { verdict: 'failed', message, hint };
+  return { verdict: 'damaged', fault: error.fault, position: error.position, message, hint };
+}

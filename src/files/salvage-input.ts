@@ -1,0 +1,72 @@
+import { fillPieces, findSalvage, salvagedHeader, takeUntil, type Salvage } from '../algebra/salvage.js';
+import type { Packer } from '../algebra/pack-stream.js';
+import { attachPieces } from '../format/attach-pieces.js';
+import type { RecordBatch } from '../format/batch.js';
+import { ByteReader } from '../format/byte-reader.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { PlacedPage } from '../format/file-index.js';
+import { FrameScanner, type ScannedFrame } from '../format/frame-scanner.js';
+import type { StreamHeader } from '../format/header.js';
+import { decodePage } from '../format/index-page.js';
+import type { ByteSink } from '../format/lvs-writer.js';
+import type { ChangeStream } from '../format/open-stream.js';
+import { writeLvs } from '../format/write-lvs.js';
+import type { StreamInput } from './open-input.js';
+
+/**
+ * Reads a stream that can be read twice and finds what is whole of it: of a frame that does not match its digest in
+ * the index, nothing from that frame on counts, though it was read without complaint (§10).
+ */
+export async function surveyDamage(input: StreamInput): Promise<Salvage> {
+  const found = await findSalvage((await input.open()).batches);
+  if (found.fault?.fault !== 'frame-digest') return found;
+  const limit = await countBatchesBefore(input, found.fault.position);
+  return { ...(await findSalvage((await input.open()).batches, limit)), fault: found.fault };
+}
+
+/** Writes the whole records before the fault as an `.lvs` file of its own id; digests of whole pages are kept. */
+export async function writeSalvage(
+  input: StreamInput,
+  { cut, fault }: Salvage,
+  sink: ByteSink,
+  codec: FrameCodec,
+  { id, ...packer }: Packer & { readonly id: Uint8Array },
+): Promise<void> {
+  const stream = await input.open();
+  const header = salvagedHeader(headerOf(stream, packer), id);
+  const kept = takeUntil(withPieces(input, stream, fault), cut);
+  await writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);
+}
+
+function withPieces(
+  input: StreamInput,
+  stream: ChangeStream,
+  fault: Salvage['fault'],
+): AsyncIterable<RecordBatch> {
+  if (stream.format !== 'lvs' || stream.header.baseDigests !== true || !fault) return stream.batches;
+  return attachPieces(stream.batches, listPages(input, fault.position));
+}
+
+function headerOf(stream: ChangeStream, packer: Packer): StreamHeader {
+  if (stream.format === 'lvs') return stream.header;
+  return { kind: 'changes', requires: [], order: 'given', ...packer };
+}
+
+async function countBatchesBefore(input: StreamInput, end: number): Promise<number> {
+  let count = 0;
+  for await (const { kind } of scanFrames(input, end)) if (kind === 'data' || kind === 'zeros') count++;
+  return count;
+}
+
+async function* listPages(input: StreamInput, end: number): AsyncGenerator<PlacedPage> {
+  for await (const { kind, bytes, position } of scanFrames(input, end)) {
+    if (kind === 'page') yield { page: decodePage(bytes, position), position, size: bytes.length };
+  }
+}
+
+/** The frames before `end`, undecoded. */
+async function* scanFrames({ file }: StreamInput, end: number): AsyncGenerator<ScannedFrame> {
+  const reader = new ByteReader(file!.start());
+  const scanner = new FrameScanner(reader);
+  while (reader.position < end) yield await scanner.next();
+}
