@@ -1,4 +1,5 @@
 import { BATCH_SIZE, RECORD_HEADER_SIZE, ZERO_RECORD_SIZE } from './layout.js';
+import { zeroRecords } from './zero-frame.js';
 
 /** Bytes of a device without their data; `end` is exclusive where a range is given by its ends. */
 export interface Range {
@@ -91,8 +92,8 @@ export function sumLengths(ranges: readonly Range[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** The device ranges that the batch writes, in its order. */
+/** The device ranges of the batch's segments, in its order; zeros as the records that they are cut into. */
 export function rangesOf(batch: RecordBatch): readonly Range[] {
-  if (batch.kind === 'zeros') return batch.ranges;
+  if (batch.kind === 'zeros') return zeroRecords(batch.ranges);
   return Array.from({ length: batch.count }, (_, i) => ({ offset: batch.offsets[i]!, length: batch.lengths[i]! }));
 }

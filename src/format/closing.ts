@@ -1,5 +1,4 @@
 import { arrayField, booleanField, bytesField, choiceField, mapField, optional, uintField, unknownFields } from './field.js';
-import { ORDERS, type Order } from './header.js';
 import { ID_SIZES, type StreamId } from './identifier.js';
 import { DIGEST_SIZE } from './layout.js';
 import { decodeMap, encodeMap, type MsgpackMap } from './map.js';
@@ -25,8 +24,8 @@ export interface Totals {
 /** What a stream can only say at its end. */
 export interface Closing extends Totals {
   readonly digest: Uint8Array;
-  /** The order that the writer found, where it is better than the header's promise. */
-  readonly order?: Order | undefined;
+  /** The order that the writer found, where the header does not promise it. */
+  readonly order?: 'sorted' | undefined;
   /** The base state, when it was not known as the header was written. */
   readonly base?: State | undefined;
   readonly result?: State | undefined;
@@ -66,7 +65,7 @@ export function decodeClosing(bytes: Uint8Array): Closing {
     low: uintField(map, 'low'),
     high: uintField(map, 'high'),
     digest: bytesField(map, 'digest', [DIGEST_SIZE]),
-    order: optional(map, 'order', (from, key) => choiceField(from, key, ORDERS)),
+    order: optional(map, 'order', (from, key) => choiceField(from, key, ['sorted'] as const)),
     base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
     result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
     undoes: optional(map, 'undoes', decodeIds),

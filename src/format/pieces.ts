@@ -20,7 +20,7 @@ export function countRangePieces({ offset, length }: Range): number {
 
 /** Number of pieces of a batch. */
 export function countPieces(batch: RecordBatch): number {
-  if (batch.kind === 'zeros') return batch.ranges.reduce((sum, range) => sum + countRangePieces(range), 0);
+  if (batch.kind === 'zeros') return rangesOf(batch).reduce((sum, range) => sum + countRangePieces(range), 0);
   let count = 0;
   for (let i = 0; i < batch.count; i++) {
     const offset = batch.offsets[i]!;

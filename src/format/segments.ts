@@ -88,16 +88,16 @@ export function parseContent(content: Uint8Array, place: ContentPlace): ParsedCo
   return { batch: segments.toBatch(content, open !== undefined, rest !== undefined), rest };
 }
 
-/** A record may go on in the next frame if it is long and some of it is in this one. */
+/** A record may go on in the next frame if it is long. */
 function checkCut(length: number, room: number, position: number): void {
-  if (length > room && (length <= BATCH_SIZE || room === 0)) {
+  if (length > room && length <= BATCH_SIZE) {
     throw new FormatError('truncated-record', position, 'a data frame ends inside a record');
   }
 }
 
 function readHeader(view: DataView, at: number, position: number): OpenRecord {
-  if (view.byteLength - at < RECORD_HEADER_SIZE) {
-    throw new FormatError('truncated-header', position, 'a data frame ends inside a record header');
+  if (view.byteLength - at <= RECORD_HEADER_SIZE) {
+    throw new FormatError('truncated-header', position, 'a data frame ends inside or behind a record header');
   }
   const offset = decodeU64(view, at, false);
   const length = view.getUint32(at + 8, false);

@@ -26,11 +26,13 @@ export function encodeState(state: State): MsgpackMap {
 
 /** Throws {@link MapError} when a field has the wrong type. */
 export function decodeState(map: MsgpackMap): State {
+  const id = textField(map, 'id');
+  if (id === '') throw new MapError('a state with an empty id');
   return {
-    id: textField(map, 'id'),
+    id,
     time: optional(map, 'time', uintField),
     consistent: optional(map, 'consistent', booleanField),
-    details: unknownFields(map, KNOWN),
+    details: decodeTexts(unknownFields(map, KNOWN)),
   };
 }
 

@@ -9,6 +9,8 @@ const FIRST_BYTES = 5;
 export interface FrameHeader {
   readonly headerSize: number;
   readonly contentSize: number;
+  /** RFC 8878's Block_Maximum_Size. */
+  readonly maxBlockSize: number;
 }
 
 const CHECKSUM_SIZE = 4;
@@ -29,17 +31,19 @@ function measureHeader(descriptor: number, position: number): number {
   return contentSizePosition(descriptor) + SIZE_BYTES[descriptor >> 6]!;
 }
 
-/** Reads a whole header at the start of `bytes`. Throws `frame-header` of the frame at `position`. */
+/** Reads a whole header at the start of `bytes`. Throws `frame-header` or `frame-size` of the frame at `position`. */
 export function decodeFrameHeader(bytes: Uint8Array, position: number): FrameHeader {
   const descriptor = bytes[4]!;
   const headerSize = measureHeader(descriptor, position);
   const contentSize = readContentSize(viewOf(bytes), contentSizePosition(descriptor), descriptor >> 6);
   const window = isSingleSegment(descriptor) ? contentSize : windowSize(bytes[5]!);
-  if (window > MAX_WINDOW || contentSize < 1 || contentSize > MAX_DATA_CONTENT) {
-    const what = `a zstd frame of ${contentSize} bytes of content with a window of ${window}`;
-    throw new FormatError('frame-header', position, what);
+  if (!isSingleSegment(descriptor) && window > MAX_WINDOW) {
+    throw new FormatError('frame-header', position, `a zstd frame with a window of ${window} bytes`);
   }
-  return { headerSize, contentSize };
+  if (contentSize < 1 || contentSize > MAX_DATA_CONTENT) {
+    throw new FormatError('frame-size', position, `a zstd frame of ${contentSize} bytes of content`);
+  }
+  return { headerSize, contentSize, maxBlockSize: Math.min(window, MAX_BLOCK_SIZE) };
 }
 
 function isSingleSegment(descriptor: number): boolean {
@@ -80,7 +84,7 @@ async function findFrameEnd(reader: ByteReader, header: FrameHeader, position: n
     const block = seen[end]! | (seen[end + 1]! << 8) | (seen[end + 2]! << 16);
     const type = (block >> 1) & 3;
     const size = block >> 3;
-    if (type === RESERVED || size > MAX_BLOCK_SIZE) {
+    if (type === RESERVED || size > header.maxBlockSize) {
       throw new FormatError('frame-corrupt', position, 'a zstd frame with a block that cannot be');
     }
     end += BLOCK_HEADER_SIZE + (type === RLE ? 1 : size);
