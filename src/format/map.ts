@@ -11,7 +11,7 @@ export class MapError extends LvstreamError {}
 /** Encodes a map with text keys; `undefined` values are left out. */
 export function encodeMap(map: MsgpackMap): Uint8Array {
   const present = Object.entries(map).filter(([, value]) => value !== undefined);
-  return encode(withoutFloats(Object.fromEntries(present)), { ignoreUndefined: true, useBigInt64: true, forceIntegerToFloat: false });
+  return encode(asEncodable(Object.fromEntries(present)), { ignoreUndefined: true, useBigInt64: true, forceIntegerToFloat: false });
 }
 
 /** Decodes the one map that fills `bytes` (§4.2). Throws {@link MapError} on anything else. */
@@ -36,10 +36,11 @@ function decodeOrThrow(bytes: Uint8Array): unknown {
   }
 }
 
-/** Floats that a map of another program came with, as the encoder knows them. */
-function withoutFloats(value: unknown): unknown {
+/** The encoder writes numbers of more than 32 bits as floats, which no reader of ours takes for integers. */
+function asEncodable(value: unknown): unknown {
+  if (typeof value === 'number') return Math.abs(value) > 0x7fffffff ? BigInt(value) : value;
   if (value instanceof MsgpackFloat) return value.value;
-  if (Array.isArray(value)) return value.map(withoutFloats);
+  if (Array.isArray(value)) return value.map(asEncodable);
   if (!isMap(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutFloats(item)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asEncodable(item)]));
 }
