@@ -1,13 +1,13 @@
 import { createHash, hash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
-import { CCtx, compressBound, CParameter, DCtx } from 'zstd-napi/binding.js';
+import binding from 'zstd-napi/binding.js';
 import type { CodedFrame, DecodedFrame, Sha256 } from '../format/codec.js';
 import { hashBlocks, wholeBlocks } from '../format/stream-digest.js';
 
 /** One thread's share of the work: compress and decode whole frames, hash them and their content. */
 export interface FrameWorker {
   compress(content: Uint8Array, streamPosition: number): CodedFrame;
-  decompress(frame: Uint8Array, contentSize: number, streamPosition: number): DecodedFrame;
+  decompress(frame: Uint8Array, contentSize: number, streamPosition: number | undefined): DecodedFrame;
 }
 
 /** SHA-256 of the bytes. */
@@ -21,6 +21,9 @@ export function startSha256(): Sha256 {
   return { update: (bytes) => void running.update(bytes), digest: () => running.digest() };
 }
 
+const { CCtx, compressBound, CParameter, DCtx } = binding;
+
+const NOTHING = new Uint8Array(0);
 const STORE = 0;
 const RAW_BLOCK_SIZE = 1 << 17;
 const { h64Raw } = await xxhash();
@@ -36,6 +39,7 @@ export function createFrameWorker(level: number): FrameWorker {
     },
     decompress: (frame, contentSize, streamPosition) => {
       const content = decodeFrame(decoder, frame, contentSize);
+      if (streamPosition === undefined) return { frame, content, sha256: NOTHING, blocks: new Uint8Array(0) };
       const blocks = content ? hashWholeBlocks(content, streamPosition) : new Uint8Array(0);
       return { frame, content, sha256: sha256(frame), blocks };
     },
@@ -52,7 +56,7 @@ function createCompressor(level: number): (content: Uint8Array) => Uint8Array {
   };
 }
 
-function decodeFrame(decoder: DCtx, frame: Uint8Array, contentSize: number): Uint8Array | undefined {
+function decodeFrame(decoder: InstanceType<typeof DCtx>, frame: Uint8Array, contentSize: number): Uint8Array | undefined {
   const content = new Uint8Array(contentSize);
   try {
     return decoder.decompress(content, frame) === contentSize ? content : undefined;

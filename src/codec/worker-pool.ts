@@ -7,7 +7,7 @@ export type Job =
       readonly kind: 'decompress';
       readonly frame: Uint8Array;
       readonly contentSize: number;
-      readonly streamPosition: number;
+      readonly streamPosition: number | undefined;
     };
 
 export type Answer = CodedFrame | DecodedFrame;

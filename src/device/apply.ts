@@ -3,13 +3,15 @@ import { FormatError, RefusedError } from '../errors.js';
 import { refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
+import type { FileBytes } from '../format/file-index.js';
 import type { StreamHeader } from '../format/header.js';
+import type { Dialect } from '../format/legacy.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { checkTurn, type OpenStreamFile } from './chain-head.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import type { StreamInput } from '../files/open-input.js';
-import { endOf, surveyStream, type Survey } from './survey.js';
+import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 import { writeBatch } from './write-batch.js';
@@ -145,6 +147,7 @@ async function surveyFirst(
   recorder: Recorder | undefined,
 ): Promise<Survey> {
   const { input, target, codec, options } = work;
+  if (input.file && input.dialect && !recorder?.recorded && !options.salvage) return surveyPlain(work, input.file, input.dialect);
   const stream = await input.open();
   const compares = header?.baseDigests === true && options.baseCheck;
   const survey = await surveyStream(stream.batches, codec, {
@@ -158,6 +161,13 @@ async function surveyFirst(
   const isDone = survey.verdict?.kind === 'result';
   if (header && options.baseCheck && !survey.fault && !isDone) await checkTurnOf(work, header, stream);
   if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);
+  return survey;
+}
+
+/** A plain stream has nothing to check but its structure, for which its headers are enough. */
+async function surveyPlain({ input, target, options }: Work, file: FileBytes, dialect: Dialect): Promise<Survey> {
+  const survey = await surveyHeaders(file, input.firstHeader, dialect);
+  if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   return survey;
 }
 
@@ -194,7 +204,7 @@ async function write(
   recorder: Recorder | undefined,
 ): Promise<ApplyReport> {
   const { input, target, options, notices } = work;
-  const stream = await input.open();
+  const stream = await input.open({ checked: survey !== undefined && !survey.fault });
   if (!header && stream.format === 'lvs') refuseUnfit(stream.header, target, options);
   const counts = { written: 0, skipped: 0 };
   const fault = await salvaging(options.salvage, async () => {

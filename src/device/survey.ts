@@ -1,7 +1,10 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { FormatError } from '../errors.js';
-import { rangesOf, releaseBatch, type RecordBatch } from '../format/batch.js';
+import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
+import type { FileBytes } from '../format/file-index.js';
+import type { Dialect } from '../format/legacy.js';
+import { walkRecords } from '../format/walk-headers.js';
 import type { RangeSet } from '../format/range-set.js';
 import { Tally } from '../format/totals.js';
 import { Judge, type Verdict } from './verdict.js';
@@ -59,7 +62,27 @@ export async function surveyStream(
   return { isSorted: tally.order() === 'sorted', records, data, high, verdict: judge?.verdict(), fault };
 }
 
+/** The same of a plain stream in a file, from its headers alone; the first stands at `firstHeader`. */
+export async function surveyHeaders(file: FileBytes, firstHeader: number, dialect: Dialect): Promise<Survey> {
+  let records = 0;
+  let data = 0;
+  let high = 0;
+  let end = 0;
+  let isSorted = true;
+  await walkRecords(file, firstHeader, dialect, ({ offset, length }) => {
+    records++;
+    data += length;
+    isSorted &&= offset >= end;
+    end = offset + length;
+    high = Math.max(high, end);
+  });
+  return { isSorted, records, data, high, verdict: undefined, fault: undefined };
+}
+
 /** End of the highest byte that a batch writes. */
 export function endOf(batch: RecordBatch): number {
-  return rangesOf(batch).reduce((end, { offset, length }) => Math.max(end, offset + length), 0);
+  if (batch.kind === 'zeros') return batch.ranges.reduce((end, { offset, length }) => Math.max(end, offset + length), 0);
+  let end = 0;
+  for (let i = 0; i < batch.count; i++) end = Math.max(end, batch.offsets[i]! + batch.lengths[i]!);
+  return end;
 }

@@ -37,12 +37,19 @@ export interface StreamInput {
   readonly path: string | undefined;
   /** Its bytes where it is a file, or a pipe that has been spooled. */
   readonly file: StreamFile | undefined;
+  /** It has no first line, as the options said. */
+  readonly assumed: boolean;
   /** It can be opened again and again. */
   readonly rewindable: boolean;
   /** Of a plain stream whose bytes were looked at beforehand: how its headers are to be read. */
   readonly dialect: Dialect | undefined;
-  /** Reads it from the start; a second time only if it is rewindable. */
-  open(): Promise<ChangeStream>;
+  /** Where the first record header of a plain stream stands. */
+  readonly firstHeader: number;
+  /**
+   * Reads it from the start; a second time only if it is rewindable. `checked`: it has just been read to its end and
+   * found good, so that an `.lvs` file need not be hashed again.
+   */
+  open(options?: { readonly checked?: boolean }): Promise<ChangeStream>;
   close(): void;
 }
 
@@ -83,10 +90,13 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
     file,
     rewindable: file !== undefined,
     dialect,
-    open: async () => {
+    firstHeader: start === 'lvs' ? 0 : firstHeader(start),
+    open: async ({ checked } = {}) => {
       const reader = first ?? new ByteReader(source.start());
       first = undefined;
-      const stream = await namingFaults(name, () => openStream(reader, codec, { ...options, dialect }));
+      const stream = await namingFaults(name, () =>
+        openStream(reader, codec, { ...options, dialect, checked }),
+      );
       return { ...stream, batches: nameFaults(name, withPieces(stream, file, codec, options)) };
     },
     close: () => {
@@ -116,7 +126,7 @@ async function recognise(reader: ByteReader, options: StreamOptions): Promise<St
 }
 
 /** Where the first record header stands. */
-function firstHeader({ assumed }: { readonly assumed: boolean }): number {
+export function firstHeader({ assumed }: { readonly assumed: boolean }): number {
   return assumed ? 0 : FIRST_LINE_SIZE;
 }
 

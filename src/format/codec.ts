@@ -14,9 +14,9 @@ export interface FrameCodec {
   compress(content: Uint8Array, streamPosition: number): Promise<CodedFrame>;
   /**
    * Decodes one zstd frame whose header says `contentSize` bytes of content. Takes over both buffers.
-   * Answers `undefined` as content when zstd finds the frame damaged.
+   * Answers `undefined` as content when zstd finds the frame damaged. Without a `streamPosition` nothing is hashed.
    */
-  decompress(frame: Uint8Array, contentSize: number, streamPosition: number): Promise<DecodedFrame>;
+  decompress(frame: Uint8Array, contentSize: number, streamPosition: number | undefined): Promise<DecodedFrame>;
   /** How many frames may be under way at once. */
   readonly depth: number;
   close(): Promise<void>;

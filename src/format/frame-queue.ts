@@ -13,15 +13,19 @@ type Waiting = { readonly frame: ScannedFrame; readonly decoded?: Promise<Decode
 
 /**
  * The frames of a file in order, decoded several at a time. What the scanner throws is thrown after all frames
- * before it have been taken. Ends behind a seek table.
+ * before it have been taken. Ends behind a seek table. `hashes`: data frames come with their digests.
  */
-export async function* queueFrames(scanner: FrameScanner, codec: FrameCodec): AsyncGenerator<QueuedFrame> {
+export async function* queueFrames(
+  scanner: FrameScanner,
+  codec: FrameCodec,
+  hashes: boolean,
+): AsyncGenerator<QueuedFrame> {
   const queue: Waiting[] = [];
   let streamPosition = FIRST_LINE_SIZE;
   let ended = false;
   for (;;) {
     while (!ended && queue.length < codec.depth) {
-      const waiting = await scanNext(scanner, codec, streamPosition);
+      const waiting = await scanNext(scanner, codec, hashes ? streamPosition : undefined);
       queue.push(waiting);
       ended = 'error' in waiting || waiting.frame.kind === 'seekTable';
       if ('frame' in waiting) streamPosition += contentSizeOf(waiting.frame);
@@ -33,7 +37,7 @@ export async function* queueFrames(scanner: FrameScanner, codec: FrameCodec): As
   }
 }
 
-async function scanNext(scanner: FrameScanner, codec: FrameCodec, streamPosition: number): Promise<Waiting> {
+async function scanNext(scanner: FrameScanner, codec: FrameCodec, streamPosition: number | undefined): Promise<Waiting> {
   try {
     const frame = await scanner.next();
     if (frame.kind !== 'data') return { frame };

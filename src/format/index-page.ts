@@ -4,6 +4,7 @@ import {
   CRC_SIZE,
   DIGEST_SIZE,
   ENTRY_SIZE,
+  MAX_CLOSING_SIZE,
   MAX_PAGE_ENTRIES,
   MAX_PAGE_SIZE,
   PAGE_HEADER_SIZE,
@@ -20,6 +21,8 @@ const PIECES = 2;
 const RANGES = 4;
 const RANGE_SIZE = 16;
 const PAGE_TABLE_HEADER_SIZE = 8;
+/** A page table without pages and the shortest map. */
+const MIN_LAST_SIZE = PAGE_TABLE_HEADER_SIZE + 1;
 
 /** Where an earlier page is, as the last page says (§4.6.4). */
 export interface PageReference {
@@ -62,8 +65,18 @@ export function encodePage(page: IndexPage): Uint8Array {
   return sealFrame(PAGE_MAGIC, head, page.entries, page.pieces ?? none, page.ranges ?? none, ...end);
 }
 
-/** Decodes a whole page that begins at `position`. Throws `page-crc`, `page-layout`, `page-table` or `closing-map`. */
-export function decodePage(frame: Uint8Array, position: number): IndexPage {
+/** A page that has been read. */
+export interface DecodedPage extends IndexPage {
+  /** Whether it says that it is the last one. */
+  readonly isLast: boolean;
+}
+
+/**
+ * Decodes a whole page that begins at `position`. Throws `page-crc` or `page-layout`. The page table and the closing
+ * map are decoded when they are asked for, since other checks come before them (§4.8): that may throw `page-table` or
+ * `closing-map`.
+ */
+export function decodePage(frame: Uint8Array, position: number): DecodedPage {
   if (!isSealed(frame)) throw new FormatError('page-crc', position, 'an index page does not match its checksum');
   const layout = frame.length >= PAGE_HEADER_SIZE + CRC_SIZE ? measure(frame) : undefined;
   if (!layout || frame.length > MAX_PAGE_SIZE + SKIPPABLE_HEADER_SIZE) {
@@ -77,7 +90,10 @@ export function decodePage(frame: Uint8Array, position: number): IndexPage {
     entries: frame.subarray(PAGE_HEADER_SIZE, entriesEnd),
     pieces: flags & PIECES ? frame.subarray(entriesEnd, piecesEnd) : undefined,
     ranges: flags & RANGES ? frame.subarray(piecesEnd, rangesEnd) : undefined,
-    last: flags & LAST ? decodeLast(frame.subarray(rangesEnd, -CRC_SIZE), position) : undefined,
+    isLast: (flags & LAST) !== 0,
+    get last() {
+      return flags & LAST ? decodeLast(frame.subarray(rangesEnd, -CRC_SIZE), position) : undefined;
+    },
   };
 }
 
@@ -93,7 +109,7 @@ function measure(frame: Uint8Array) {
   const end = frame.length - CRC_SIZE;
   const known = flags <= (LAST | PIECES | RANGES) && view.getUint32(36, true) === 0 && count <= MAX_PAGE_ENTRIES;
   const flagged = (flags & PIECES || piecesSize === 0) && (flags & RANGES || rangeCount === 0);
-  const fits = flags & LAST ? rangesEnd <= end : rangesEnd === end;
+  const fits = flags & LAST ? rangesEnd + MIN_LAST_SIZE <= end : rangesEnd === end;
   return known && flagged && fits ? { flags, entriesEnd, piecesEnd, rangesEnd } : undefined;
 }
 
@@ -112,7 +128,6 @@ function encodeTable(table: readonly PageReference[]): Uint8Array {
 
 function decodeLast(bytes: Uint8Array, position: number): LastPage {
   const fail = () => new FormatError('page-table', position, 'a malformed table of index pages');
-  if (bytes.length < PAGE_TABLE_HEADER_SIZE) throw fail();
   const view = viewOf(bytes);
   const count = view.getUint32(0, true);
   const end = PAGE_TABLE_HEADER_SIZE + count * PAGE_TABLE_ENTRY_SIZE;
@@ -123,8 +138,19 @@ function decodeLast(bytes: Uint8Array, position: number): LastPage {
     const sha256 = bytes.slice(at + 16, at + 16 + DIGEST_SIZE);
     return { position: decodeU64(view, at, true), size: view.getUint32(at + 8, true), sha256 };
   });
+  let closing: Closing | undefined;
+  return {
+    table,
+    get closing() {
+      return (closing ??= decodeClosingMap(bytes.subarray(end), position));
+    },
+  };
+}
+
+function decodeClosingMap(bytes: Uint8Array, position: number): Closing {
   try {
-    return { table, closing: decodeClosing(bytes.subarray(end)) };
+    if (bytes.length > MAX_CLOSING_SIZE) throw new MapError('more than 1 MiB');
+    return decodeClosing(bytes);
   } catch (cause) {
     if (!(cause instanceof MapError)) throw cause;
     throw new FormatError('closing-map', position, `the closing map: ${cause.message}`, { cause });

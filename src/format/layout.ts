@@ -60,6 +60,7 @@ export const MAX_PAGE_ENTRIES = 4096;
 export const MIN_PAGE_SIZE = 36;
 export const MAX_PAGE_SIZE = 32 << 20;
 export const PAGE_TABLE_ENTRY_SIZE = 48;
+export const MAX_CLOSING_SIZE = 1 << 20;
 export const DIGEST_SIZE = 32;
 export const PIECE_SIZE = 4096;
 export const PIECE_DIGEST_SIZE = 16;

@@ -57,19 +57,35 @@ async function* readInPlace(reader: ByteReader, dialect: Dialect): AsyncGenerato
   const units = new UnitsCheck(dialect);
   let carry = new Uint8Array(0);
   let open: OpenRecord | undefined;
-  for (;;) {
+  const readBehind = async (start: Uint8Array) => {
     const buffer = pool.take();
-    buffer.set(carry);
-    const filled = carry.length + (await reader.readInto(buffer.subarray(carry.length)));
-    const parsed = parsePlain(buffer.subarray(0, filled), reader.position - filled, open, dialect, units);
-    carry = buffer.slice(parsed.used, filled);
-    if (parsed.segments.count > 0) {
+    buffer.set(start);
+    const filled = start.length + (await reader.readInto(buffer.subarray(start.length)));
+    return { buffer, filled, end: reader.position };
+  };
+  const fill = (start: Uint8Array) => {
+    const filling = readBehind(start);
+    filling.catch(() => undefined);
+    return filling;
+  };
+  let next = fill(carry);
+  try {
+    for (;;) {
+      const { buffer, filled, end } = await next;
+      const parsed = parsePlain(buffer.subarray(0, filled), end - filled, open, dialect, units);
+      carry = buffer.slice(parsed.used, filled);
+      const isLast = parsed.error !== undefined || filled < BUFFER_SIZE;
+      if (!isLast) next = fill(carry);
       const continues = open !== undefined;
-      yield parsed.segments.toBatch(buffer.subarray(0, parsed.used), continues, parsed.open !== undefined, pool);
+      open = parsed.open;
+      if (parsed.segments.count > 0) {
+        yield parsed.segments.toBatch(buffer.subarray(0, parsed.used), continues, open !== undefined, pool);
+      }
+      if (parsed.error) throw parsed.error;
+      if (isLast) return checkEnd(carry.length, open, dialect, end);
     }
-    open = parsed.open;
-    if (parsed.error) throw parsed.error;
-    if (filled < BUFFER_SIZE) return checkEnd(carry.length, open, dialect, reader.position);
+  } finally {
+    await next.catch(() => undefined);
   }
 }
 

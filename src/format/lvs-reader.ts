@@ -41,6 +41,7 @@ export class LvsReader {
   readonly #headerFrame: ScannedFrame;
   readonly #reader: ByteReader;
   readonly #codec: FrameCodec;
+  readonly #isChecked: boolean;
   readonly #scanner: FrameScanner;
   readonly #digest: StreamDigest;
   readonly #tally = new Tally();
@@ -53,23 +54,33 @@ export class LvsReader {
   #last: LastPage | undefined;
   #openRecord: OpenRecord | undefined;
 
-  private constructor(reader: ByteReader, codec: FrameCodec, scanner: FrameScanner, frame: ScannedFrame) {
+  private constructor(
+    reader: ByteReader,
+    codec: FrameCodec,
+    scanner: FrameScanner,
+    frame: ScannedFrame,
+    isChecked: boolean,
+  ) {
     const header = decodeHeader(frame.bytes, frame.position);
     this.header = header;
     this.#headerFrame = frame;
     this.#reader = reader;
     this.#codec = codec;
+    this.#isChecked = isChecked;
     this.#scanner = scanner;
     this.#digest = new StreamDigest(codec);
     this.#order = new OrderCheck(header);
     this.#mapRanges = new MapRangeCheck(declaredSize(header));
   }
 
-  /** Reads the header of the file that begins at the reader's position. */
-  static async open(reader: ByteReader, codec: FrameCodec): Promise<LvsReader> {
+  /**
+   * Reads the header of the file that begins at the reader's position. `isChecked`: the whole file has just been read
+   * and checked, so that frames need only be sound by themselves: nothing is hashed or held against the index again.
+   */
+  static async open(reader: ByteReader, codec: FrameCodec, isChecked = false): Promise<LvsReader> {
     const scanner = new FrameScanner(reader);
     const frame = await scanner.next();
-    return new LvsReader(reader, codec, scanner, frame);
+    return new LvsReader(reader, codec, scanner, frame, isChecked);
   }
 
   /** What the file says at its end; to be asked for when `batches` has ended. */
@@ -88,7 +99,7 @@ export class LvsReader {
   /** The frames that an index lists, in order, with the records in them; throws as `batches` does. */
   async *frames(): AsyncGenerator<ReadFrame> {
     yield this.#list(this.#headerFrame, 'header', 0);
-    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec)) {
+    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, !this.#isChecked)) {
       const read = await this.#settle(frame, decoded);
       if (read) yield read;
     }
@@ -146,7 +157,7 @@ export class LvsReader {
     this.#openRecord = rest;
     this.#checkCut(rest, position);
     const extremes = this.#tally.add(batch);
-    this.#digest.submit(content)(blocks);
+    if (!this.#isChecked) this.#digest.submit(content)(blocks);
     const { continues, open } = batch;
     const sizes = { frameSize: frame.length, contentSize: content.length };
     const counts = { records: countRecords(batch), ...sizes, ...extremes };
@@ -162,7 +173,7 @@ export class LvsReader {
   #settleZeros(frame: Extract<ScannedFrame, { kind: 'zeros' }>): ReadFrame {
     const batch: RecordBatch = { kind: 'zeros', ranges: frame.ranges };
     const extremes = this.#tally.add(batch);
-    updateDigestOfZeros(this.#digest, batch);
+    if (!this.#isChecked) updateDigestOfZeros(this.#digest, batch);
     return this.#list(frame, 'zeros', encodedSize(batch), extremes, batch);
   }
 
@@ -174,13 +185,19 @@ export class LvsReader {
   }
 
   #note(entry: FrameEntry, position: number, batch: RecordBatch | undefined): ReadFrame {
-    this.#unlisted.push(encodeEntry(entry), position, batch ? countPieces(batch) : 0);
-    this.#seekTable.add(entry.frameSize, entry.contentSize);
+    if (!this.#isChecked) {
+      this.#unlisted.push(encodeEntry(entry), position, batch ? countPieces(batch) : 0);
+      this.#seekTable.add(entry.frameSize, entry.contentSize);
+    }
     return { position, entry, batch };
   }
 
   #settlePage(frame: ScannedFrame): undefined {
     const page = decodePage(frame.bytes, frame.position);
+    if (this.#isChecked) {
+      this.#last = page.last;
+      return;
+    }
     this.#checkPage(page, frame.position);
     this.#checkEntries(page, frame.position);
     this.#mapRanges.check(page, frame.position);
@@ -249,6 +266,7 @@ export class LvsReader {
   }
 
   async #settleSeekTable(frame: ScannedFrame): Promise<undefined> {
+    if (this.#isChecked) return;
     const fits = this.#last && frame.bytes.length === seekTableSize(this.#seekTable.count);
     if (!fits || !equalBytes(frame.bytes, this.#seekTable.encode())) {
       throw new FormatError('seek-table', frame.position, 'the seek table does not fit the file');

@@ -15,6 +15,8 @@ import { truncated } from './zstd-frame.js';
 export interface StreamOptions extends DialectOptions {
   /** The stream is a snapback of lvmsync 0.0.x, which has no first line: read it as that version. */
   readonly assume?: 'lvmsync2' | undefined;
+  /** The whole stream has just been read and checked: an `.lvs` file is not hashed again. */
+  readonly checked?: boolean | undefined;
   /** What was concluded from the whole stream beforehand; otherwise the first MiB decides. */
   readonly dialect?: Dialect | undefined;
 }
@@ -53,7 +55,7 @@ export async function openStream(
 ): Promise<ChangeStream> {
   const start = await reader.peek(LONGEST_FIRST_LINE);
   if (isContainer(start)) {
-    const lvs = await LvsReader.open(reader, codec);
+    const lvs = await LvsReader.open(reader, codec, options.checked);
     return { format: 'lvs', header: lvs.header, batches: lvs.batches(), closing: () => lvs.closing };
   }
   const version = recogniseVersion(start, options);

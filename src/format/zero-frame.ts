@@ -64,26 +64,31 @@ export function encodeZeroRanges(ranges: readonly Range[]): Uint8Array {
   return sealFrame(ZERO_RANGES_MAGIC, body);
 }
 
-/** Decodes a whole zero-ranges frame that begins at `position`. Throws `zero-ranges`. */
-export function decodeZeroRanges(frame: Uint8Array, position: number): Range[] {
-  const fail = (why: string) => new FormatError('zero-ranges', position, `a list of zero ranges ${why}`);
-  if (frame.length < ZERO_RANGES_HEADER_SIZE + CRC_SIZE || !isSealed(frame)) throw fail('does not match its checksum');
+/** What a zero-ranges frame says. */
+export interface ZeroRanges {
+  /** All ranges, or those before the one at fault. */
+  readonly ranges: readonly Range[];
+  /** `zero-ranges`: to be thrown once the ranges before it have passed the reader's own checks (§4.8). */
+  readonly fault: FormatError | undefined;
+}
+
+/** Decodes a whole zero-ranges frame that begins at `position`. */
+export function decodeZeroRanges(frame: Uint8Array, position: number): ZeroRanges {
+  const fault = (why: string) => new FormatError('zero-ranges', position, `a list of zero ranges ${why}`);
+  if (!isSealed(frame)) return { ranges: [], fault: fault('does not match its checksum') };
   const view = viewOf(frame);
   const count = view.getUint32(8, true);
   const size = ZERO_RANGES_HEADER_SIZE + count * ZERO_RANGE_SIZE + CRC_SIZE;
   if (count === 0 || count > MAX_ZERO_RANGES || view.getUint32(12, true) !== 0 || frame.length !== size) {
-    throw fail('is malformed');
+    return { ranges: [], fault: fault('is malformed') };
   }
   const ranges = Array.from({ length: count }, (_, i) => ({
     offset: decodeU64(view, ZERO_RANGES_HEADER_SIZE + i * ZERO_RANGE_SIZE, true),
     length: decodeU64(view, ZERO_RANGES_HEADER_SIZE + 8 + i * ZERO_RANGE_SIZE, true),
   }));
-  if (ranges.some(({ length }) => length === 0)) throw fail('has an empty range');
-  if (!ranges.every(({ offset, length }) => offset + length < OFFSET_LIMIT)) {
-    throw new FormatError('offset-limit', position, 'a zero range that ends at or past 2^53');
-  }
-  if (!(contentSize(ranges) <= MAX_ZERO_CONTENT)) throw fail('is longer than one zero frame may be');
-  return ranges;
+  const bad = ranges.findIndex(({ offset, length }) => length === 0 || !(offset + length < OFFSET_LIMIT));
+  if (bad >= 0) return { ranges: ranges.slice(0, bad), fault: fault('has a range that is empty or ends past 2^53') };
+  return { ranges, fault: contentSize(ranges) > MAX_ZERO_CONTENT ? fault('is longer than a zero frame may be') : undefined };
 }
 
 /** The one valid encoding of the records that `ranges` stand for: a zstd frame of raw and RLE blocks (§4.5). */

@@ -36,7 +36,7 @@ const OPTIONS: ApplyOptions = {
 };
 
 function inputOf(bytes: Uint8Array, { rewindable = true, path = undefined as string | undefined } = {}): StreamInput {
-  const unread = { file: undefined, dialect: undefined };
+  const unread = { file: undefined, dialect: undefined, firstHeader: 0 };
   return { name: 'stream', path, ...unread, rewindable, open: () => openBytes(bytes), close: () => undefined };
 }
 

@@ -1,0 +1,110 @@
+import type { Density } from '../algebra/density.js';
+import type { Range } from '../format/batch.js';
+import { rangesOf } from '../format/batch.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { FileBytes, FileIndex, PlacedPage } from '../format/file-index.js';
+import { FRAME_KINDS } from '../format/frame-entry.js';
+import { equalBytes } from '../format/identifier.js';
+import { decodeMapRange } from '../format/index-page.js';
+import {
+  MAX_DATA_CONTENT,
+  MAX_FRAME_SIZE,
+  MAX_ZERO_RANGES_SIZE,
+  RECORD_HEADER_SIZE,
+} from '../format/layout.js';
+import { placeEntries, type PlacedEntry } from '../format/place-entries.js';
+import { parseContent } from '../format/segments.js';
+import { decodeZeroRanges } from '../format/zero-frame.js';
+
+/** A frame whose data covers less than this much of the span it writes to is worth a closer look. */
+const DENSE = 0.75;
+/** As many of them are read: the widest. */
+const CLOSER_LOOKS = 64;
+const MAX_CANDIDATES = 1 << 14;
+
+/** A frame of scattered data; where its ranges are listed: zeros are in the frame before. */
+interface Candidate extends PlacedEntry {
+  readonly listed: PlacedEntry;
+}
+
+/**
+ * Adds what an index tells of where a file's frames write. Scattered frames are decoded, the widest ones, as long as
+ * they are few; of the others the data counts as evenly spread. Maps are exact.
+ */
+export async function addFrames(
+  density: Density,
+  file: FileBytes,
+  index: FileIndex,
+  codec: FrameCodec,
+): Promise<void> {
+  if (index.header.kind === 'map') return addMap(density, index.pages());
+  const candidates: Candidate[] = [];
+  let before: PlacedEntry | undefined;
+  for await (const placed of placeEntries(index)) {
+    const { entry } = placed;
+    const isZeros = entry.kind === FRAME_KINDS.zeros;
+    if (isZeros || entry.kind === FRAME_KINDS.data) {
+      const scattered = dataOf(placed) < (entry.high - entry.low) * DENSE && !entry.continues;
+      if (!scattered || candidates.length === MAX_CANDIDATES) addEvenly(density, placed);
+      else candidates.push({ ...placed, listed: isZeros ? before! : placed });
+    }
+    before = placed;
+  }
+  candidates.sort((a, b) => spanOf(b) - spanOf(a));
+  for (const candidate of candidates.splice(0, CLOSER_LOOKS))
+    await addExactly(density, file, candidate, codec);
+  for (const candidate of candidates) addEvenly(density, candidate);
+}
+
+async function addMap(density: Density, pages: AsyncIterable<PlacedPage>): Promise<void> {
+  for await (const { page } of pages) {
+    const count = (page.ranges?.length ?? 0) / 16;
+    for (let i = 0; i < count; i++) {
+      const { offset, length } = decodeMapRange(page.ranges!, i);
+      if (offset + length > offset) density.add(offset, offset + length);
+    }
+  }
+}
+
+function dataOf({ entry: { contentSize, records } }: PlacedEntry): number {
+  return Math.max(0, contentSize - records * RECORD_HEADER_SIZE);
+}
+
+function spanOf({ entry }: PlacedEntry): number {
+  return entry.high - entry.low;
+}
+
+function addEvenly(density: Density, placed: PlacedEntry): void {
+  const { low, high } = placed.entry;
+  if (high > low) density.add(low, high, dataOf(placed));
+}
+
+async function addExactly(
+  density: Density,
+  file: FileBytes,
+  candidate: Candidate,
+  codec: FrameCodec,
+): Promise<void> {
+  const ranges = await readFrameRanges(file, candidate, codec);
+  if (!ranges) addEvenly(density, candidate);
+  else for (const { offset, length } of ranges) density.add(offset, offset + length);
+}
+
+/** Undefined of a frame that is not what the index says: that is for `verify` to name. */
+async function readFrameRanges(
+  file: FileBytes,
+  { listed, entry }: Candidate,
+  codec: FrameCodec,
+): Promise<readonly Range[] | undefined> {
+  const { position } = listed;
+  const { frameSize, sha256 } = listed.entry;
+  const most = Math.max(MAX_FRAME_SIZE, MAX_ZERO_RANGES_SIZE);
+  if (frameSize > most || (entry.contentSize > MAX_DATA_CONTENT && listed.entry === entry)) return undefined;
+  const bytes = new Uint8Array(frameSize);
+  await file.readAt(bytes, position);
+  if (!equalBytes(codec.sha256(bytes), sha256)) return undefined;
+  if (listed.entry.kind === FRAME_KINDS.zeroRanges) return decodeZeroRanges(bytes, position);
+  const { content } = await codec.decompress(bytes, entry.contentSize, 0);
+  if (!content) return undefined;
+  return rangesOf(parseContent(content, { open: undefined, position, admit: () => undefined }).batch);
+}

@@ -1,0 +1,113 @@
+import { Density } from '../algebra/density.js';
+import { FormatError } from '../errors.js';
+import { rangesOf, type Range } from '../format/batch.js';
+import type { Closing, Totals } from '../format/closing.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { FileIndex } from '../format/file-index.js';
+import type { Order, StreamHeader } from '../format/header.js';
+import type { Dialect } from '../format/legacy.js';
+import { readThrough } from '../format/read-through.js';
+import { Tally } from '../format/totals.js';
+import { walkRecords } from '../format/walk-headers.js';
+import { addFrames } from './frame-density.js';
+import { firstHeader, openIndex, type StreamFile, type StreamInput } from './open-input.js';
+
+/** What a stream is, as far as it can be told without reading more than that takes. */
+export interface Inspection {
+  readonly format: 'lvs' | 'lvmsync1' | 'lvmsync2' | 'lvmsync3';
+  /** Of an `.lvs` file. */
+  readonly header: StreamHeader | undefined;
+  readonly closing: Closing | undefined;
+  /** Of a plain stream. */
+  readonly dialect: Dialect | undefined;
+  readonly totals: Totals;
+  /** The best that the header promises or that was found. */
+  readonly order: Order;
+  /** Undefined of a plain stream in a file, whose data is not read. */
+  readonly digest: Uint8Array | undefined;
+  /** Where it writes. */
+  readonly density: Density;
+  /** Bytes of the file; undefined of a pipe. */
+  readonly fileSize: number | undefined;
+}
+
+/**
+ * Looks at a stream: of an `.lvs` file at header and index and a few frames, of a plain one in a file at its record
+ * headers, of a pipe at everything. Throws the fault that reading all of it would meet first, if what is looked at
+ * has one.
+ */
+export async function inspect(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
+  if (!input.file) return inspectPipe(input, codec);
+  if (input.dialect) return inspectPlain(input.file, input.dialect, input);
+  try {
+    const index = await openIndex(input, codec);
+    return await inspectIndex(input.file, index!, codec);
+  } catch (error) {
+    if (error instanceof FormatError) await readThrough(await input.open(), codec);
+    throw error;
+  }
+}
+
+async function inspectIndex(file: StreamFile, index: FileIndex, codec: FrameCodec): Promise<Inspection> {
+  const { header, closing } = index;
+  const density = new Density();
+  await addFrames(density, file, index, codec);
+  return {
+    format: 'lvs',
+    header,
+    closing,
+    dialect: undefined,
+    totals: closing,
+    order: closing.order ?? header.order,
+    digest: closing.digest,
+    density,
+    fileSize: file.size,
+  };
+}
+
+async function inspectPlain(
+  file: StreamFile,
+  dialect: Dialect,
+  { name, assumed }: StreamInput,
+): Promise<Inspection> {
+  const tally = new Tally();
+  const density = new Density();
+  const visit = (record: Range) => {
+    tally.addRecord(record);
+    density.add(record.offset, record.offset + record.length);
+  };
+  try {
+    await walkRecords(file, firstHeader({ assumed }), dialect, visit);
+  } catch (error) {
+    throw error instanceof FormatError ? error.ofStream(name) : error;
+  }
+  const found = {
+    totals: tally.totals(),
+    order: tally.order(),
+    digest: undefined,
+    density,
+    fileSize: file.size,
+  };
+  return { format: `lvmsync${dialect.version}`, header: undefined, closing: undefined, dialect, ...found };
+}
+
+async function inspectPipe(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
+  const stream = await input.open();
+  const density = new Density();
+  const { totals, order, digest, closing } = await readThrough(stream, codec, (batch) => {
+    for (const { offset, length } of rangesOf(batch)) density.add(offset, offset + length);
+  });
+  const header = stream.format === 'lvs' ? stream.header : undefined;
+  const dialect = stream.format === 'lvs' ? undefined : stream.dialect;
+  return {
+    format: stream.format,
+    header,
+    closing,
+    dialect,
+    totals,
+    order,
+    digest,
+    density,
+    fileSize: undefined,
+  };
+}
