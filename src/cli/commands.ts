@@ -15,6 +15,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./apply.js')).apply,
   },
   {
+    name: 'info',
+    positionals: '<stream..>',
+    summary: 'what a stream is: records, bytes, states, and where its changes lie',
+    load: async () => (await import('./info.js')).info,
+  },
+  {
     name: 'verify',
     positionals: '<stream..>',
     summary: 'whether streams are whole and undamaged',

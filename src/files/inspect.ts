@@ -10,7 +10,7 @@ import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
 import { walkRecords } from '../format/walk-headers.js';
 import { addFrames } from './frame-density.js';
-import { firstHeader, openIndex, type StreamFile, type StreamInput } from './open-input.js';
+import { openIndex, type StreamFile, type StreamInput } from './open-input.js';
 
 /** What a stream is, as far as it can be told without reading more than that takes. */
 export interface Inspection {
@@ -68,7 +68,7 @@ async function inspectIndex(file: StreamFile, index: FileIndex, codec: FrameCode
 async function inspectPlain(
   file: StreamFile,
   dialect: Dialect,
-  { name, assumed }: StreamInput,
+  { name, firstHeader }: StreamInput,
 ): Promise<Inspection> {
   const tally = new Tally();
   const density = new Density();
@@ -77,7 +77,7 @@ async function inspectPlain(
     density.add(record.offset, record.offset + record.length);
   };
   try {
-    await walkRecords(file, firstHeader({ assumed }), dialect, visit);
+    await walkRecords(file, firstHeader, dialect, visit);
   } catch (error) {
     throw error instanceof FormatError ? error.ofStream(name) : error;
   }

@@ -37,8 +37,6 @@ export interface StreamInput {
   readonly path: string | undefined;
   /** Its bytes where it is a file, or a pipe that has been spooled. */
   readonly file: StreamFile | undefined;
-  /** It has no first line, as the options said. */
-  readonly assumed: boolean;
   /** It can be opened again and again. */
   readonly rewindable: boolean;
   /** Of a plain stream whose bytes were looked at beforehand: how its headers are to be read. */
@@ -126,7 +124,7 @@ async function recognise(reader: ByteReader, options: StreamOptions): Promise<St
 }
 
 /** Where the first record header stands. */
-export function firstHeader({ assumed }: { readonly assumed: boolean }): number {
+function firstHeader({ assumed }: { readonly assumed: boolean }): number {
   return assumed ? 0 : FIRST_LINE_SIZE;
 }
 
