@@ -1,5 +1,5 @@
 import type { DecodedFrame, FrameCodec } from './codec.js';
-import type { FrameScanner, ScannedFrame } from './frame-scanner.js';
+import type { BegunFrame, FrameScanner, ScannedFrame } from './frame-scanner.js';
 import { encodedSize } from './batch.js';
 import { FIRST_LINE_SIZE } from './layout.js';
 
@@ -9,16 +9,20 @@ export interface QueuedFrame {
   readonly decoded: DecodedFrame | undefined;
 }
 
-type Waiting = { readonly frame: ScannedFrame; readonly decoded?: Promise<DecodedFrame> } | { readonly error: unknown };
+type Waiting =
+  | { readonly frame: ScannedFrame; readonly decoded?: Promise<DecodedFrame> }
+  | { readonly error: unknown; readonly begun: BegunFrame | undefined };
 
 /**
  * The frames of a file in order, decoded several at a time. What the scanner throws is thrown after all frames
- * before it have been taken. Ends behind a seek table. `hashes`: data frames come with their digests.
+ * before it have been taken. Ends behind a seek table. `admit` is called with each frame in its turn, also one that
+ * is damaged inside, and throws if none of its kind may stand there (§4.8). `hashes`: data frames come with their digests.
  */
 export async function* queueFrames(
   scanner: FrameScanner,
   codec: FrameCodec,
   hashes: boolean,
+  admit: (frame: BegunFrame) => void,
 ): AsyncGenerator<QueuedFrame> {
   const queue: Waiting[] = [];
   let streamPosition = FIRST_LINE_SIZE;
@@ -32,7 +36,11 @@ export async function* queueFrames(
     }
     const waiting = queue.shift();
     if (!waiting) return;
-    if ('error' in waiting) throw waiting.error;
+    if ('error' in waiting) {
+      if (waiting.begun) admit(waiting.begun);
+      throw waiting.error;
+    }
+    admit(waiting.frame);
     yield { frame: waiting.frame, decoded: await waiting.decoded };
   }
 }
@@ -45,7 +53,7 @@ async function scanNext(scanner: FrameScanner, codec: FrameCodec, streamPosition
     decoded.catch(() => undefined);
     return { frame, decoded };
   } catch (error) {
-    return { error };
+    return { error, begun: scanner.begun };
   }
 }
 

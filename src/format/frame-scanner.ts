@@ -10,6 +10,8 @@ import {
   MIN_PAGE_SIZE,
   MIN_ZERO_RANGES_SIZE,
   PAGE_MAGIC,
+  SEEK_ENTRY_SIZE,
+  SEEK_FOOTER_SIZE,
   SEEK_TABLE_MAGIC,
   SKIPPABLE_HEADER_SIZE,
   ZERO_RANGES_MAGIC,
@@ -18,21 +20,30 @@ import {
 import { equalBytes } from './identifier.js';
 import { isSkippable, viewOf } from './skippable.js';
 import { FIRST_LINE_FRAME } from './first-line.js';
-import { decodeZeroRanges, encodeZeroFrame } from './zero-frame.js';
+import { decodeZeroRanges, encodeZeroFrame, type ZeroRanges } from './zero-frame.js';
 import type { Range } from './batch.js';
 import { takeFrame, truncated } from './zstd-frame.js';
 
 /** One frame of a file, whole, where it begins, and what it is; its content is not decoded yet. */
 export type ScannedFrame = { readonly position: number; readonly bytes: Uint8Array } & (
   | { readonly kind: 'header' | 'firstLine' | 'page' | 'seekTable' | 'other' }
-  | { readonly kind: 'zeroRanges'; readonly ranges: readonly Range[] }
+  | ({ readonly kind: 'zeroRanges' } & ZeroRanges)
   | { readonly kind: 'data'; readonly contentSize: number }
   | { readonly kind: 'zeros'; readonly ranges: readonly Range[] }
 );
 
+/** A frame whose magic has been seen: as what it will be taken, whatever is in it. */
+export type BegunFrame = Pick<ScannedFrame, 'position' | 'kind'>;
+
 const IDENTIFIED_SIZE = SKIPPABLE_HEADER_SIZE + IDENTIFICATION.length;
 
-/** What the payload of a skippable frame may take (§9). The reader compares the seek table's itself. */
+const SKIPPABLE_KINDS: Readonly<Record<number, ScannedFrame['kind']>> = {
+  [PAGE_MAGIC]: 'page',
+  [ZERO_RANGES_MAGIC]: 'zeroRanges',
+  [SEEK_TABLE_MAGIC]: 'seekTable',
+};
+
+/** What the payload of a skippable frame may take (§9); that of the seek table depends on the frames before it. */
 const SIZES: Readonly<Record<number, { readonly least: number; readonly most: number }>> = {
   [HEADER_MAGIC]: { least: MIN_HEADER_SIZE, most: MAX_HEADER_SIZE },
   [PAGE_MAGIC]: { least: MIN_PAGE_SIZE, most: MAX_PAGE_SIZE },
@@ -47,6 +58,8 @@ export class FrameScanner {
   readonly #reader: ByteReader;
   #expected: 'header' | 'firstLine' | 'any' = 'header';
   #zeroRanges: readonly Range[] | undefined;
+  #count = 0;
+  #begun: BegunFrame | undefined;
 
   constructor(reader: ByteReader) {
     this.#reader = reader;
@@ -54,17 +67,35 @@ export class FrameScanner {
 
   /** The next frame. Throws `truncated` at the end of the file: it ends after a seek table only. */
   async next(): Promise<ScannedFrame> {
-    const position = this.#reader.position;
+    this.#begun = undefined;
+    const frame = await this.#take(this.#reader.position);
+    this.#count++;
+    return frame;
+  }
+
+  /** The frame that the last call of `next` began with, unless there was none. */
+  get begun(): BegunFrame | undefined {
+    return this.#begun;
+  }
+
+  async #take(position: number): Promise<ScannedFrame> {
     const magic = await this.#peekNumber(0);
     if (this.#expected === 'header') return this.#takeHeader(position);
     if (magic !== ZSTD_MAGIC && !isSkippable(magic)) {
       throw new FormatError('frame-magic', position, 'no frame of an .lvs file begins here');
     }
     if (magic === HEADER_MAGIC) throw concatenated(position);
+    this.#begun = { kind: this.#kindOf(magic), position };
     if (this.#expected === 'firstLine') return this.#takeFirstLine(position);
     if (this.#zeroRanges) return this.#takeZeros(this.#zeroRanges, position);
     if (magic === ZSTD_MAGIC) return this.#takeData(position);
     return this.#takeSkippable(magic, position);
+  }
+
+  #kindOf(magic: number): ScannedFrame['kind'] {
+    if (this.#expected === 'firstLine') return 'firstLine';
+    if (this.#zeroRanges) return 'zeros';
+    return magic === ZSTD_MAGIC ? 'data' : (SKIPPABLE_KINDS[magic] ?? 'other');
   }
 
   async #takeHeader(position: number): Promise<ScannedFrame> {
@@ -97,8 +128,9 @@ export class FrameScanner {
     if (magic === PAGE_MAGIC) return { kind: 'page', position, bytes };
     if (magic === SEEK_TABLE_MAGIC) return { kind: 'seekTable', position, bytes };
     if (magic !== ZERO_RANGES_MAGIC) return { kind: 'other', position, bytes };
-    this.#zeroRanges = decodeZeroRanges(bytes, position);
-    return { kind: 'zeroRanges', position, bytes, ranges: this.#zeroRanges };
+    const { ranges, fault } = decodeZeroRanges(bytes, position);
+    this.#zeroRanges = fault ? [] : ranges;
+    return { kind: 'zeroRanges', position, bytes, ranges, fault };
   }
 
   async #takeZeros(ranges: readonly Range[], position: number): Promise<ScannedFrame> {
@@ -114,6 +146,9 @@ export class FrameScanner {
 
   async #takeWhole(magic: number, position: number): Promise<Uint8Array> {
     const size = await this.#peekNumber(4);
+    if (magic === SEEK_TABLE_MAGIC && size !== this.#count * SEEK_ENTRY_SIZE + SEEK_FOOTER_SIZE) {
+      throw new FormatError('seek-table', position, 'the seek table does not list the frames of the file');
+    }
     const { least, most } = SIZES[magic] ?? { least: 0, most: MAX_PAGE_SIZE };
     if (size < least || size > most) {
       throw new FormatError('frame-size', position, `a frame of ${size} bytes, which its kind can't have`);

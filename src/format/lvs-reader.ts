@@ -7,11 +7,11 @@ import { EntryLog } from './entry-log.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import { encodeEntry, FRAME_KINDS, type FrameEntry, type FrameKind } from './frame-entry.js';
 import { queueFrames } from './frame-queue.js';
-import { concatenated, FrameScanner, type ScannedFrame } from './frame-scanner.js';
+import { concatenated, FrameScanner, type BegunFrame, type ScannedFrame } from './frame-scanner.js';
 import { decodeHeader, type Order, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
-import { DIGEST_SIZE, ENTRY_SIZE, HEADER_MAGIC, PIECE_SIZE } from './layout.js';
+import { DIGEST_SIZE, ENTRY_SIZE, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
 import { updateDigestOfZeros } from './lvs-writer.js';
 import { MapRangeCheck } from './map-ranges.js';
 import { declaredSize, OrderCheck } from './order-check.js';
@@ -99,7 +99,8 @@ export class LvsReader {
   /** The frames that an index lists, in order, with the records in them; throws as `batches` does. */
   async *frames(): AsyncGenerator<ReadFrame> {
     yield this.#list(this.#headerFrame, 'header', 0);
-    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, !this.#isChecked)) {
+    const admit = (frame: BegunFrame) => this.#admit(frame);
+    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, !this.#isChecked, admit)) {
       const read = await this.#settle(frame, decoded);
       if (read) yield read;
     }
@@ -120,10 +121,21 @@ export class LvsReader {
     return this.#digest.digest();
   }
 
-  async #settle(frame: ScannedFrame, decoded: DecodedFrame | undefined): Promise<ReadFrame | undefined> {
-    if (this.#last && frame.kind !== 'seekTable') {
-      throw new FormatError('seek-table', frame.position, 'the last index page is not followed by the seek table');
+  /** §4.8: whether a frame of this kind may stand here. */
+  #admit({ kind, position }: BegunFrame): void {
+    if ((this.#last !== undefined) !== (kind === 'seekTable')) {
+      throw new FormatError('seek-table', position, 'the seek table does not follow the last index page');
     }
+    if (this.header.kind === 'map' && (kind === 'data' || kind === 'zeroRanges')) {
+      throw new FormatError('map-ranges', position, 'a map that holds data');
+    }
+    if (kind === 'zeroRanges') this.#refuseOpenRecord(position, 'zeros');
+    if (kind !== 'seekTable' && this.#seekTable.count >= MAX_FRAMES) {
+      throw new FormatError('frame-size', position, 'more frames than a file may have');
+    }
+  }
+
+  async #settle(frame: ScannedFrame, decoded: DecodedFrame | undefined): Promise<ReadFrame | undefined> {
     switch (frame.kind) {
       case 'data':
         return this.#settleData(frame.position, decoded!);
@@ -146,7 +158,6 @@ export class LvsReader {
 
   #settleData(position: number, { content, frame, sha256, blocks }: DecodedFrame): ReadFrame {
     if (!content) throw new FormatError('frame-corrupt', position, 'a damaged zstd frame');
-    this.#refuseInMap(position);
     const { batch, rest } = parseContent(content, {
       open: this.#openRecord,
       position,
@@ -164,10 +175,9 @@ export class LvsReader {
     return this.#note({ kind: FRAME_KINDS.data, continues, open, ...counts, sha256 }, position, batch);
   }
 
-  #admitZeros({ position, ranges }: Extract<ScannedFrame, { kind: 'zeroRanges' }>): void {
-    this.#refuseInMap(position);
-    this.#refuseOpenRecord(position, 'zeros');
+  #admitZeros({ position, ranges, fault }: Extract<ScannedFrame, { kind: 'zeroRanges' }>): void {
     for (const { offset, length } of ranges) this.#order.admit(offset, length, position);
+    if (fault) throw fault;
   }
 
   #settleZeros(frame: Extract<ScannedFrame, { kind: 'zeros' }>): ReadFrame {
@@ -202,7 +212,7 @@ export class LvsReader {
     this.#checkEntries(page, frame.position);
     this.#mapRanges.check(page, frame.position);
     this.#seekTable.add(frame.bytes.length, 0);
-    if (page.last) return this.#settleLastPage(page.last, frame.position);
+    if (page.isLast) return this.#settleLastPage(page, frame.position);
     const sha256 = this.#codec.sha256(frame.bytes);
     this.#pages.push({ position: frame.position, size: frame.bytes.length, sha256 });
   }
@@ -240,11 +250,12 @@ export class LvsReader {
     }
   }
 
-  #settleLastPage(last: LastPage, position: number): undefined {
+  #settleLastPage(page: IndexPage, position: number): undefined {
     this.#refuseOpenRecord(position, 'the end');
     if (this.#unlisted.count > 0) {
       throw new FormatError('unlisted-frame', this.#unlisted.shift().position, 'a frame that no index page lists');
     }
+    const last = page.last!;
     if (!equalTables(last.table, this.#pages)) {
       throw new FormatError('page-table', position, 'the table of index pages does not fit the file');
     }
@@ -253,13 +264,13 @@ export class LvsReader {
   }
 
   #checkClosing(closing: Closing, position: number): void {
+    this.#checkStates(closing, position);
     const totals = { ...this.#tally.totals(), ...this.#mapRanges.totals(this.header.kind === 'map') };
     const different = findDifferentTotal(closing, totals);
     if (different) throw new FormatError('totals', position, `the closing map's ${different} is not the file's`);
     if (!equalBytes(closing.digest, this.#digest.digest())) {
       throw new FormatError('stream-digest', position, 'the stream does not match its digest');
     }
-    this.#checkStates(closing, position);
     if (closing.order === 'sorted' && this.#tally.order() !== 'sorted') {
       throw new FormatError('order', position, 'the closing map calls a stream sorted that is not');
     }
@@ -284,10 +295,6 @@ export class LvsReader {
   #refuseOpenRecord(position: number, what: string): void {
     if (!this.#openRecord) return;
     throw new FormatError('record-open', position, `${what} where a record of an earlier frame should go on`);
-  }
-
-  #refuseInMap(position: number): void {
-    if (this.header.kind === 'map') throw new FormatError('map-ranges', position, 'a map that holds data');
   }
 }
 
