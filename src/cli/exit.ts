@@ -48,7 +48,8 @@ export function describeError(error: LvstreamError): string {
   return message.includes(inner) ? message : `${message}: ${inner}`;
 }
 
-function hintOf(error: LvstreamError): string | undefined {
+/** The way out that an error, or an expected error behind it, names. */
+export function hintOf(error: LvstreamError): string | undefined {
   return error.hint ?? (error.cause instanceof LvstreamError ? hintOf(error.cause) : undefined);
 }
 
