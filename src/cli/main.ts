@@ -10,8 +10,8 @@ await runToExit('lvstream', () => main(process.argv.slice(2)));
 /** Finds the command; what it takes to parse its arguments is loaded only then. */
 async function main(argv: readonly string[]): Promise<number> {
   const [name] = argv;
-  if (name === '--version') return say(`lvstream ${packageVersion()}\n`);
-  if (name === '--help' || (name === 'help' && argv.length === 1)) return say(overview());
+  if (name === '--version' || name === '-V') return say(`lvstream ${packageVersion()}\n`);
+  if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 1)) return say(overview());
   if (name === undefined) throw new UsageError('no command is given', { hint: 'see lvstream --help' });
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) throw unknownCommand(name);

@@ -35,15 +35,13 @@ function createParser(
     .command(usage, summary, (declared) => command.declare(declareCommon(declared)), handler)
     .strict()
     .help('help', 'print this')
+    .alias('help', 'h')
     .version(false)
     .detectLocale(false)
     .wrap(Math.min(MAX_WIDTH, process.stdout.columns || MAX_WIDTH))
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw (
-        error ??
-        new UsageError(asOneLine(message ?? 'wrong arguments'), { hint: `see lvstream ${name} --help` })
-      );
+      throw asUsageError(name, message, error);
     });
 }
 
@@ -53,9 +51,20 @@ function declareCommon(declared: Argv): Argv<CommonOptions> {
     .option('debug', { type: 'boolean', describe: 'with an error, say where in lvstream it arose' });
 }
 
+/** yargs says that the command line is wrong by a message, or an error of its own when an option's value is. */
+function asUsageError(name: string, message: string | null, error: Error | undefined): Error {
+  if (error !== undefined && error.name !== 'YError') return error;
+  const text = asOneLine(error?.message ?? message ?? 'wrong arguments');
+  return new UsageError(text, { hint: `see lvstream ${name} --help` });
+}
+
 function asOneLine(message: string): string {
   return message
     .replaceAll(DASH, '-')
+    .replace(
+      /^Not enough non-option arguments: got (\d+), need at least (\d+)/,
+      'arguments are missing: $1 of $2',
+    )
     .replace(/\s*\n\s*/g, ' ')
     .trim();
 }

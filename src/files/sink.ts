@@ -16,6 +16,7 @@ import { promisify } from 'node:util';
 import { DeviceError, RefusedError } from '../errors.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { onInterrupt } from './interrupt.js';
+import { reason } from './reason.js';
 
 const writeAsync = promisify(writeCallback);
 const STDOUT = 1;
@@ -61,7 +62,7 @@ export function openOutput(path: string, { force = false } = {}): Output {
         forget();
         remove();
         if (cause instanceof DeviceError || cause instanceof RefusedError) throw cause;
-        throw new DeviceError(`${path}: can't be finished: ${(cause as Error).message}`, { cause });
+        throw new DeviceError(`${path}: can't be finished: ${reason(cause)}`, { cause });
       }
       forget();
       closeSync(fd);
@@ -81,7 +82,7 @@ function openDirect(path: string): number {
   try {
     return openSync(path, 'w');
   } catch (cause) {
-    throw new DeviceError(`${path}: can't be opened: ${(cause as Error).message}`, { cause });
+    throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
   }
 }
 
@@ -133,9 +134,9 @@ async function writeSome(fd: number, name: string, bytes: Uint8Array): Promise<n
   try {
     return (await writeAsync(fd, bytes, 0, bytes.length, null)).bytesWritten;
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     if (code === 'EPIPE') throw new ClosedOutputError(`${name}: closed by its reader`, { cause });
-    if (code !== 'EAGAIN') throw new DeviceError(`${name}: can't be written: ${message}`, { cause });
+    if (code !== 'EAGAIN') throw new DeviceError(`${name}: can't be written: ${reason(cause)}`, { cause });
     await sleep(RETRY_MS);
     return 0;
   }
@@ -145,7 +146,7 @@ function create(temporary: string, path: string): number {
   try {
     return openSync(temporary, 'wx', 0o666);
   } catch (cause) {
-    throw new DeviceError(`${path}: can't be created: ${(cause as Error).message}`, { cause });
+    throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
   }
 }
 

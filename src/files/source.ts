@@ -11,8 +11,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { DeviceError, LvstreamError } from '../errors.js';
+import { DeviceError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
+import { reason } from './reason.js';
 import { createOutputSink } from './sink.js';
 
 const readAsync = promisify(readCallback);
@@ -138,10 +139,4 @@ async function readSome(
       await sleep(RETRY_MS);
     }
   }
-}
-
-/** Why a system call failed, as its errno's name and meaning. */
-export function reason(cause: unknown): string {
-  if (cause instanceof LvstreamError) return cause.message;
-  return cause instanceof Error ? cause.message.replace(/^(\w+: [^,]+),.*$/s, '$1') : String(cause);
 }

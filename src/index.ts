@@ -1,0 +1,71 @@
+/** The library: what a program needs to read, write, make and apply change streams. */
+
+export {
+  DeviceError,
+  FAULTS,
+  FormatError,
+  LvmError,
+  LvstreamError,
+  RefusedError,
+  UsageError,
+  type Fault,
+} from './errors.js';
+
+export {
+  countRecords,
+  createBufferPool,
+  encodedSize,
+  rangesOf,
+  releaseBatch,
+  type BufferPool,
+  type DataBatch,
+  type Range,
+  type RecordBatch,
+  type ZeroBatch,
+} from './format/batch.js';
+export { ByteReader, type ByteSource } from './format/byte-reader.js';
+export type { Closing, Totals } from './format/closing.js';
+export type { CodecFactory, FrameCodec } from './format/codec.js';
+export { DialectSurvey, type DialectOptions } from './format/dialect.js';
+export { readFileIndex, type FileBytes, type FileIndex } from './format/file-index.js';
+export type { Derivation, Kind, Order, StreamHeader, TargetName } from './format/header.js';
+export { formatId, type StreamId } from './format/identifier.js';
+export type { Dialect } from './format/legacy.js';
+export { listRecords } from './format/list-records.js';
+export { LvsReader } from './format/lvs-reader.js';
+export { LvsWriter, type ByteSink, type ClosingExtras } from './format/lvs-writer.js';
+export {
+  openStream,
+  type ChangeStream,
+  type LvsStream,
+  type PlainStream,
+  type StreamOptions,
+} from './format/open-stream.js';
+export { piecesOf } from './format/pieces.js';
+export { writePlain } from './format/plain.js';
+export { readThrough, type ReadThrough } from './format/read-through.js';
+export { resultStateId } from './format/result-state.js';
+export type { State } from './format/state.js';
+export { writeLvs } from './format/write-lvs.js';
+
+export { Density } from './algebra/density.js';
+export { packStream, type Packer } from './algebra/pack-stream.js';
+export type { RandomAccessReader } from './algebra/random-access.js';
+export { readRanges } from './algebra/read-ranges.js';
+export { splitZeroRuns, takeZeroRecords } from './algebra/split-zeros.js';
+
+export { createCodec } from './codec/codec.js';
+
+export { inspect, type Inspection } from './files/inspect.js';
+export { openIndex, openInput, type InputOptions, type StreamInput } from './files/open-input.js';
+export { openOutput, type Output } from './files/sink.js';
+export { openSource, spool, type Source } from './files/source.js';
+export { writeOutput } from './files/write-output.js';
+
+export { applyStream, type ApplyReport } from './device/apply.js';
+export { openImage, type ImageReader } from './device/image.js';
+
+export { readExceptionStore, sortExceptions, type ExceptionStore } from './lvm/exception-store.js';
+export { createSnapshotView } from './lvm/snapshot-view.js';
+export { dumpChanges, dumpSnapshotData, readThickSnapshot, type ThickSnapshot } from './lvm/thick-dump.js';
+export { thickBatches, writeThickDump, type ThickDumpOptions } from './lvm/write-thick-dump.js';
