@@ -418,6 +418,19 @@ const openRecords = (): Vector[] => [
     file.fault('record-open');
     file.finish();
   }),
+  lvs(
+    'record-open-before-size',
+    'Zero ranges of an impossible size where a record should go on.',
+    changes,
+    (file) => {
+      const [head, rest] = cutRecord(longRecord(8192, 2 * MIB), MIB);
+      file.data([head!]);
+      file.fault('record-open');
+      file.frame(join(u32(ZERO_RANGES), u32(7), noise(1, 7)), { kind: 3 });
+      file.data([rest!]);
+      file.finish();
+    },
+  ),
 ];
 
 const promises = (): Vector[] => [
@@ -506,6 +519,16 @@ const promises = (): Vector[] => [
     file.zeros([{ offset: 0, length: 4096 }]);
     file.finish();
   }),
+  lvs(
+    'map-ranges-data-damaged',
+    'A map with a data frame without a checksum: it may not stand there at all.',
+    map,
+    (file) => {
+      file.fault('map-ranges');
+      formed(() => ({ descriptor: 0xa0 }))(file);
+      file.finish();
+    },
+  ),
 ];
 
 /** A zero-ranges frame with this payload, followed by the zero frame of `ranges`. */
@@ -555,6 +578,20 @@ const zeroRanges = (): Vector[] => [
     'order',
     'Zero ranges out of order and too long together: the order comes first.',
     listing(body([{ offset: 4200, length: GIB }, { offset: 4100, length: 1 }])), // prettier-ignore
+    sorted,
+  ),
+  faulty(
+    'zero-ranges-before-order',
+    'zero-ranges',
+    'An empty range, and one out of order behind it: ranges are checked in turn.',
+    listing(body([{ offset: 8192, length: 0 }, { offset: 0, length: 1 }])), // prettier-ignore
+    sorted,
+  ),
+  faulty(
+    'order-before-zero-ranges-empty',
+    'order',
+    'A range out of order, and an empty one behind it: ranges are checked in turn.',
+    listing(body([{ offset: 0, length: 1 }, { offset: 8192, length: 0 }])), // prettier-ignore
     sorted,
   ),
 ];

@@ -190,6 +190,17 @@ const sequence = (): Vector[] => [
     file.page({ frames: 2, spoil: () => new Uint8Array(0) });
     file.finish();
   }),
+  inLastPage(
+    'page-sequence-before-closing',
+    'page-sequence',
+    'A wrong number, and no closing map worth the name: the page comes first.',
+    {
+      edit: (page) => {
+        page.number = 7;
+        page.closing = filled(0xc1, 20);
+      },
+    },
+  ),
 ];
 
 /** Changes the entry of the second data frame, which is number 3 of the page. */
@@ -385,6 +396,26 @@ const tables = (): Vector[] => [
   inTable('size', 'The size is one more.', (table) => flipped(table, 16)),
   inTable('entry-reserved', "An entry's reserved field is 1.", (table) => patched(table, 20, u32(1))),
   inTable('digest', 'The SHA-256 of the page is another one.', (table) => flipped(table, -1)),
+  inLastPage(
+    'page-table-before-closing',
+    'page-table',
+    'A wrong page table and no digest: the table comes first.',
+    {
+      without: ['digest'],
+      edit: (page) => (page.table = flipped(page.table, 9)),
+    },
+  ),
+  lvs(
+    'unlisted-frame-before-table',
+    'A frame that no page lists, and a wrong page table: the frame comes first.',
+    changes,
+    (file) => {
+      const at = file.position;
+      file.data([record(0)]);
+      file.fault('unlisted-frame', at);
+      file.finish({ frames: 2, edit: (page) => (page.table = flipped(page.table, 0)) });
+    },
+  ),
 ];
 
 const closing = (
@@ -450,6 +481,12 @@ const closings = (): Vector[] => [
   closing('before-totals', 'A wrong total and a wrong type: the type comes first.', {
     closing: { records: 9, order: 1 },
   }),
+  closing(
+    'base-before-totals',
+    'Another base and a wrong total: the base comes first.',
+    { closing: { base: { id: 'lv:abd' }, data: 7 } },
+    { ...changes, base },
+  ),
 ];
 
 const total = (word: string, description: string, change: ValueMap): Vector =>
@@ -550,6 +587,17 @@ const seekTables = (): Vector[] => [
     file.data([record(0)]);
     file.fault('seek-table');
     file.stray(file.seekTable());
+  }),
+  inSeekTable('damaged', 'A frame of an impossible size behind the last page.', () =>
+    join(u32(PAGE), u32(0)),
+  ),
+  inSeekTable('size-cut', 'The size is wrong and the end is missing: the size comes first.', (table) =>
+    patched(table, 4, u32(8 * 5 + 9)).subarray(0, 30),
+  ),
+  lvs('seek-table-early-cut', 'Cut inside a seek table that may not stand there.', changes, (file) => {
+    file.data([record(0)]);
+    file.fault('seek-table');
+    file.stray(file.seekTable().subarray(0, 6));
   }),
 ];
 
