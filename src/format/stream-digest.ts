@@ -13,16 +13,13 @@ export type Fold = (blocks: Uint8Array) => void;
 export class StreamDigest {
   readonly #codec: FrameCodec;
   readonly #outer: Sha256;
-  readonly #zeroBlocks: Uint8Array;
+  #zeroBlocks: Uint8Array | undefined;
   #partial: Sha256 | undefined;
   #position = 0;
 
   constructor(codec: FrameCodec) {
     this.#codec = codec;
     this.#outer = codec.startSha256();
-    const zero = codec.sha256(ZEROS);
-    this.#zeroBlocks = new Uint8Array(REPEAT * DIGEST_SIZE);
-    for (let i = 0; i < REPEAT; i++) this.#zeroBlocks.set(zero, i * DIGEST_SIZE);
   }
 
   /** Bytes of the stream submitted so far. */
@@ -53,8 +50,9 @@ export class StreamDigest {
     const { head, tail } = wholeBlocks(this.#position, length);
     const closed = this.#feedPartial(ZEROS.subarray(0, head));
     if (closed) this.#outer.update(closed);
+    const zeroBlocks = tail > head ? (this.#zeroBlocks ??= repeatDigest(this.#codec.sha256(ZEROS))) : ZEROS;
     for (let blocks = (tail - head) / DIGEST_BLOCK_SIZE; blocks > 0; blocks -= REPEAT) {
-      this.#outer.update(this.#zeroBlocks.subarray(0, Math.min(blocks, REPEAT) * DIGEST_SIZE));
+      this.#outer.update(zeroBlocks.subarray(0, Math.min(blocks, REPEAT) * DIGEST_SIZE));
     }
     this.#position += tail - head;
     this.#feedPartial(ZEROS.subarray(0, length - tail));
@@ -77,6 +75,12 @@ export class StreamDigest {
     this.#partial = undefined;
     return digest;
   }
+}
+
+function repeatDigest(digest: Uint8Array): Uint8Array {
+  const digests = new Uint8Array(REPEAT * DIGEST_SIZE);
+  for (let i = 0; i < REPEAT; i++) digests.set(digest, i * DIGEST_SIZE);
+  return digests;
 }
 
 const ZEROS = new Uint8Array(DIGEST_BLOCK_SIZE);
