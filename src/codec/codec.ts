@@ -18,15 +18,15 @@ export const createCodec: CodecFactory = ({ level }) => {
     sha256,
     startSha256,
     depth: threads * 2,
-    compress: async (content, streamPosition) => {
+    compress: async (content, streamPosition, room) => {
       const own = takeInline();
-      if (own) return own.compress(content, streamPosition);
-      return (await pool.run({ kind: 'compress', content, streamPosition })) as CodedFrame;
+      if (own) return own.compress(content, streamPosition, room);
+      return (await pool.run({ kind: 'compress', content, streamPosition, room })) as CodedFrame;
     },
-    decompress: async (frame, contentSize, streamPosition): Promise<DecodedFrame> => {
+    decompress: async (frame, content, streamPosition): Promise<DecodedFrame> => {
       const own = takeInline();
-      if (own) return own.decompress(frame, contentSize, streamPosition);
-      return pool.run({ kind: 'decompress', frame, contentSize, streamPosition });
+      if (own) return own.decompress(frame, content, streamPosition);
+      return pool.run({ kind: 'decompress', frame, content, streamPosition });
     },
     close: () => pool.close(),
   };

@@ -6,8 +6,8 @@ import { hashBlocks, wholeBlocks } from '../format/stream-digest.js';
 
 /** One thread's share of the work: compress and decode whole frames, hash them and their content. */
 export interface FrameWorker {
-  compress(content: Uint8Array, streamPosition: number): CodedFrame;
-  decompress(frame: Uint8Array, contentSize: number, streamPosition: number | undefined): DecodedFrame;
+  compress(content: Uint8Array, streamPosition: number, room: Uint8Array): CodedFrame;
+  decompress(frame: Uint8Array, content: Uint8Array, streamPosition: number | undefined): DecodedFrame;
 }
 
 /** SHA-256 of the bytes. */
@@ -21,7 +21,7 @@ export function startSha256(): Sha256 {
   return { update: (bytes) => void running.update(bytes), digest: () => running.digest() };
 }
 
-const { CCtx, compressBound, CParameter, DCtx } = binding;
+const { CCtx, CParameter, DCtx } = binding;
 
 const NOTHING = new Uint8Array(0);
 const STORE = 0;
@@ -33,12 +33,12 @@ export function createFrameWorker(level: number): FrameWorker {
   const compressor = level === STORE ? storeFrame : createCompressor(level);
   const decoder = new DCtx();
   return {
-    compress: (content, streamPosition) => {
-      const frame = compressor(content);
+    compress: (content, streamPosition, room) => {
+      const frame = compressor(content, room);
       return { frame, content, sha256: sha256(frame), blocks: hashWholeBlocks(content, streamPosition) };
     },
-    decompress: (frame, contentSize, streamPosition) => {
-      const content = decodeFrame(decoder, frame, contentSize);
+    decompress: (frame, room, streamPosition) => {
+      const content = decodeFrame(decoder, frame, room);
       if (streamPosition === undefined) return { frame, content, sha256: NOTHING, blocks: new Uint8Array(0) };
       const blocks = content ? hashWholeBlocks(content, streamPosition) : new Uint8Array(0);
       return { frame, content, sha256: sha256(frame), blocks };
@@ -46,20 +46,18 @@ export function createFrameWorker(level: number): FrameWorker {
   };
 }
 
-function createCompressor(level: number): (content: Uint8Array) => Uint8Array {
+type Compressor = (content: Uint8Array, room: Uint8Array) => Uint8Array;
+
+function createCompressor(level: number): Compressor {
   const compressor = new CCtx();
   compressor.setParameter(CParameter.compressionLevel, level);
   compressor.setParameter(CParameter.checksumFlag, 1);
-  return (content) => {
-    const room = new Uint8Array(compressBound(content.length));
-    return room.subarray(0, compressor.compress2(room, content));
-  };
+  return (content, room) => room.subarray(0, compressor.compress2(room, content));
 }
 
-function decodeFrame(decoder: InstanceType<typeof DCtx>, frame: Uint8Array, contentSize: number): Uint8Array | undefined {
-  const content = new Uint8Array(contentSize);
+function decodeFrame(decoder: InstanceType<typeof DCtx>, frame: Uint8Array, room: Uint8Array): Uint8Array | undefined {
   try {
-    return decoder.decompress(content, frame) === contentSize ? content : undefined;
+    return decoder.decompress(room, frame) === room.length ? room : undefined;
   } catch {
     return undefined;
   }
@@ -71,10 +69,8 @@ function hashWholeBlocks(content: Uint8Array, streamPosition: number): Uint8Arra
 }
 
 /** A frame of raw blocks (RFC 8878 §3.1.1): content size of 4 bytes, one segment, checksum. */
-function storeFrame(content: Uint8Array): Uint8Array {
-  const blocks = Math.ceil(content.length / RAW_BLOCK_SIZE);
-  const frame = new Uint8Array(9 + blocks * 3 + content.length + 4);
-  const view = new DataView(frame.buffer);
+function storeFrame(content: Uint8Array, frame: Uint8Array): Uint8Array {
+  const view = new DataView(frame.buffer, frame.byteOffset);
   frame.set([0x28, 0xb5, 0x2f, 0xfd, 0xa4]);
   view.setUint32(5, content.length, true);
   let at = 9;
@@ -87,5 +83,5 @@ function storeFrame(content: Uint8Array): Uint8Array {
     at += 3 + block.length;
   }
   view.setUint32(at, Number(h64Raw(content) & 0xffffffffn), true);
-  return frame;
+  return frame.subarray(0, at + 4);
 }

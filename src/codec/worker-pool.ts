@@ -2,11 +2,16 @@ import { Worker } from 'node:worker_threads';
 import type { CodedFrame, DecodedFrame } from '../format/codec.js';
 
 export type Job =
-  | { readonly kind: 'compress'; readonly content: Uint8Array; readonly streamPosition: number }
+  | {
+      readonly kind: 'compress';
+      readonly content: Uint8Array;
+      readonly streamPosition: number;
+      readonly room: Uint8Array;
+    }
   | {
       readonly kind: 'decompress';
       readonly frame: Uint8Array;
-      readonly contentSize: number;
+      readonly content: Uint8Array;
       readonly streamPosition: number | undefined;
     };
 
@@ -41,7 +46,8 @@ export class WorkerPool {
     return new Promise((resolve, reject) => {
       thread.waiting.push({ resolve, reject });
       thread.worker.ref();
-      thread.worker.postMessage(job, [(job.kind === 'compress' ? job.content : job.frame).buffer as ArrayBuffer]);
+      const other = job.kind === 'compress' ? job.room : job.frame;
+      thread.worker.postMessage(job, [job.content.buffer as ArrayBuffer, other.buffer as ArrayBuffer]);
     });
   }
 

@@ -9,8 +9,8 @@ const worker = createFrameWorker(level);
 parentPort!.on('message', (job: Job) => {
   const answer: Answer =
     job.kind === 'compress'
-      ? worker.compress(job.content, job.streamPosition)
-      : worker.decompress(job.frame, job.contentSize, job.streamPosition);
+      ? worker.compress(job.content, job.streamPosition, job.room)
+      : worker.decompress(job.frame, job.content, job.streamPosition);
   const buffers = new Set([answer.frame.buffer, answer.blocks.buffer, answer.content?.buffer]);
   const owned = [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
   parentPort!.postMessage(answer, owned);

@@ -3,15 +3,16 @@ import { promisify } from 'node:util';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError, FormatError } from '../errors.js';
 import { giveName, syncFolder } from '../files/sink.js';
-import { releaseBatch, type RecordBatch } from '../format/batch.js';
+import { createBufferPool, releaseBatch, type RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
 import type { Closing } from '../format/closing.js';
-import type { FrameCodec } from '../format/codec.js';
+import { frameRoom, type FrameCodec } from '../format/codec.js';
 import { FIRST_LINE_FRAME } from '../format/first-line.js';
 import { FRAME_KINDS } from '../format/frame-entry.js';
 import { FrameIndex } from '../format/frame-index.js';
 import { encodeHeader, type StreamHeader } from '../format/header.js';
 import { LvsReader, type ReadFrame } from '../format/lvs-reader.js';
+import { FRAME_ROOM } from '../format/layout.js';
 import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
 import { digestPieces } from './digest-pieces.js';
@@ -32,6 +33,7 @@ export class Journal {
   readonly #fd: number;
   readonly #codec: FrameCodec;
   readonly #pending: { batch: RecordBatch; frames: Promise<readonly Uint8Array[]> }[] = [];
+  readonly #rooms = createBufferPool(FRAME_ROOM);
   #end: number;
 
   private constructor(path: string, fd: number, codec: FrameCodec, header: StreamHeader, end: number) {
@@ -109,14 +111,17 @@ export class Journal {
   }
 
   async #compress(batch: Extract<RecordBatch, { kind: 'data' }>): Promise<readonly Uint8Array[]> {
-    const { frame, content } = await this.#codec.compress(batch.bytes, 0);
+    const { frame, content } = await this.#codec.compress(batch.bytes, 0, this.#rooms.take(frameRoom(batch.bytes.length)));
     releaseBatch({ ...batch, bytes: content });
     return [frame];
   }
 
   async #writeOldest(): Promise<void> {
     const { frames } = this.#pending.shift()!;
-    for (const frame of await frames) await this.#append(frame);
+    for (const frame of await frames) {
+      await this.#append(frame);
+      this.#rooms.give(frame.buffer);
+    }
   }
 
   async #append(bytes: Uint8Array): Promise<void> {

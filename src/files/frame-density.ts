@@ -104,7 +104,7 @@ async function readFrameRanges(
   await file.readAt(bytes, position);
   if (!equalBytes(codec.sha256(bytes), sha256)) return undefined;
   if (listed.entry.kind === FRAME_KINDS.zeroRanges) return decodeZeroRanges(bytes, position).ranges;
-  const { content } = await codec.decompress(bytes, entry.contentSize, 0);
+  const { content } = await codec.decompress(bytes, new Uint8Array(entry.contentSize), undefined);
   if (!content) return undefined;
   return rangesOf(parseContent(content, { open: undefined, position, admit: () => undefined }).batch);
 }

@@ -53,18 +53,24 @@ export type RecordBatch = DataBatch | ZeroBatch;
 /** A few buffers of one size, used again instead of being allocated. */
 export interface BufferPool {
   readonly size: number;
-  take(): Uint8Array;
+  /** A buffer of the pool's size; one of exactly `need` bytes where that is more, or much less. */
+  take(need?: number): Uint8Array<ArrayBuffer>;
   give(buffer: ArrayBufferLike): void;
 }
 
 const POOLED = 8;
+/** A buffer of which so small a part is needed is not worth a place in the pool. */
+const SHORT = 8;
 
 /** A pool of buffers of `size` bytes that keeps at most eight idle ones. */
 export function createBufferPool(size: number = BATCH_SIZE): BufferPool {
   const idle: ArrayBuffer[] = [];
   return {
     size,
-    take: () => new Uint8Array(idle.pop() ?? new ArrayBuffer(size)),
+    take: (need = size) => {
+      const isUsual = need <= size && need > size / SHORT;
+      return new Uint8Array(isUsual ? (idle.pop() ?? new ArrayBuffer(size)) : new ArrayBuffer(need));
+    },
     give: (buffer) => {
       if (buffer instanceof ArrayBuffer && buffer.byteLength === size && idle.length < POOLED) idle.push(buffer);
     },

@@ -4,12 +4,14 @@ export interface ByteSource {
   readInto(target: Uint8Array): Promise<number>;
 }
 
+/** Enough for a short stream; a longer one gets the large chunk from the second reading on. */
+const FIRST_CHUNK_SIZE = 1 << 15;
 const CHUNK_SIZE = 1 << 20;
 
 /** A cursor over a {@link ByteSource} that can look ahead and hand out contiguous bytes. */
 export class ByteReader {
   readonly #source: ByteSource;
-  #chunk = new Uint8Array(CHUNK_SIZE);
+  #chunk = new Uint8Array(FIRST_CHUNK_SIZE);
   #start = 0;
   #end = 0;
   #position = 0;
@@ -48,23 +50,36 @@ export class ByteReader {
 
   /** Fills `target` from the stream and returns how many bytes; fewer than its length only at the end. */
   async readInto(target: Uint8Array): Promise<number> {
-    const buffered = Math.min(this.#end - this.#start, target.length);
-    target.set(this.#chunk.subarray(this.#start, this.#start + buffered));
-    this.#start += buffered;
-    let filled = buffered;
-    while (filled < target.length && !this.#ended) {
-      const got = await this.#source.readInto(target.subarray(filled));
-      this.#ended = got === 0;
-      filled += got;
-    }
+    let filled = this.#takeBuffered(target);
+    while (filled < target.length && !this.#ended) filled += await this.#readMore(target.subarray(filled));
     this.#position += filled;
     return filled;
   }
 
+  /** Large requests are read where they go, small ones through the chunk, of which there is nothing left. */
+  async #readMore(target: Uint8Array): Promise<number> {
+    if (target.length < this.#chunk.length / 2) {
+      await this.#fill(1);
+      return this.#takeBuffered(target);
+    }
+    const got = await this.#source.readInto(target);
+    this.#ended = got === 0;
+    return got;
+  }
+
+  #takeBuffered(target: Uint8Array): number {
+    const size = Math.min(this.#end - this.#start, target.length);
+    target.set(this.#chunk.subarray(this.#start, this.#start + size));
+    this.#start += size;
+    return size;
+  }
+
   async #fill(wanted: number): Promise<void> {
     const rest = this.#chunk.subarray(this.#start, this.#end);
-    if (this.#start + wanted > this.#chunk.length) {
-      if (wanted > this.#chunk.length) this.#chunk = new Uint8Array(wanted);
+    if (rest.length === 0 || this.#start + wanted > this.#chunk.length) {
+      if (wanted > this.#chunk.length || (this.#chunk.length < CHUNK_SIZE && this.#end > 0)) {
+        this.#chunk = new Uint8Array(Math.max(wanted, CHUNK_SIZE, this.#chunk.length));
+      }
       this.#chunk.set(rest);
       this.#end = rest.length;
       this.#start = 0;

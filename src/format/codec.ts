@@ -8,18 +8,23 @@ export interface FrameCodec {
   /** A SHA-256 that is fed in pieces. */
   startSha256(): Sha256;
   /**
-   * Compresses `content` into one zstd frame by §4.4. Takes over the buffer of `content` until the promise is
-   * settled; `content` in the answer is the same bytes, given back.
+   * Compresses `content` into one zstd frame by §4.4, which lies in `room`: `frameRoom` of its length at least. Takes
+   * over both buffers; `content` in the answer is the same bytes, given back.
    */
-  compress(content: Uint8Array, streamPosition: number): Promise<CodedFrame>;
+  compress(content: Uint8Array, streamPosition: number, room: Uint8Array): Promise<CodedFrame>;
   /**
-   * Decodes one zstd frame whose header says `contentSize` bytes of content. Takes over both buffers.
+   * Decodes one zstd frame into `content`, as long as its header says. Takes over both buffers and gives them back.
    * Answers `undefined` as content when zstd finds the frame damaged. Without a `streamPosition` nothing is hashed.
    */
-  decompress(frame: Uint8Array, contentSize: number, streamPosition: number | undefined): Promise<DecodedFrame>;
+  decompress(frame: Uint8Array, content: Uint8Array, streamPosition: number | undefined): Promise<DecodedFrame>;
   /** How many frames may be under way at once. */
   readonly depth: number;
   close(): Promise<void>;
+}
+
+/** The most bytes that the frame of `size` bytes of content can take (zstd.h, ZSTD_COMPRESSBOUND). */
+export function frameRoom(size: number): number {
+  return size + (size >> 8) + 1024;
 }
 
 export interface Sha256 {

@@ -1,12 +1,19 @@
 import type { DecodedFrame, FrameCodec } from './codec.js';
 import type { BegunFrame, FrameScanner, ScannedFrame } from './frame-scanner.js';
-import { encodedSize } from './batch.js';
+import { encodedSize, type BufferPool } from './batch.js';
 import { FIRST_LINE_SIZE } from './layout.js';
 
 /** A frame in its turn; of a data frame with its content. */
 export interface QueuedFrame {
   readonly frame: ScannedFrame;
   readonly decoded: DecodedFrame | undefined;
+}
+
+export interface QueueOptions {
+  /** Data frames come with their digests. */
+  readonly hashes: boolean;
+  /** Where the buffers for their content come from. */
+  readonly contents: BufferPool;
 }
 
 type Waiting =
@@ -21,7 +28,7 @@ type Waiting =
 export async function* queueFrames(
   scanner: FrameScanner,
   codec: FrameCodec,
-  hashes: boolean,
+  { hashes, contents }: QueueOptions,
   admit: (frame: BegunFrame) => void,
 ): AsyncGenerator<QueuedFrame> {
   const queue: Waiting[] = [];
@@ -29,7 +36,7 @@ export async function* queueFrames(
   let ended = false;
   for (;;) {
     while (!ended && queue.length < codec.depth) {
-      const waiting = await scanNext(scanner, codec, hashes ? streamPosition : undefined);
+      const waiting = await scanNext(scanner, codec, contents, hashes ? streamPosition : undefined);
       queue.push(waiting);
       ended = 'error' in waiting || waiting.frame.kind === 'seekTable';
       if ('frame' in waiting) streamPosition += contentSizeOf(waiting.frame);
@@ -45,11 +52,12 @@ export async function* queueFrames(
   }
 }
 
-async function scanNext(scanner: FrameScanner, codec: FrameCodec, streamPosition: number | undefined): Promise<Waiting> {
+async function scanNext(scanner: FrameScanner, codec: FrameCodec, contents: BufferPool, streamPosition: number | undefined): Promise<Waiting> {
   try {
     const frame = await scanner.next();
     if (frame.kind !== 'data') return { frame };
-    const decoded = codec.decompress(frame.bytes, frame.contentSize, streamPosition);
+    const content = contents.take(frame.contentSize).subarray(0, frame.contentSize);
+    const decoded = codec.decompress(frame.bytes, content, streamPosition);
     decoded.catch(() => undefined);
     return { frame, decoded };
   } catch (error) {

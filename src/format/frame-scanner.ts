@@ -1,6 +1,7 @@
 import { FormatError } from '../errors.js';
 import type { ByteReader } from './byte-reader.js';
 import {
+  FRAME_ROOM,
   HEADER_MAGIC,
   MAX_HEADER_SIZE,
   IDENTIFICATION,
@@ -21,7 +22,7 @@ import { equalBytes } from './identifier.js';
 import { isSkippable, viewOf } from './skippable.js';
 import { FIRST_LINE_FRAME } from './first-line.js';
 import { decodeZeroRanges, encodeZeroFrame, type ZeroRanges } from './zero-frame.js';
-import type { Range } from './batch.js';
+import { createBufferPool, type BufferPool, type Range } from './batch.js';
 import { takeFrame, truncated } from './zstd-frame.js';
 
 /** One frame of a file, whole, where it begins, and what it is; its content is not decoded yet. */
@@ -56,13 +57,16 @@ const SIZES: Readonly<Record<number, { readonly least: number; readonly most: nu
  */
 export class FrameScanner {
   readonly #reader: ByteReader;
+  readonly #frames: BufferPool;
   #expected: 'header' | 'firstLine' | 'any' = 'header';
   #zeroRanges: readonly Range[] | undefined;
   #count = 0;
   #begun: BegunFrame | undefined;
 
-  constructor(reader: ByteReader) {
+  /** Buffers of data frames come from `frames`; whoever is done with a frame gives its buffer back. */
+  constructor(reader: ByteReader, frames: BufferPool = createBufferPool(FRAME_ROOM)) {
     this.#reader = reader;
+    this.#frames = frames;
   }
 
   /** The next frame. Throws `truncated` at the end of the file: it ends after a seek table only. */
@@ -119,7 +123,7 @@ export class FrameScanner {
   }
 
   async #takeData(position: number): Promise<ScannedFrame> {
-    const { bytes, header } = await takeFrame(this.#reader);
+    const { bytes, header } = await takeFrame(this.#reader, this.#frames);
     return { kind: 'data', position, bytes, contentSize: header.contentSize };
   }
 

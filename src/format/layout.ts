@@ -39,6 +39,9 @@ export const MAX_FRAMES = 2 ** 27;
 /** What a writer aims at; a record longer than this goes on in the frames that follow. */
 export const BATCH_SIZE = 1 << 20;
 
+/** A buffer of this size holds the frame of a usual batch, whatever its data. */
+export const FRAME_ROOM = BATCH_SIZE + (1 << 16);
+
 /** §4.5: zero frames. */
 export const ZERO_RANGES_HEADER_SIZE = 16;
 export const ZERO_RANGE_SIZE = 16;

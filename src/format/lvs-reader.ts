@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js';
-import { countRecords, encodedSize, type RecordBatch } from './batch.js';
+import { countRecords, createBufferPool, encodedSize, type BufferPool, type RecordBatch } from './batch.js';
 import type { ByteReader } from './byte-reader.js';
 import { findDifferentTotal, type Closing, type Totals } from './closing.js';
 import type { DecodedFrame, FrameCodec } from './codec.js';
@@ -11,7 +11,7 @@ import { concatenated, FrameScanner, type BegunFrame, type ScannedFrame } from '
 import { decodeHeader, type Order, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
-import { DIGEST_SIZE, ENTRY_SIZE, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
+import { DIGEST_SIZE, ENTRY_SIZE, FRAME_ROOM, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
 import { updateDigestOfZeros } from './lvs-writer.js';
 import { MapRangeCheck } from './map-ranges.js';
 import { declaredSize, OrderCheck } from './order-check.js';
@@ -29,6 +29,15 @@ export interface ReadFrame {
   readonly batch: RecordBatch | undefined;
 }
 
+/** What a reader works with. */
+interface Parts {
+  readonly reader: ByteReader;
+  readonly codec: FrameCodec;
+  readonly scanner: FrameScanner;
+  readonly frames: BufferPool;
+  readonly isChecked: boolean;
+}
+
 const NOWHERE: Extremes = { low: 0, high: 0 };
 
 /**
@@ -43,6 +52,8 @@ export class LvsReader {
   readonly #codec: FrameCodec;
   readonly #isChecked: boolean;
   readonly #scanner: FrameScanner;
+  readonly #frames: BufferPool;
+  readonly #contents = createBufferPool(FRAME_ROOM);
   readonly #digest: StreamDigest;
   readonly #tally = new Tally();
   readonly #order: OrderCheck;
@@ -54,13 +65,7 @@ export class LvsReader {
   #last: LastPage | undefined;
   #openRecord: OpenRecord | undefined;
 
-  private constructor(
-    reader: ByteReader,
-    codec: FrameCodec,
-    scanner: FrameScanner,
-    frame: ScannedFrame,
-    isChecked: boolean,
-  ) {
+  private constructor({ reader, codec, scanner, frames, isChecked }: Parts, frame: ScannedFrame) {
     const header = decodeHeader(frame.bytes, frame.position);
     this.header = header;
     this.#headerFrame = frame;
@@ -68,6 +73,7 @@ export class LvsReader {
     this.#codec = codec;
     this.#isChecked = isChecked;
     this.#scanner = scanner;
+    this.#frames = frames;
     this.#digest = new StreamDigest(codec);
     this.#order = new OrderCheck(header);
     this.#mapRanges = new MapRangeCheck(declaredSize(header));
@@ -78,9 +84,10 @@ export class LvsReader {
    * and checked, so that frames need only be sound by themselves: nothing is hashed or held against the index again.
    */
   static async open(reader: ByteReader, codec: FrameCodec, isChecked = false): Promise<LvsReader> {
-    const scanner = new FrameScanner(reader);
+    const frames = createBufferPool(FRAME_ROOM);
+    const scanner = new FrameScanner(reader, frames);
     const frame = await scanner.next();
-    return new LvsReader(reader, codec, scanner, frame, isChecked);
+    return new LvsReader({ reader, codec, scanner, frames, isChecked }, frame);
   }
 
   /** What the file says at its end; to be asked for when `batches` has ended. */
@@ -100,7 +107,8 @@ export class LvsReader {
   async *frames(): AsyncGenerator<ReadFrame> {
     yield this.#list(this.#headerFrame, 'header', 0);
     const admit = (frame: BegunFrame) => this.#admit(frame);
-    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, !this.#isChecked, admit)) {
+    const options = { hashes: !this.#isChecked, contents: this.#contents };
+    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, options, admit)) {
       const read = await this.#settle(frame, decoded);
       if (read) yield read;
     }
@@ -158,7 +166,9 @@ export class LvsReader {
 
   #settleData(position: number, { content, frame, sha256, blocks }: DecodedFrame): ReadFrame {
     if (!content) throw new FormatError('frame-corrupt', position, 'a damaged zstd frame');
+    this.#frames.give(frame.buffer);
     const { batch, rest } = parseContent(content, {
+      pool: this.#contents,
       open: this.#openRecord,
       position,
       admit: (offset, length, at) => {

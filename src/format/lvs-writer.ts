@@ -1,6 +1,7 @@
-import { countRecords, encodedSize, type RecordBatch, releaseBatch, type DataBatch, type ZeroBatch } from './batch.js';
+import { createBufferPool, countRecords, encodedSize, type RecordBatch, releaseBatch, type DataBatch, type ZeroBatch } from './batch.js';
 import type { Closing } from './closing.js';
-import type { CodedFrame, FrameCodec } from './codec.js';
+import { frameRoom, type CodedFrame, type FrameCodec } from './codec.js';
+import { FRAME_ROOM } from './layout.js';
 import { FIRST_LINE_BYTES, FIRST_LINE_FRAME } from './first-line.js';
 import { FRAME_KINDS, type FrameEntry } from './frame-entry.js';
 import { FrameIndex } from './frame-index.js';
@@ -42,6 +43,7 @@ export class LvsWriter {
   readonly #digest: StreamDigest;
   readonly #seekTable = new SeekTable();
   readonly #tally = new Tally();
+  readonly #rooms = createBufferPool(FRAME_ROOM);
   readonly #pending: Pending[] = [];
   #position = 0;
 
@@ -73,7 +75,7 @@ export class LvsWriter {
     const extremes = this.#tally.add(batch);
     const streamPosition = this.#digest.position;
     const fold = this.#digest.submit(batch.bytes);
-    const coded = this.#codec.compress(batch.bytes, streamPosition);
+    const coded = this.#codec.compress(batch.bytes, streamPosition, this.#rooms.take(frameRoom(batch.bytes.length)));
     coded.catch(() => undefined);
     this.#pending.push({ batch, coded, fold, extremes });
     if (this.#pending.length >= this.#codec.depth) await this.#writeOldest();
@@ -119,6 +121,7 @@ export class LvsWriter {
     const sizes = { frameSize: frame.length, contentSize: content.length };
     const entry = { kind: FRAME_KINDS.data, continues, open, records, ...sizes, ...extremes, sha256 };
     await this.#place(frame, content.length, entry, batch.pieces);
+    this.#rooms.give(frame.buffer);
     releaseBatch({ ...batch, bytes: content });
   }
 

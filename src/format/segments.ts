@@ -57,6 +57,8 @@ export interface ParsedContent {
 export interface ContentPlace {
   /** What is left of a record that an earlier frame began. */
   readonly open: OpenRecord | undefined;
+  /** Where the content's buffer goes when the batch is released. */
+  readonly pool?: BufferPool | undefined;
   /** The frame's position in the file, which faults name. */
   readonly position: number;
   /** Called with each record that begins; throws if it may not stand here. */
@@ -85,7 +87,7 @@ export function parseContent(content: Uint8Array, place: ContentPlace): ParsedCo
     at += length;
     rest = length === rest.length ? undefined : { offset: rest.offset + length, length: rest.length - length };
   }
-  return { batch: segments.toBatch(content, open !== undefined, rest !== undefined), rest };
+  return { batch: segments.toBatch(content, open !== undefined, rest !== undefined, place.pool), rest };
 }
 
 /** A record may go on in the next frame if it is long. */

@@ -1,4 +1,6 @@
 import { FormatError } from '../errors.js';
+import type { BufferPool } from './batch.js';
+import { frameRoom } from './codec.js';
 import type { ByteReader } from './byte-reader.js';
 import { MAX_DATA_CONTENT, MAX_FRAME_SIZE, MAX_WINDOW } from './layout.js';
 import { viewOf } from './skippable.js';
@@ -56,10 +58,13 @@ function contentSizePosition(descriptor: number): number {
 }
 
 /**
- * Consumes one whole zstd frame whose header has been checked, block by block, without decoding it.
+ * Consumes one whole zstd frame, block by block, without decoding it.
  * Throws `truncated` at the end of the stream, `frame-corrupt` on a block that no frame can have.
  */
-export async function takeFrame(reader: ByteReader): Promise<{ bytes: Uint8Array; header: FrameHeader }> {
+export async function takeFrame(
+  reader: ByteReader,
+  pool: BufferPool,
+): Promise<{ bytes: Uint8Array; header: FrameHeader }> {
   const position = reader.position;
   const start = await reader.peek(FIRST_BYTES);
   if (start.length < FIRST_BYTES) throw truncated(position + start.length);
@@ -67,8 +72,7 @@ export async function takeFrame(reader: ByteReader): Promise<{ bytes: Uint8Array
   const whole = await reader.peek(size);
   if (whole.length < size) throw truncated(position + whole.length);
   const header = decodeFrameHeader(whole, position);
-  const bytes = await reader.take(await findFrameEnd(reader, header, position));
-  return { bytes, header };
+  return { bytes: await takeBlocks(reader, header, position, pool), header };
 }
 
 /** The fault of a file that ends before its seek table. */
@@ -77,23 +81,71 @@ export function truncated(position: number): FormatError {
   return new FormatError('truncated', position, 'the file ends in the middle', { hint });
 }
 
-async function findFrameEnd(reader: ByteReader, header: FrameHeader, position: number): Promise<number> {
-  for (let end = header.headerSize; ; ) {
-    const seen = await reader.peek(end + BLOCK_HEADER_SIZE);
-    if (seen.length < end + BLOCK_HEADER_SIZE) throw truncated(position + seen.length);
-    const block = seen[end]! | (seen[end + 1]! << 8) | (seen[end + 2]! << 16);
-    const type = (block >> 1) & 3;
-    const size = block >> 3;
+async function takeBlocks(
+  reader: ByteReader,
+  header: FrameHeader,
+  position: number,
+  pool: BufferPool,
+): Promise<Uint8Array> {
+  const frame = new FrameBuffer(reader, position, pool.take(frameRoom(header.contentSize)));
+  await frame.take(header.headerSize + BLOCK_HEADER_SIZE);
+  for (;;) {
+    const { type, size, isLast } = decodeBlockHeader(frame.end(BLOCK_HEADER_SIZE));
     if (type === RESERVED || size > header.maxBlockSize) {
       throw new FormatError('frame-corrupt', position, 'a zstd frame with a block that cannot be');
     }
-    end += BLOCK_HEADER_SIZE + (type === RLE ? 1 : size);
-    if (end > MAX_FRAME_SIZE) throw new FormatError('frame-size', position, 'a zstd frame of more than 9 MiB');
-    if ((block & 1) === 0) continue;
-    end += CHECKSUM_SIZE;
-    const whole = await reader.peek(end);
-    if (whole.length < end) throw truncated(position + whole.length);
-    return end;
+    const body = type === RLE ? 1 : size;
+    if (frame.size + body > MAX_FRAME_SIZE) {
+      throw new FormatError('frame-size', position, 'a zstd frame of more than 9 MiB');
+    }
+    await frame.take(body + (isLast ? CHECKSUM_SIZE : BLOCK_HEADER_SIZE));
+    if (isLast) return frame.bytes();
+  }
+}
+
+/** RFC 8878 §3.1.1.2. */
+function decodeBlockHeader(bytes: Uint8Array): { type: number; size: number; isLast: boolean } {
+  const block = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16);
+  return { type: (block >> 1) & 3, size: block >> 3, isLast: (block & 1) !== 0 };
+}
+
+/** A frame as it is taken off the stream, in a buffer of its own that seldom has to grow. */
+class FrameBuffer {
+  readonly #reader: ByteReader;
+  readonly #position: number;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #size = 0;
+
+  constructor(reader: ByteReader, position: number, buffer: Uint8Array<ArrayBuffer>) {
+    this.#reader = reader;
+    this.#position = position;
+    this.#bytes = buffer;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The last `count` bytes taken. */
+  end(count: number): Uint8Array {
+    return this.#bytes.subarray(this.#size - count, this.#size);
+  }
+
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  async take(count: number): Promise<void> {
+    if (this.#size + count > this.#bytes.length) this.#grow(count);
+    const got = await this.#reader.readInto(this.#bytes.subarray(this.#size, this.#size + count));
+    this.#size += got;
+    if (got < count) throw truncated(this.#position + this.#size);
+  }
+
+  #grow(count: number): void {
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#size + count));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 }
 

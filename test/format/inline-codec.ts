@@ -7,9 +7,9 @@ export function createInlineCodec(level = 3): FrameCodec {
   return {
     sha256,
     startSha256,
-    compress: async (content, streamPosition) => worker.compress(content, streamPosition),
-    decompress: async (frame, contentSize, streamPosition) =>
-      worker.decompress(frame, contentSize, streamPosition),
+    compress: async (content, streamPosition, room) => worker.compress(content, streamPosition, room),
+    decompress: async (frame, content, streamPosition) =>
+      worker.decompress(frame, content, streamPosition),
     depth: 3,
     close: async () => undefined,
   };
