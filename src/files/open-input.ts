@@ -45,9 +45,9 @@ export interface StreamInput {
   readonly firstHeader: number;
   /**
    * Reads it from the start; a second time only if it is rewindable. `checked`: it has just been read to its end and
-   * found good, so that an `.lvs` file need not be hashed again.
+   * found good, so that an `.lvs` file need not be hashed again. `pieces`: as in the options, for this time.
    */
-  open(options?: { readonly checked?: boolean }): Promise<ChangeStream>;
+  open(options?: { readonly checked?: boolean; readonly pieces?: boolean }): Promise<ChangeStream>;
   close(): void;
 }
 
@@ -89,13 +89,13 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
     rewindable: file !== undefined,
     dialect,
     firstHeader: start === 'lvs' ? 0 : firstHeader(start),
-    open: async ({ checked } = {}) => {
+    open: async ({ checked, pieces = options.pieces } = {}) => {
       const reader = first ?? new ByteReader(source.start());
       first = undefined;
       const stream = await namingFaults(name, () =>
         openStream(reader, codec, { ...options, dialect, checked }),
       );
-      return { ...stream, batches: nameFaults(name, withPieces(stream, file, codec, options)) };
+      return { ...stream, batches: nameFaults(name, withPieces(stream, file, codec, pieces)) };
     },
     close: () => {
       source.close();
@@ -167,7 +167,7 @@ function withPieces(
   stream: ChangeStream,
   file: FileBytes | undefined,
   codec: FrameCodec,
-  { pieces }: InputOptions,
+  pieces: boolean | undefined,
 ): AsyncIterable<RecordBatch> {
   if (stream.format !== 'lvs' || stream.header.baseDigests !== true || pieces !== true || !file)
     return stream.batches;

@@ -18,10 +18,10 @@ import type { StreamInput } from './open-input.js';
  * the index, nothing from that frame on counts, though it was read without complaint (§10).
  */
 export async function surveyDamage(input: StreamInput): Promise<Salvage> {
-  const found = await findSalvage((await input.open()).batches);
+  const found = await findSalvage((await input.open({ pieces: false })).batches);
   if (found.fault?.fault !== 'frame-digest') return found;
   const limit = await countBatchesBefore(input, found.fault.position);
-  return { ...(await findSalvage((await input.open()).batches, limit)), fault: found.fault };
+  return { ...(await findSalvage((await input.open({ pieces: false })).batches, limit)), fault: found.fault };
 }
 
 /** Writes the whole records before the fault as an `.lvs` file of its own id; digests of whole pages are kept. */
@@ -32,7 +32,7 @@ export async function writeSalvage(
   codec: FrameCodec,
   { id, ...packer }: Packer & { readonly id: Uint8Array },
 ): Promise<void> {
-  const stream = await input.open();
+  const stream = await input.open({ pieces: false });
   const header = salvagedHeader(headerOf(stream, packer), id);
   const kept = takeUntil(withPieces(input, stream, fault), cut);
   await writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);
