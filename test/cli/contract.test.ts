@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { captureFile, readCapture } from '../captures.js';
+import { formatPlain } from './plain-records.js';
+import { BIN, Folder, lvstream, succeed } from './run-lvstream.js';
+import { COMMANDS } from '#src/cli/commands.js';
+
+/** What every command keeps to. */
+
+const folder = new Folder();
+const stream = captureFile('a', 'ruby.stream');
+const missing = '/nonexistent/stream';
+const names = COMMANDS.map(({ name }) => name);
+
+/** For each command, arguments that name an input that is not there. */
+const withMissingFile: Readonly<Record<string, readonly string[]>> = {
+  dump: ['dump', '--cow', missing, '--origin', missing, '-o', folder.fresh('dump')],
+  apply: ['apply', missing, captureFile('a', 'snapshot.img')],
+  info: ['info', missing],
+  verify: ['verify', missing],
+  compress: ['compress', missing, '-o', folder.fresh('compress')],
+  decompress: ['decompress', missing, '-o', folder.fresh('decompress')],
+};
+
+/** Commands that read a stream from standard input and write to standard output. */
+const filters = [
+  ['info', '-'],
+  ['verify', '-'],
+  ['compress', '-'],
+  ['compress'],
+  ['decompress', '-'],
+  ['decompress'],
+];
+
+describe('lvstream', () => {
+  it('names its version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect((await succeed(['--version'])).text).toBe(`lvstream ${version}\n`);
+  });
+
+  it('lists its commands', async () => {
+    const { text } = await succeed(['--help']);
+    for (const { name, summary } of COMMANDS) expect(text).toContain(`${name.padEnd(10)}  ${summary}`);
+  });
+
+  it.each([[[]], [['bogus']], [['--bogus']], [['']]])('refuses %j', async (args) => {
+    const run = await lvstream(args);
+    expect(run).toMatchObject({ status: 2, text: '' });
+    expect(run.errors).toMatch(/^lvstream: .+\nlvstream: hint: see lvstream --help\n$/);
+  });
+
+  it('suggests the command that was meant', async () => {
+    expect((await lvstream(['verfy'])).errors).toContain('did you mean lvstream verify?');
+  });
+});
+
+describe.each(names)('%s', (name) => {
+  it('explains itself with an example', async () => {
+    const { text, errors } = await succeed([name, '--help']);
+    expect(text.startsWith(`lvstream ${name}`)).toBe(true);
+    expect(text).toContain('Examples:');
+    expect(errors).toBe('');
+  });
+
+  it('refuses an option that it does not know', async () => {
+    const run = await lvstream([name, stream, stream, '--bogus']);
+    expect(run).toMatchObject({ status: 2, text: '' });
+    expect(run.errors).toMatch(/^lvstream: [^\n]+\nlvstream: hint: see lvstream [a-z]+ --help\n$/);
+  });
+
+  it('names a file that is not there', async () => {
+    const before = folder.names();
+    const run = await lvstream(withMissingFile[name]!);
+    expect(run).toMatchObject({ status: 1, text: '' });
+    expect(run.errors).toMatch(/^lvstream: \/nonexistent\/stream: [^\n]*ENOENT/);
+    expect(run.errors).not.toContain('    at ');
+    expect(folder.names()).toEqual(before);
+  });
+
+  it('says where an error arose when asked', async () => {
+    expect((await lvstream([...withMissingFile[name]!, '--debug'])).errors).toContain('    at ');
+  });
+});
+
+describe.each(filters)('%s %s', (...args) => {
+  const given = [...args];
+
+  it('reads standard input', async () => {
+    const { text, output } = await succeed(given, readCapture('a', 'ruby.stream'));
+    if (given[0] === 'info' || given[0] === 'verify') expect(text).toContain('standard input');
+    else expect(output.length).toBeGreaterThan(1000);
+  });
+
+  it('refuses an empty one', async () => {
+    const run = await lvstream(given);
+    expect(run.status).toBe(3);
+    expect(run.errors).toContain('standard input: byte 0: the stream is empty (not-a-stream)');
+  });
+
+  it('ends quietly when nobody reads its output', async () => {
+    const child = spawn(process.execPath, [BIN, ...given], { stdio: ['pipe', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(readCapture('a', 'ruby.stream'));
+    const errors: Buffer[] = [];
+    child.stderr.on('data', (data: Buffer) => errors.push(data));
+    expect(await once(child, 'close')).toEqual([141, null]);
+    expect(Buffer.concat(errors).toString()).toBe('');
+  });
+});
+
+describe('an output file', () => {
+  it.each(['compress', 'decompress'])('is not written when %s meets damage', async (name) => {
+    const cut = folder.file('cut', readCapture('a', 'ruby.stream').subarray(0, 5000));
+    const before = folder.names();
+    expect((await lvstream([name, cut, '-o', folder.fresh('out')])).status).toBe(3);
+    expect(folder.names()).toEqual(before);
+  });
+
+  it('is never replaced unless that is asked for', async () => {
+    const kept = folder.file('kept', 'precious');
+    expect(await lvstream(['compress', stream, '-o', kept])).toMatchObject({ status: 4, text: '' });
+    expect(readFileSync(kept, 'utf8')).toBe('precious');
+    await succeed(['compress', stream, '-o', kept, '--force']);
+    expect((await succeed(['verify', kept])).text).toContain('whole, 213 records');
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('is gone after %s', async (signal, status) => {
+    const before = folder.names();
+    const child = spawn(process.execPath, [BIN, 'compress', '-o', folder.fresh('out')], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.write(formatPlain([{ offset: 0, data: Buffer.alloc(4 << 20, 1) }]).subarray(0, 3 << 20));
+    while (folder.names().length === before.length) await new Promise((resolve) => setTimeout(resolve, 10));
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([status, null]);
+    child.stdin.destroy();
+    expect(folder.names()).toEqual(before);
+  });
+});
+
+describe('a name', () => {
+  it('does not steer the terminal', async () => {
+    const evil = folder.file('evil\u001b[31m\u202ename', 'nothing');
+    const { errors } = await lvstream(['info', evil]);
+    expect(errors).toContain('evil\\x1b[31m\\u{202e}name: byte 0: not a change stream (not-a-stream)');
+    expect(errors).not.toContain('\u001b');
+    expect(errors).not.toContain('\u202e');
+  });
+});

@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { decompress } from 'zstd-napi';
+import { describe, expect, it } from 'vitest';
+import {
+  captureFile,
+  hasCapture,
+  invalidCases,
+  readCapture,
+  readManifest,
+  recordedRanges,
+  thickCases,
+} from '../captures.js';
+import { applyPlain, normalise, parsePlain } from './plain-records.js';
+import { Folder, lvstream, succeed } from './run-lvstream.js';
+
+/** `dump` on what a real kernel wrote, against its images and the original's dump. */
+
+const folder = new Folder();
+const sources = (name: string) => [
+  '--cow',
+  captureFile(name, 'cow.img'),
+  '--origin',
+  captureFile(name, 'origin.img'),
+];
+const info = async (file: string) =>
+  JSON.parse((await succeed(['info', '--json', file])).text) as Record<string, unknown>;
+
+describe.each(thickCases)('%s', (name) => {
+  const [origin, snapshot] = [readCapture(name, 'origin.img'), readCapture(name, 'snapshot.img')];
+  const ranges = recordedRanges(readManifest(name)).map(([offset, length]) => ({ offset, length }));
+  const rangesOf = (stream: Buffer) =>
+    normalise(parsePlain(stream)).map(({ offset, data }) => ({ offset, length: data.length }));
+
+  it('takes the snapshot to its origin', async () => {
+    const file = folder.fresh('changes.lvs');
+    await succeed(['dump', ...sources(name), '-o', file]);
+    const plain = decompress(readFileSync(file));
+    expect(applyPlain(snapshot, parsePlain(plain)).equals(origin)).toBe(true);
+    expect(rangesOf(plain)).toEqual(ranges);
+    expect((await succeed(['verify', file])).text).toContain(`${file}: whole, `);
+  });
+
+  it('takes the origin back to the snapshot', async () => {
+    const { output } = await succeed(['dump', ...sources(name), '--snapshot-data', '--format', 'lvmsync']);
+    expect(applyPlain(origin, parsePlain(output)).equals(snapshot)).toBe(true);
+    expect(rangesOf(output)).toEqual(ranges);
+  });
+
+  it('says what the original said, but for order and joining', async () => {
+    if (!hasCapture(name, 'ruby.stream') || readCapture(name, 'ruby.stream').length < 18) return;
+    const { output } = await succeed(['dump', ...sources(name), '--format', 'lvmsync']);
+    expect(normalise(parsePlain(output))).toEqual(normalise(parsePlain(readCapture(name, 'ruby.stream'))));
+  });
+});
+
+describe('dump', () => {
+  it.each(invalidCases)('refuses the overflowed store of %s before it writes a byte', async (name) => {
+    const before = folder.names();
+    const run = await lvstream(['dump', ...sources(name), '-o', folder.fresh('none')]);
+    expect(run.status).toBe(1);
+    expect(run.errors).toMatch(/^lvstream: .*cow\.img: byte 4: the snapshot is invalid\nlvstream: hint: /);
+    expect(await lvstream(['dump', ...sources(name)])).toMatchObject({ status: 1, text: '' });
+    expect(folder.names()).toEqual(before);
+  });
+
+  it('names states as told, and computes a result that nobody named', async () => {
+    const file = folder.fresh('states.lvs');
+    await succeed(['dump', ...sources('a'), '--base-state', 'lv:old', '-o', file]);
+    expect(await info(file)).toMatchObject({
+      kind: 'changes',
+      order: 'sorted',
+      base: { id: 'lv:old' },
+      result: { id: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as unknown },
+      baseSize: 16777216,
+      resultSize: 16777216,
+      chunkSize: 4096,
+      consistent: true,
+    });
+  });
+
+  it('swaps the states of the reverse', async () => {
+    const file = folder.fresh('reverse.lvs');
+    const states = ['--base-state', 'lv:old', '--result-state', 'lv:new', '--no-consistent'];
+    await succeed(['dump', ...sources('a'), '--snapshot-data', ...states, '-o', file]);
+    expect(await info(file)).toMatchObject({
+      kind: 'changes',
+      base: { id: 'lv:new' },
+      result: { id: 'lv:old' },
+      consistent: false,
+    });
+  });
+
+  it('does not know a base that nobody named', async () => {
+    const file = folder.fresh('unknown.lvs');
+    await succeed(['dump', ...sources('a'), '-o', file]);
+    const { base, result } = await info(file);
+    expect([base, result]).toEqual([undefined, undefined]);
+  });
+
+  it.each(['changes', 'reverse'])(
+    'gives base digests that only the right device has: %s',
+    async (direction) => {
+      const file = folder.fresh('digests.lvs');
+      const reverse = direction === 'reverse' ? ['--snapshot-data'] : [];
+      await succeed(['dump', ...sources('a'), ...reverse, '--base-digests', '-o', file]);
+      const [right, wrong] =
+        direction === 'reverse' ? ['origin.img', 'snapshot.img'] : ['snapshot.img', 'origin.img'];
+      const device = captureFile('a', right);
+      await succeed(['apply', file, device]);
+      expect(readFileSync(device).equals(readCapture('a', wrong))).toBe(true);
+      const other = readCapture('a', right);
+      other[28672]! ^= 1;
+      expect((await lvstream(['apply', file, folder.file('other', other)])).status).toBe(4);
+    },
+  );
+
+  it.each(['0', '1', '19'])('compresses at level %s', async (level) => {
+    const { output } = await succeed(['dump', ...sources('a'), '--level', level]);
+    expect(normalise(parsePlain(decompress(output)))).toEqual(
+      normalise(parsePlain(readCapture('a', 'ruby.stream'))),
+    );
+  });
+
+  it.each([
+    ['--level', 'abc'],
+    ['--level', '23'],
+    ['--level', '-1'],
+    ['--level', '1', '--level', '2'],
+    ['--format', 'tar'],
+  ])('refuses %s %s', async (...options) => {
+    const run = await lvstream(['dump', ...sources('a'), ...options]);
+    expect(run).toMatchObject({ status: 2, text: '' });
+    expect(run.errors.split('\n')).toHaveLength(3);
+  });
+});
