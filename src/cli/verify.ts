@@ -1,4 +1,6 @@
 import { createCodec } from '../codec/codec.js';
+import { ResultComparison, type Comparison } from '../device/compare.js';
+import { openImage } from '../device/image.js';
 import { FormatError, LvstreamError } from '../errors.js';
 import { openInput, plainSize, type InputOptions } from '../files/open-input.js';
 import { ClosedOutputError } from '../files/sink.js';
@@ -15,7 +17,15 @@ import { describeDialect } from './remarks.js';
 import { countOf, formatSize } from './sizes.js';
 import { visible } from './visible.js';
 
-type Options = InputOptions & { readonly json: boolean; readonly quiet?: boolean | undefined };
+type Options = InputOptions & {
+  readonly json: boolean;
+  readonly quiet?: boolean | undefined;
+  /** The device that must hold the streams' result. */
+  readonly against: string | undefined;
+};
+
+/** The answer is no. */
+const DIFFERENT = 6;
 
 export const verify = defineCommand({
   declare: (yargs) =>
@@ -26,12 +36,18 @@ export const verify = defineCommand({
         demandOption: true,
         describe: 'streams of any format',
       })
+      .option('against', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'also check that this device holds what the stream writes',
+      })
       .option('json', JSON_OUTPUT)
       .options(DIALECT)
-      .example('$0 *.lvs', 'check every archive in the folder'),
+      .example('$0 *.lvs', 'check every archive in the folder')
+      .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
   run: async (args) => {
     const codec = createCodec({ level: 0 });
-    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet };
+    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, against: args.against };
     let worst = 0;
     for (const path of args.stream) worst = Math.max(worst, await verifyOne(path, codec, options));
     return worst;
@@ -43,15 +59,19 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
     const input = await openInput(path, codec, options);
     try {
       const stream = await input.open();
+      const comparison = compareWith(options.against, stream);
       const read = await withProgress(
         `verify ${visible(input.name)}`,
         () => plainSize(input, codec),
         options,
-        (watch) => readThrough({ ...stream, batches: watch(stream.batches) }, codec),
+        (watch) => readThrough({ ...stream, batches: watch(stream.batches) }, codec, (batch) => comparison?.add(batch)),
       );
-      if (options.json) await printJson({ stream: input.name, ...describeRead(stream, read) });
+      const compared = comparison?.result();
+      if (options.json) await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
       else await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
-      return 0;
+      if (!compared || !options.against) return 0;
+      if (!options.json) await print(`${visible(options.against)}: ${sayCompared(compared)}\n`);
+      return compared.differentBytes + compared.pastEnd > 0 ? DIFFERENT : 0;
     } finally {
       input.close();
     }
@@ -61,6 +81,18 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
     else reportError('lvstream', error);
     return exitStatus(error);
   }
+}
+
+function compareWith(device: string | undefined, stream: ChangeStream): ResultComparison | undefined {
+  if (device === undefined) return undefined;
+  return new ResultComparison(openImage(device), stream.format === 'lvs' ? stream.header.order : 'given');
+}
+
+function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
+  if (differentBytes + pastEnd === 0) return 'holds what the stream writes';
+  const differs = differentBytes > 0 ? [`differs in ${formatSize(differentBytes)}, first at byte ${first[0]!.offset}`] : [];
+  const ends = pastEnd > 0 ? [`ends ${formatSize(pastEnd)} too early`] : [];
+  return [...differs, ...ends].join(' and ');
 }
 
 function describeRead(stream: ChangeStream, { totals, order, digest, closing }: ReadThrough) {

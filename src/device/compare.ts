@@ -1,5 +1,6 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
+import type { Range, RecordBatch } from '../format/batch.js';
+import type { Order } from '../format/header.js';
 import { RangeSet } from '../format/range-set.js';
 import { zeroRecords } from '../format/zero-frame.js';
 import { differences } from './recorded.js';
@@ -8,7 +9,7 @@ import { differences } from './recorded.js';
 export interface Comparison {
   /** Bytes of the device that are not what the stream writes. */
   readonly differentBytes: number;
-  /** The first of them, ascending; at most as many as asked for. */
+  /** The lowest of them, of an unsorted stream; the first found otherwise. A few ranges. */
   readonly first: readonly Range[];
   /** Bytes that the stream writes past the device's end. */
   readonly pastEnd: number;
@@ -16,53 +17,106 @@ export interface Comparison {
 
 const PART = 1 << 20;
 const ZEROS = new Uint8Array(PART);
+const MOST_SHOWN = 8;
 
 /**
- * Compares a device with what it must hold after the stream; where records overlap, the last one counts. Takes over
- * the batches. Memory grows with the number of places that differ, not with the stream.
+ * Compares a device with what it must hold after a stream, of which all batches are added in order. Where records
+ * overlap, the last one counts: a stream that may have such records needs memory for each place that differs.
  */
-export async function compareWithResult(
-  batches: AsyncIterable<RecordBatch>,
-  device: RandomAccessReader,
-  most: number,
-): Promise<Comparison> {
-  const different = new RangeSet();
-  const buffer = new Uint8Array(PART);
-  let pastEnd = 0;
-  for await (const batch of batches) {
-    for (const { range, wanted } of wantedParts(batch)) {
-      const inside = Math.max(0, Math.min(range.length, device.size - range.offset));
-      pastEnd += range.length - inside;
-      comparePart({ offset: range.offset, length: inside }, wanted?.subarray(0, inside), device, buffer, different);
-    }
-    releaseBatch(batch);
+export class ResultComparison {
+  readonly #device: RandomAccessReader;
+  readonly #places: Places;
+  readonly #buffer = new Uint8Array(PART);
+  #pastEnd = 0;
+
+  constructor(device: RandomAccessReader, order: Order) {
+    this.#device = device;
+    this.#places = order === 'given' ? new RevisedPlaces() : new FinalPlaces();
   }
-  return { differentBytes: different.size, first: [...take(different.ranges(), most)], pastEnd };
+
+  /** Takes a batch into account; it stays the caller's. */
+  add(batch: RecordBatch): void {
+    for (const { range, wanted } of wantedParts(batch)) {
+      const length = Math.max(0, Math.min(range.length, this.#device.size - range.offset));
+      this.#pastEnd += range.length - length;
+      if (length > 0) this.#compare({ offset: range.offset, length }, wanted);
+    }
+  }
+
+  result(): Comparison {
+    return { ...this.#places.result(), pastEnd: this.#pastEnd };
+  }
+
+  #compare(range: Range, wanted: Uint8Array | undefined): void {
+    this.#places.forget(range);
+    for (const stretch of wanted ? [range] : dataIn(range, this.#device)) {
+      for (const part of cut(stretch)) {
+        const held = this.#buffer.subarray(0, part.length);
+        this.#device.readInto(held, part.offset);
+        const start = part.offset - range.offset;
+        const expected = wanted?.subarray(start, start + part.length) ?? ZEROS.subarray(0, part.length);
+        for (const place of differences(part, held, expected)) this.#places.add(place);
+      }
+    }
+  }
 }
 
-function comparePart(
-  range: Range,
-  wanted: Uint8Array | undefined,
-  device: RandomAccessReader,
-  buffer: Uint8Array,
-  different: RangeSet,
-): void {
-  if (different.size > 0) different.remove(range);
-  for (const { offset, length } of wanted ? [range] : dataIn(range, device)) {
-    for (let done = 0; done < length; done += PART) {
-      const part = { offset: offset + done, length: Math.min(PART, length - done) };
-      const held = buffer.subarray(0, part.length);
-      device.readInto(held, part.offset);
-      const start = part.offset - range.offset;
-      const expected = wanted?.subarray(start, start + part.length) ?? ZEROS.subarray(0, part.length);
-      for (const place of differences(part, held, expected)) different.add(place);
-    }
+/** Where the device differs. */
+interface Places {
+  add(place: Range): void;
+  /** A later record writes there again. */
+  forget(range: Range): void;
+  result(): Pick<Comparison, 'differentBytes' | 'first'>;
+}
+
+/** Of a stream that writes no byte twice. */
+class FinalPlaces implements Places {
+  readonly #first: Range[] = [];
+  #bytes = 0;
+
+  add(place: Range): void {
+    this.#bytes += place.length;
+    if (this.#first.length < MOST_SHOWN) this.#first.push(place);
   }
+
+  forget(): void {
+    return;
+  }
+
+  result() {
+    return { differentBytes: this.#bytes, first: this.#first };
+  }
+}
+
+/** Of a stream that may write a byte again. */
+class RevisedPlaces implements Places {
+  readonly #set = new RangeSet();
+
+  add(place: Range): void {
+    this.#set.add(place);
+  }
+
+  forget(range: Range): void {
+    if (this.#set.size > 0) this.#set.remove(range);
+  }
+
+  result() {
+    const first: Range[] = [];
+    for (const place of this.#set.ranges()) {
+      if (first.length === MOST_SHOWN) break;
+      first.push(place);
+    }
+    return { differentBytes: this.#set.size, first };
+  }
+}
+
+function* cut({ offset, length }: Range): Generator<Range> {
+  for (let done = 0; done < length; done += PART) yield { offset: offset + done, length: Math.min(PART, length - done) };
 }
 
 /** Where zeros are wanted only what is no hole needs to be read. */
 function dataIn(range: Range, device: RandomAccessReader): Iterable<Range> {
-  return range.length > 0 && device.allocated ? device.allocated(range) : [range];
+  return device.allocated ? device.allocated(range) : [range];
 }
 
 /** The ranges that a batch writes and what it wants there; undefined stands for zeros. */
@@ -75,13 +129,5 @@ function* wantedParts(batch: RecordBatch): Generator<{ range: Range; wanted: Uin
     const at = batch.positions[i]!;
     const range = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
     yield { range, wanted: batch.bytes.subarray(at, at + range.length) };
-  }
-}
-
-function* take<T>(items: Iterable<T>, most: number): Generator<T> {
-  let taken = 0;
-  for (const item of items) {
-    if (taken++ === most) return;
-    yield item;
   }
 }

@@ -1,11 +1,13 @@
 import type { Closing } from './closing.js';
 import type { FrameCodec } from './codec.js';
-import { encodeEntry, type FrameEntry } from './frame-entry.js';
+import { encodeEntry, FRAME_KINDS, type FrameEntry } from './frame-entry.js';
 import { encodePage, type LastPage, type PageReference } from './index-page.js';
 import { ENTRY_SIZE, MAX_PAGE_ENTRIES } from './layout.js';
 
 /** A page is closed once its piece digests take this much. */
 const FULL_PIECES = 8 << 20;
+/** A page has room for a zero-ranges frame and its zero frame. */
+const PAIR = 2;
 
 /** The index of a file that is being written: lists frames, makes pages of them (§4.6). */
 export class FrameIndex {
@@ -16,6 +18,7 @@ export class FrameIndex {
   #pieces: Uint8Array[] = [];
   #piecesSize = 0;
   #listed = 0;
+  #awaitsZeros = false;
 
   /** `hasPieces`: every frame of data comes with its piece digests. */
   constructor(codec: FrameCodec, hasPieces: boolean) {
@@ -26,14 +29,16 @@ export class FrameIndex {
   /** Lists the next frame of the file; `pieces` covers its pieces, of frames that have any. */
   list(entry: FrameEntry, pieces?: Uint8Array): void {
     this.#entries.push(encodeEntry(entry));
+    this.#awaitsZeros = entry.kind === FRAME_KINDS.zeroRanges;
     if (!pieces) return;
     this.#pieces.push(pieces);
     this.#piecesSize += pieces.length;
   }
 
-  /** Whether the page must be written before more is listed. */
+  /** Whether the page must be written now; not behind a zero-ranges frame, whose zero frame follows at once (§4.5). */
   get isFull(): boolean {
-    return this.#entries.length === MAX_PAGE_ENTRIES || this.#piecesSize >= FULL_PIECES;
+    if (this.#awaitsZeros) return false;
+    return this.#entries.length > MAX_PAGE_ENTRIES - PAIR || this.#piecesSize >= FULL_PIECES;
   }
 
   /** The page of what has been listed since the last one, to be written at `position` of the file. */
