@@ -7,9 +7,8 @@ export function createInlineCodec(level = 3): FrameCodec {
   return {
     sha256,
     startSha256,
-    compress: async (content, streamPosition, room) => worker.compress(content, streamPosition, room),
-    decompress: async (frame, content, streamPosition) =>
-      worker.decompress(frame, content, streamPosition),
+    compress: async (...args) => worker.compress(...args),
+    decompress: async (...args) => worker.decompress(...args),
     depth: 3,
     close: async () => undefined,
   };

@@ -73,7 +73,10 @@ describe.each(goodContainers)('$name', ({ path: file, input, expected }) => {
 
 /** The batches, with their piece digests where the file has them. */
 async function* batchesOf(reader: LvsReader, input: Uint8Array): AsyncGenerator<RecordBatch> {
-  if (reader.header.baseDigests !== true) return yield* reader.batches();
+  if (reader.header.baseDigests !== true) {
+    yield* reader.batches();
+    return;
+  }
   const readAt = async (target: Uint8Array, position: number) => {
     target.set(input.subarray(position, position + target.length));
   };
