@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { FormatError, RefusedError } from '../errors.js';
+import { readLvsHeader } from '../files/lvs-header.js';
 import { refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
@@ -7,7 +9,7 @@ import type { FileBytes } from '../format/file-index.js';
 import type { StreamHeader } from '../format/header.js';
 import type { Dialect } from '../format/legacy.js';
 import type { ChangeStream } from '../format/open-stream.js';
-import { checkTurn, type OpenStreamFile } from './chain-head.js';
+import { checkTurn, judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import type { StreamInput } from '../files/open-input.js';
@@ -97,6 +99,7 @@ export async function applyToTarget(
   const work: Work = { input, target, codec, options, openFile, notices };
   const header = await readHeader(input);
   refuseUnfit(header, target, options);
+  if (await isFinished(work, header)) return report(work, { outcome: 'already-applied', snapback: options.snapback });
   const recorder = await openRecorderFor(work, header);
   try {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
@@ -108,6 +111,18 @@ export async function applyToTarget(
   } finally {
     recorder?.close();
   }
+}
+
+/** A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. */
+async function isFinished({ target, codec, openFile, options }: Work, header: StreamHeader | undefined): Promise<boolean> {
+  const path = options.snapback;
+  const id = header?.id;
+  if (path === undefined || !id || !existsSync(path)) return false;
+  const made = await readLvsHeader(path);
+  if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
+  const { closing, verdict } = await judgeSnapback({ path, header: made }, target, codec, openFile);
+  const undone = closing.undoes ?? made.undoes ?? [];
+  return verdict.kind === 'base' && undone.some((other) => Buffer.compare(other, id) === 0);
 }
 
 async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {

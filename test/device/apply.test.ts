@@ -284,6 +284,18 @@ describe('a chain of snapbacks', () => {
   });
 });
 
+test('a second run behind a finished one says that it is done', async () => {
+  const device = fileOf(new Uint8Array(PIECE));
+  const snapback = join(folder, 'undo');
+  const id = new Uint8Array(16).fill(5);
+  const stream = inputOf(await lvsFile([batchOf([{ offset: 9, data: patterned(50, 1) }])], { id }));
+  await apply(stream, device, { snapback });
+  const again = await apply(stream, device, { snapback });
+  expect(again.outcome).toBe('already-applied');
+  const other = inputOf(await lvsFile([batchOf([{ offset: 9, data: patterned(50, 1) }])], { id: id.map((byte) => byte + 1) }));
+  await expect(apply(other, device, { snapback })).rejects.toThrow('exists already');
+});
+
 describe('refusals leave the device as it was', () => {
   const device = new Uint8Array(2 * PIECE).fill(7);
   const stream = plainStream([{ offset: PIECE, data: new Uint8Array(PIECE).fill(1) }]);
