@@ -3,11 +3,12 @@
  * dump the changes of a snapshot, look at them, apply them, roll back. Fails if any image comes out wrong.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decompress } from 'zstd-napi';
+import { hasZstd, putCommands } from './shell-commands.js';
 
 const CASE = 'd';
 const IMAGES = { 'cow.img': 'vm-cow.img', 'origin.img': 'vm.img', 'snapshot.img': 'old.img' };
@@ -15,7 +16,6 @@ const REFUSED = 4;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const capture = path.join(root, 'fixtures', 'captures', CASE);
-const hasZstd = spawnSync('zstd', ['--version']).status === 0;
 const coloured = process.stdout.isTTY && process.env.NO_COLOR === undefined;
 const paint = (code) => (text) => (coloured ? `\u001b[${code}m${text}\u001b[0m` : text);
 const [bold, dim, green, red] = ['1', '2', '1;32', '1;31'].map(paint);
@@ -74,26 +74,8 @@ function prepare(folder) {
   for (const [from, to] of Object.entries(IMAGES)) {
     writeFileSync(path.join(folder, to), decompress(readFileSync(path.join(capture, `${from}.zst`))));
   }
-  const commands = path.join(folder, '.commands');
-  mkdirSync(commands);
-  for (const name of ['lvstream', 'lvmsync']) {
-    symlinkSync(path.join(root, 'bin', `${name}.js`), path.join(commands, name));
-  }
-  if (!hasZstd) putZstd(path.join(commands, 'zstd'));
-  return { ...process.env, PATH: `${commands}${path.delimiter}${process.env.PATH}`, LC_ALL: 'C.UTF-8' };
-}
-
-/** Stands in for `zstd -dc` where no zstd is installed: the library that lvstream uses, and nothing of lvstream. */
-function putZstd(command) {
-  const module = path.join(root, 'node_modules', 'zstd-napi', 'dist', 'index.js');
-  const script = [
-    `#!${process.execPath}`,
-    `const { DecompressStream } = require(${JSON.stringify(module)});`,
-    "process.stdout.on('error', () => process.exit(0));",
-    "require('node:fs').createReadStream(process.argv[3]).pipe(new DecompressStream()).pipe(process.stdout);",
-  ];
-  writeFileSync(command, `${script.join('\n')}\n`);
-  chmodSync(command, 0o755);
+  const PATH = putCommands(path.join(folder, '.commands'));
+  return { ...process.env, PATH, LC_ALL: 'C.UTF-8' };
 }
 
 function run({ about, shell, status = 0, proves }, folder, env) {
