@@ -1,11 +1,14 @@
 import { createCodec } from '../codec/codec.js';
+import { LvstreamError } from '../errors.js';
 import { inspect, type Inspection } from '../files/inspect.js';
 import { openInput, type InputOptions, type StreamInput } from '../files/open-input.js';
+import { ClosedOutputError } from '../files/sink.js';
 import type { FrameCodec } from '../format/codec.js';
 import { listRecords } from '../format/list-records.js';
 import { declaredSize } from '../format/order-check.js';
 import { defineCommand } from './command.js';
 import { describeForPrograms, describeStream } from './describe-stream.js';
+import { exitStatus, reportError } from './exit.js';
 import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
 import { drawDensity } from './picture.js';
 import { print } from './print.js';
@@ -37,10 +40,23 @@ export const info = defineCommand({
   run: async (args) => {
     const codec = createCodec({ level: 0 });
     const options = { ...dialectOf(args), json: args.json, records: args.records, rewindable: args.records };
-    for (const path of args.stream) await tell(path, codec, options);
-    return 0;
+    let worst = 0;
+    for (const path of args.stream) worst = Math.max(worst, await tellOrReport(path, codec, options));
+    return worst;
   },
 });
+
+/** One stream that can't be told of is no reason to keep silent about the others. */
+async function tellOrReport(path: string, codec: FrameCodec, options: Options): Promise<number> {
+  try {
+    await tell(path, codec, options);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof LvstreamError) || error instanceof ClosedOutputError) throw error;
+    reportError('lvstream', error);
+    return exitStatus(error);
+  }
+}
 
 async function tell(path: string, codec: FrameCodec, options: Options): Promise<void> {
   const input = await openInput(path, codec, options);

@@ -1,10 +1,11 @@
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** A size rounded for people: `852 KiB`, `1.5 GiB`. */
+/** A size rounded to three digits for people: `852 KiB`, `1.5 GiB`. */
 export function roundSize(bytes: number): string {
-  const unit = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** unit;
-  const digits = unit === 0 || value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2;
+  let value = bytes;
+  let unit = 0;
+  for (; Math.round(value) >= 1024 && unit < UNITS.length - 1; unit++) value /= 1024;
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return `${Number(value.toFixed(digits))} ${UNITS[unit]!}`;
 }
 
