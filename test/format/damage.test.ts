@@ -7,7 +7,7 @@ import { filled, flipped, join, noise, u32 } from '../vectors/bytes.js';
 import { cutRecord } from '../vectors/container.js';
 import { changes, longRecord, lvs, record, sorted } from '../vectors/vector.js';
 import { contentChecksum, dataFrame, rawBlock } from '../vectors/zstd.js';
-import { createInlineCodec } from './inline-codec.js';
+import { createRememberingCodec } from './inline-codec.js';
 import { readStream, sourceOf } from './read-stream.js';
 import { vectorInput } from './vector-files.js';
 
@@ -27,7 +27,7 @@ const names = [
   'good-closing-extras',
 ] as const;
 
-const codec = createInlineCodec();
+const codec = createRememberingCodec();
 
 /** The fault that is found; fails on a verdict of good and on every other error. */
 async function faultOf(input: Uint8Array, pieces?: number): Promise<string> {

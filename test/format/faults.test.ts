@@ -6,10 +6,7 @@ import { vectorFiles } from './vector-files.js';
 
 /** The faults of the code, of the specification's tables (§10) and of the vectors are one set. */
 
-const specification = readFileSync(
-  fileURLToPath(new URL('../../spec/lvstream.md', import.meta.url)),
-  'utf8',
-);
+const specification = readFileSync(fileURLToPath(new URL('../../spec/lvstream.md', import.meta.url)), 'utf8');
 
 const sorted = (names: Iterable<string>): string[] => [...new Set(names)].sort();
 
@@ -22,7 +19,9 @@ describe('the faults', () => {
   });
 
   it('each have a vector', () => {
-    const shown = vectorFiles.flatMap(({ expected: { verdict } }) => (verdict === 'good' ? [] : [verdict.fault]));
+    const shown = vectorFiles.flatMap(({ expected: { verdict } }) =>
+      verdict === 'good' ? [] : [verdict.fault],
+    );
     expect(sorted(shown)).toEqual(sorted(FAULTS));
   });
 });
