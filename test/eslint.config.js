@@ -11,7 +11,7 @@ const layers = [
   { name: 'format', pure: true, packages: ['@msgpack/msgpack'] },
   { name: 'interop', pure: true, packages: [] },
   { name: 'algebra', pure: true, packages: [] },
-  { name: 'codec', pure: false, packages: ['zstd-napi', 'xxhash-wasm'] },
+  { name: 'codec', pure: false, packages: ['zstd-napi', 'zstd-napi/binding.js', 'xxhash-wasm'] },
   { name: 'files', pure: false, packages: ['koffi'] },
   { name: 'device', pure: false, packages: ['koffi', 'execa'] },
   { name: 'chain', pure: false, packages: [] },

@@ -8,7 +8,7 @@ import { defineCommand } from './command.js';
 import { DIALECT, dialectOf, FORCE, inputPath, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { withProgress } from './progress.js';
-import { randomId } from './random-id.js';
+import { randomId } from '../codec/random-id.js';
 import { remark, remarkDialect } from './remarks.js';
 import { countOf, formatSize } from './sizes.js';
 

@@ -7,7 +7,7 @@ import { thickBatches, writeThickDump } from '../lvm/write-thick-dump.js';
 import { defineCommand } from './command.js';
 import { FORCE, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
-import { randomId } from './random-id.js';
+import { randomId } from '../codec/random-id.js';
 import { withProgress } from './progress.js';
 
 const text = { type: 'string', requiresArg: true } as const;

@@ -64,10 +64,14 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
         `verify ${visible(input.name)}`,
         () => plainSize(input, codec),
         options,
-        (watch) => readThrough({ ...stream, batches: watch(stream.batches) }, codec, (batch) => comparison?.add(batch)),
+        (watch) =>
+          readThrough({ ...stream, batches: watch(stream.batches) }, codec, (batch) =>
+            comparison?.add(batch),
+          ),
       );
       const compared = comparison?.result();
-      if (options.json) await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
+      if (options.json)
+        await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
       else await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
       if (!compared || !options.against) return 0;
       if (!options.json) await print(`${visible(options.against)}: ${sayCompared(compared)}\n`);
@@ -90,7 +94,8 @@ function compareWith(device: string | undefined, stream: ChangeStream): ResultCo
 
 function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
   if (differentBytes + pastEnd === 0) return 'holds what the stream writes';
-  const differs = differentBytes > 0 ? [`differs in ${formatSize(differentBytes)}, first at byte ${first[0]!.offset}`] : [];
+  const differs =
+    differentBytes > 0 ? [`differs in ${formatSize(differentBytes)}, first at byte ${first[0]!.offset}`] : [];
   const ends = pastEnd > 0 ? [`ends ${formatSize(pastEnd)} too early`] : [];
   return [...differs, ...ends].join(' and ');
 }

@@ -26,7 +26,7 @@ const { CCtx, CParameter, DCtx } = binding;
 const NOTHING = new Uint8Array(0);
 const STORE = 0;
 const RAW_BLOCK_SIZE = 1 << 17;
-const { h64Raw } = await xxhash();
+const hasher = await xxhash();
 
 /** `level`: zstd's; 0 stores. */
 export function createFrameWorker(level: number): FrameWorker {
@@ -55,7 +55,11 @@ function createCompressor(level: number): Compressor {
   return (content, room) => room.subarray(0, compressor.compress2(room, content));
 }
 
-function decodeFrame(decoder: InstanceType<typeof DCtx>, frame: Uint8Array, room: Uint8Array): Uint8Array | undefined {
+function decodeFrame(
+  decoder: InstanceType<typeof DCtx>,
+  frame: Uint8Array,
+  room: Uint8Array,
+): Uint8Array | undefined {
   try {
     return decoder.decompress(room, frame) === room.length ? room : undefined;
   } catch {
@@ -82,6 +86,6 @@ function storeFrame(content: Uint8Array, frame: Uint8Array): Uint8Array {
     frame.set(block, at + 3);
     at += 3 + block.length;
   }
-  view.setUint32(at, Number(h64Raw(content) & 0xffffffffn), true);
+  view.setUint32(at, Number(hasher.h64Raw(content) & 0xffffffffn), true);
   return frame.subarray(0, at + 4);
 }

@@ -42,7 +42,9 @@ export class WorkerPool {
   /** Gives the job, and the buffers in it, to the thread with the fewest jobs. */
   run(job: Job): Promise<Answer> {
     if (this.#threads.length < this.#size) this.#threads.push(this.#start());
-    const thread = this.#threads.reduce((least, other) => (other.waiting.length < least.waiting.length ? other : least));
+    const thread = this.#threads.reduce((least, other) =>
+      other.waiting.length < least.waiting.length ? other : least,
+    );
     return new Promise((resolve, reject) => {
       thread.waiting.push({ resolve, reject });
       thread.worker.ref();
@@ -56,7 +58,9 @@ export class WorkerPool {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { level: this.#level } });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { level: this.#level },
+    });
     const thread: Thread = { worker, waiting: [] };
     worker.on('message', (answer: Answer) => {
       thread.waiting.shift()!.resolve(answer);

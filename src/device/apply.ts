@@ -99,7 +99,8 @@ export async function applyToTarget(
   const work: Work = { input, target, codec, options, openFile, notices };
   const header = await readHeader(input);
   refuseUnfit(header, target, options);
-  if (await isFinished(work, header)) return report(work, { outcome: 'already-applied', snapback: options.snapback });
+  if (await isFinished(work, header))
+    return report(work, { outcome: 'already-applied', snapback: options.snapback });
   const recorder = await openRecorderFor(work, header);
   try {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
@@ -114,7 +115,10 @@ export async function applyToTarget(
 }
 
 /** A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. */
-async function isFinished({ target, codec, openFile, options }: Work, header: StreamHeader | undefined): Promise<boolean> {
+async function isFinished(
+  { target, codec, openFile, options }: Work,
+  header: StreamHeader | undefined,
+): Promise<boolean> {
   const path = options.snapback;
   const id = header?.id;
   if (path === undefined || !id || !existsSync(path)) return false;
@@ -135,9 +139,12 @@ async function openRecorderFor(work: Work, header: StreamHeader | undefined): Pr
   const recorder = await openRecorder(snapback, work, header);
   if (!recorder.recorded || work.input.rewindable) return recorder;
   recorder.close();
-  throw new RefusedError(`${partialPath(snapback)}: can't be gone on with from a pipe that is read only once`, {
-    hint: 'save the stream to a file first',
-  });
+  throw new RefusedError(
+    `${partialPath(snapback)}: can't be gone on with from a pipe that is read only once`,
+    {
+      hint: 'save the stream to a file first',
+    },
+  );
 }
 
 async function readHeader(input: StreamInput): Promise<StreamHeader | undefined> {
@@ -147,7 +154,11 @@ async function readHeader(input: StreamInput): Promise<StreamHeader | undefined>
 }
 
 /** What the header alone tells. */
-function refuseUnfit(header: StreamHeader | undefined, target: RandomAccessWriter, { skipPastEnd }: ApplyOptions): void {
+function refuseUnfit(
+  header: StreamHeader | undefined,
+  target: RandomAccessWriter,
+  { skipPastEnd }: ApplyOptions,
+): void {
   if (header?.kind === 'map') {
     throw new RefusedError('a map holds no data to apply', { hint: 'fill it first: lvstream dump --map' });
   }
@@ -162,7 +173,8 @@ async function surveyFirst(
   recorder: Recorder | undefined,
 ): Promise<Survey> {
   const { input, target, codec, options } = work;
-  if (input.file && input.dialect && !recorder?.recorded && !options.salvage) return surveyPlain(work, input.file, input.dialect);
+  if (input.file && input.dialect && !recorder?.recorded && !options.salvage)
+    return surveyPlain(work, input.file, input.dialect);
   const stream = await input.open();
   const compares = header?.baseDigests === true && options.baseCheck;
   const survey = await surveyStream(stream.batches, codec, {
@@ -180,7 +192,11 @@ async function surveyFirst(
 }
 
 /** A plain stream has nothing to check but its structure, for which its headers are enough. */
-async function surveyPlain({ input, target, options }: Work, file: FileBytes, dialect: Dialect): Promise<Survey> {
+async function surveyPlain(
+  { input, target, options }: Work,
+  file: FileBytes,
+  dialect: Dialect,
+): Promise<Survey> {
   const survey = await surveyHeaders(file, input.firstHeader, dialect);
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   return survey;
@@ -188,7 +204,8 @@ async function surveyPlain({ input, target, options }: Work, file: FileBytes, di
 
 async function checkTurnOf(work: Work, header: StreamHeader, stream: ChangeStream): Promise<void> {
   const { input, target, codec, openFile, options } = work;
-  if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder || stream.format !== 'lvs') return;
+  if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder || stream.format !== 'lvs')
+    return;
   const snapback = { path: input.path, header, base: stream.closing().base ?? header.base };
   await checkTurn(snapback, identifyTarget(target.name), target, codec, openFile);
 }
@@ -201,15 +218,19 @@ function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Re
     });
   }
   if (verdict.kind !== 'partly' || options.finish || recorder?.recorded) return;
-  throw new RefusedError(`${target.name}: holds some of the stream already, in no order that an interrupted apply leaves`, {
-    hint: 'a later stream may have reverted parts of it; --finish writes it as a whole',
-  });
+  throw new RefusedError(
+    `${target.name}: holds some of the stream already, in no order that an interrupted apply leaves`,
+    {
+      hint: 'a later stream may have reverted parts of it; --finish writes it as a whole',
+    },
+  );
 }
 
 function noteVerdict({ kind, unknownBytes }: Verdict, notices: string[]): void {
   if (kind === 'interrupted') notices.push('an earlier apply of this stream was interrupted; finishing it');
   if (kind === 'partly') notices.push('the device held parts of the stream already');
-  if (unknownBytes > 0) notices.push(`${unknownBytes} bytes could not be checked: the stream does not know their base`);
+  if (unknownBytes > 0)
+    notices.push(`${unknownBytes} bytes could not be checked: the stream does not know their base`);
 }
 
 async function write(
@@ -223,7 +244,10 @@ async function write(
   if (!header && stream.format === 'lvs') refuseUnfit(stream.header, target, options);
   const counts = { written: 0, skipped: 0 };
   const fault = await salvaging(options.salvage, async () => {
-    if (recorder) await recorder.writeRecorded(stream, survey?.isSorted ?? false, (batch) => writeOne(batch, work, counts));
+    if (recorder)
+      await recorder.writeRecorded(stream, survey?.isSorted ?? false, (batch) =>
+        writeOne(batch, work, counts),
+      );
     else await writeAll(stream.batches, work, counts);
   });
   if (options.sync) target.sync();
@@ -232,7 +256,12 @@ async function write(
   notices.push(...(recorder?.notices ?? []));
   const resumed = survey?.verdict?.kind === 'interrupted' || recorder?.recorded !== undefined;
   const bytes = { bytesWritten: counts.written, bytesSkipped: counts.skipped };
-  return report(work, { outcome: resumed ? 'finished' : 'applied', ...bytes, fault, snapback: options.snapback });
+  return report(work, {
+    outcome: resumed ? 'finished' : 'applied',
+    ...bytes,
+    fault,
+    snapback: options.snapback,
+  });
 }
 
 async function writeAll(batches: AsyncIterable<RecordBatch>, work: Work, counts: Counts): Promise<void> {
@@ -274,7 +303,7 @@ async function salvaging(salvage: boolean, run: () => Promise<void>): Promise<Fo
 
 function tooSmall(target: RandomAccessWriter, needed: number): RefusedError {
   return new RefusedError(`${target.name}: has ${target.size} bytes, the stream goes up to byte ${needed}`, {
-    hint: 'use a device of the origin\'s size; --skip-past-end leaves out what does not fit',
+    hint: "use a device of the origin's size; --skip-past-end leaves out what does not fit",
   });
 }
 

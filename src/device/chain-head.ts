@@ -26,14 +26,15 @@ export interface JudgedSnapback extends FoundSnapback {
 
 export type OpenStreamFile = (path: string) => Promise<StreamInput>;
 
-/** The finished snapbacks of a device in a folder, newest first (§6.5). Files that are none are passed over. */
+/** The finished snapbacks of a device in a folder, newest first (§6.3). Files that are none are passed over. */
 export async function findSnapbacks(folder: string, target: TargetIdentity): Promise<FoundSnapback[]> {
   const found: FoundSnapback[] = [];
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isFile() || entry.name.endsWith('.partial') || entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     const header = await readLvsHeader(path);
-    if (header?.kind === 'snapback' && header.target && isSameDevice(header.target, target)) found.push({ path, header });
+    if (header?.kind === 'snapback' && header.target && isSameDevice(header.target, target))
+      found.push({ path, header });
   }
   return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
 }
@@ -49,7 +50,8 @@ export async function judgeSnapback(
   try {
     const stream = await input.open();
     const { verdict } = await surveyStream(stream.batches, codec, { device });
-    if (stream.format !== 'lvs') throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
+    if (stream.format !== 'lvs')
+      throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
     return { ...snapback, closing: stream.closing(), verdict: verdict! };
   } finally {
     input.close();
@@ -68,7 +70,7 @@ export interface Link {
 }
 
 /**
- * Links a new snapback to the newest one of the device in its folder, whichever end of that the device is at (§6.5).
+ * Links a new snapback to the newest one of the device in its folder, whichever end of that the device is at (§6.3).
  * `base` is the state that the stream to apply starts from, where it is known. Throws `RefusedError` when the
  * device is known to be at another state of LVM than that.
  */
@@ -78,12 +80,18 @@ export function linkTo(head: JudgedSnapback | undefined, base: State | undefined
   if (!head) return root;
   const state = stateOfDevice(head);
   if (!state) {
-    return { ...root, rootBecause: `the device holds neither end of ${head.path}, so this snapback starts a new chain` };
+    return {
+      ...root,
+      rootBecause: `the device holds neither end of ${head.path}, so this snapback starts a new chain`,
+    };
   }
   if (base && isNamed(base) && isNamed(state) && base.id !== state.id) {
-    throw new RefusedError(`the stream starts from ${base.id}, but by ${head.path} the device is at ${state.id}`, {
-      hint: 'a stream between the two is missing; --no-base-check applies it all the same',
-    });
+    throw new RefusedError(
+      `the stream starts from ${base.id}, but by ${head.path} the device is at ${state.id}`,
+      {
+        hint: 'a stream between the two is missing; --no-base-check applies it all the same',
+      },
+    );
   }
   return { before: state, sequence, follows: head };
 }
@@ -96,7 +104,7 @@ function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | un
 
 /**
  * Throws `RefusedError` unless a snapback file is the next one to roll back: all newer ones beside it must have been
- * rolled back, and the device be at the state that this one starts from (§6.5).
+ * rolled back, and the device be at the state that this one starts from (§6.3).
  */
 export async function checkTurn(
   snapback: { readonly path: string; readonly header: StreamHeader; readonly base: State | undefined },
@@ -127,7 +135,10 @@ function outOfTurn({ path }: FoundSnapback, { kind }: Verdict): RefusedError {
   });
 }
 
-function isSameDevice(name: { path: string; deviceId?: string | undefined }, target: TargetIdentity): boolean {
+function isSameDevice(
+  name: { path: string; deviceId?: string | undefined },
+  target: TargetIdentity,
+): boolean {
   if (name.deviceId !== undefined && target.deviceId !== undefined) return name.deviceId === target.deviceId;
   return name.path === target.path;
 }

@@ -111,7 +111,8 @@ class RevisedPlaces implements Places {
 }
 
 function* cut({ offset, length }: Range): Generator<Range> {
-  for (let done = 0; done < length; done += PART) yield { offset: offset + done, length: Math.min(PART, length - done) };
+  for (let done = 0; done < length; done += PART)
+    yield { offset: offset + done, length: Math.min(PART, length - done) };
 }
 
 /** Where zeros are wanted only what is no hole needs to be read. */

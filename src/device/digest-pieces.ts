@@ -15,7 +15,13 @@ export function digestPieces(batch: RecordBatch, device: RandomAccessReader, cod
   return runs.toSection();
 }
 
-function addRange(runs: PieceRunBuilder, range: Range, device: RandomAccessReader, codec: FrameCodec, buffer: Uint8Array) {
+function addRange(
+  runs: PieceRunBuilder,
+  range: Range,
+  device: RandomAccessReader,
+  codec: FrameCodec,
+  buffer: Uint8Array,
+) {
   const isLong = range.length >= MIN_ZERO_RUN && device.allocated !== undefined;
   const end = range.offset + range.length;
   let at = range.offset;
@@ -23,7 +29,7 @@ function addRange(runs: PieceRunBuilder, range: Range, device: RandomAccessReade
     const start = Math.max(at, startOfPiece(data.offset));
     const stop = Math.min(end, endOfPiece(data.offset + data.length));
     addZeros(runs, at, start);
-    for (at = start; at < stop; ) {
+    for (at = start; at < stop;) {
       const window = Math.min(stop - at, WINDOW - (at % PIECE_SIZE));
       addData(runs, at, device, codec, buffer.subarray(0, window));
       at += window;
@@ -36,9 +42,15 @@ function addZeros(runs: PieceRunBuilder, start: number, end: number): void {
   if (end > start) runs.addZero(countRangePieces({ offset: start, length: end - start }));
 }
 
-function addData(runs: PieceRunBuilder, offset: number, device: RandomAccessReader, codec: FrameCodec, held: Uint8Array) {
+function addData(
+  runs: PieceRunBuilder,
+  offset: number,
+  device: RandomAccessReader,
+  codec: FrameCodec,
+  held: Uint8Array,
+) {
   device.readInto(held, offset);
-  for (let done = 0; done < held.length; ) {
+  for (let done = 0; done < held.length;) {
     const next = Math.min(held.length, done + PIECE_SIZE - ((offset + done) % PIECE_SIZE));
     const piece = held.subarray(done, next);
     if (isZero(piece)) runs.addZero(1);

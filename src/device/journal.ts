@@ -1,4 +1,14 @@
-import { closeSync, constants, fdatasync, fstatSync, ftruncateSync, openSync, read, unlinkSync, write } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  read,
+  unlinkSync,
+  write,
+} from 'node:fs';
 import { promisify } from 'node:util';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError, FormatError } from '../errors.js';
@@ -26,7 +36,7 @@ export function partialPath(path: string): string {
   return `${path}.partial`;
 }
 
-/** An unfinished snapback (§6.6): header, first line and frames of pre-images; nothing is lost of what `flush` saw. */
+/** An unfinished snapback (§6.4): header, first line and frames of pre-images; nothing is lost of what `flush` saw. */
 export class Journal {
   readonly header: StreamHeader;
   readonly #path: string;
@@ -60,7 +70,11 @@ export class Journal {
    * removes it, when not even its header is whole: then nothing has been written to the device.
    * Whoever passes `onBatch` sees what is recorded.
    */
-  static async resume(path: string, codec: FrameCodec, onBatch: (batch: RecordBatch) => void): Promise<Journal | undefined> {
+  static async resume(
+    path: string,
+    codec: FrameCodec,
+    onBatch: (batch: RecordBatch) => void,
+  ): Promise<Journal | undefined> {
     const fd = openSync(partialPath(path), constants.O_RDWR);
     const found = await scanJournal(fd, path, codec, onBatch);
     if (!found) {
@@ -111,7 +125,11 @@ export class Journal {
   }
 
   async #compress(batch: Extract<RecordBatch, { kind: 'data' }>): Promise<readonly Uint8Array[]> {
-    const { frame, content } = await this.#codec.compress(batch.bytes, 0, this.#rooms.take(frameRoom(batch.bytes.length)));
+    const { frame, content } = await this.#codec.compress(
+      batch.bytes,
+      0,
+      this.#rooms.take(frameRoom(batch.bytes.length)),
+    );
     releaseBatch({ ...batch, bytes: content });
     return [frame];
   }
@@ -125,7 +143,7 @@ export class Journal {
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       done += await this.#writeSome(bytes.subarray(done), this.#end + done);
     }
     this.#end += bytes.length;
@@ -136,7 +154,10 @@ export class Journal {
       return (await writeAsync(this.#fd, bytes, 0, bytes.length, position)).bytesWritten;
     } catch (cause) {
       const hint = 'make room and run the same command again: it goes on where it stopped';
-      throw new DeviceError(`${partialPath(this.#path)}: can't be written: ${(cause as Error).message}`, { cause, hint });
+      throw new DeviceError(`${partialPath(this.#path)}: can't be written: ${(cause as Error).message}`, {
+        cause,
+        hint,
+      });
     }
   }
 
@@ -171,7 +192,12 @@ function zeroFrames({ ranges }: Extract<RecordBatch, { kind: 'zeros' }>): Uint8A
 }
 
 /** Reads a journal up to its first frame that is not whole; undefined when that is the header or the first line. */
-async function scanJournal(fd: number, path: string, codec: FrameCodec, onBatch: (batch: RecordBatch) => void) {
+async function scanJournal(
+  fd: number,
+  path: string,
+  codec: FrameCodec,
+  onBatch: (batch: RecordBatch) => void,
+) {
   let end = 0;
   let header: StreamHeader | undefined;
   try {
@@ -201,6 +227,8 @@ function openJournal(fd: number, path: string, codec: FrameCodec): Promise<LvsRe
     return bytesRead;
   };
   return LvsReader.open(new ByteReader({ readInto }), codec).catch((cause: unknown) => {
-    throw cause instanceof FormatError ? cause : new DeviceError(`${partialPath(path)}: can't be read`, { cause });
+    throw cause instanceof FormatError
+      ? cause
+      : new DeviceError(`${partialPath(path)}: can't be read`, { cause });
   });
 }

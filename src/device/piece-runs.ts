@@ -12,19 +12,21 @@ export interface ExpectedPiece {
 }
 
 /** The pieces of a batch that carries its base digests, in order; all unknown of one that does not. */
-export function* expectedPieces(batch: RecordBatch): Generator<ExpectedPiece> {
+export function* expectedPieces(batch: RecordBatch): Generator<ExpectedPiece, undefined> {
   const expectations = expectationsOf(batch);
   for (const range of piecesOf(batch)) {
     const { done, value } = expectations.next();
     yield { range, expected: done === true ? 'unknown' : value };
   }
+  return undefined;
 }
 
 function* expectationsOf({ pieces }: RecordBatch): Generator<Expected, undefined> {
   if (!pieces) return;
   for (const { kind, count, digests } of decodePieceRuns(pieces, 0)) {
     for (let i = 0; i < count; i++) {
-      if (kind === PIECE_RUNS.digests) yield digests.subarray(i * PIECE_DIGEST_SIZE, (i + 1) * PIECE_DIGEST_SIZE);
+      if (kind === PIECE_RUNS.digests)
+        yield digests.subarray(i * PIECE_DIGEST_SIZE, (i + 1) * PIECE_DIGEST_SIZE);
       else yield kind === PIECE_RUNS.zero ? 'zero' : 'unknown';
     }
   }

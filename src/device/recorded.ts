@@ -8,7 +8,7 @@ const PART = 1 << 20;
 const ZEROS = new Uint8Array(PART);
 
 /**
- * What a journal that was left unfinished records of the device, held against the device (§6.6): every recorded byte
+ * What a journal that was left unfinished records of the device, held against the device (§6.4): every recorded byte
  * must be as it was before, or as the stream wants it.
  */
 export class RecordedRanges {
@@ -55,7 +55,8 @@ export class RecordedRanges {
 
   #eachPart(batch: RecordBatch, visit: (range: Range, data: Uint8Array) => void): void {
     if (batch.kind === 'zeros') {
-      for (const record of zeroRecords(batch.ranges)) for (const part of cut(record)) visit(part, ZEROS.subarray(0, part.length));
+      for (const record of zeroRecords(batch.ranges))
+        for (const part of cut(record)) visit(part, ZEROS.subarray(0, part.length));
       return;
     }
     for (let i = 0; i < batch.count; i++) {
@@ -76,13 +77,14 @@ export class RecordedRanges {
 }
 
 function* cut({ offset, length }: Range): Generator<Range> {
-  for (let done = 0; done < length; done += PART) yield { offset: offset + done, length: Math.min(PART, length - done) };
+  for (let done = 0; done < length; done += PART)
+    yield { offset: offset + done, length: Math.min(PART, length - done) };
 }
 
 /** The byte ranges, as parts of `range`, in which the two differ. */
 export function* differences(range: Range, a: Uint8Array, b: Uint8Array): Generator<Range> {
   if (Buffer.compare(a, b) === 0) return;
-  for (let at = 0; at < a.length; ) {
+  for (let at = 0; at < a.length;) {
     while (at < a.length && a[at] === b[at]) at++;
     const start = at;
     while (at < a.length && a[at] !== b[at]) at++;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
+import { randomId } from '../codec/random-id.js';
 import { RefusedError } from '../errors.js';
 import { refuseExisting } from '../files/sink.js';
 import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
@@ -9,10 +10,10 @@ import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import { FIRST_LINE_BYTES } from '../format/first-line.js';
-import { formatHex } from '../format/identifier.js';
 import { BATCH_SIZE } from '../format/layout.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { RangeSet } from '../format/range-set.js';
+import { resultStateId } from '../format/result-state.js';
 import type { State } from '../format/state.js';
 import { StreamDigest } from '../format/stream-digest.js';
 import { findSnapbacks, judgeSnapback, linkTo, type Link, type OpenStreamFile } from './chain-head.js';
@@ -34,7 +35,7 @@ interface RecorderContext {
 }
 
 /**
- * Prepares to save what an apply overwrites (§6.5, §6.6): locks the folder, takes up a journal that was left
+ * Prepares to save what an apply overwrites (§6.3, §6.4): locks the folder, takes up a journal that was left
  * unfinished, or links to the newest snapback of the device. Nothing is created yet.
  */
 export async function openRecorder(
@@ -101,9 +102,15 @@ export class Recorder {
    * Passes the stream's batches to `write`, each after what it overwrites is on stable storage. Every byte's first
    * pre-image is saved, once. `isSorted`: the whole stream is known to be sorted.
    */
-  async writeRecorded(stream: ChangeStream, isSorted: boolean, write: (batch: RecordBatch) => void): Promise<void> {
+  async writeRecorded(
+    stream: ChangeStream,
+    isSorted: boolean,
+    write: (batch: RecordBatch) => void,
+  ): Promise<void> {
     const header = stream.format === 'lvs' ? stream.header : undefined;
-    const journal = this.#resumed?.journal ?? (await Journal.create(this.#path, this.#describe(header), this.#context.codec));
+    const journal =
+      this.#resumed?.journal ??
+      (await Journal.create(this.#path, this.#describe(header), this.#context.codec));
     this.#journal = journal;
     if (!header) this.#digest = startDigest(this.#context.codec);
     const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
@@ -120,7 +127,8 @@ export class Recorder {
     for await (const batch of stream.batches) {
       const missing = missingOf(batch, saved, this.#context.target.size);
       if (batch.kind === 'data') this.#digest?.update(batch.bytes);
-      for await (const preImage of readPreImages(missing, this.#context.target, this.#pool)) await journal.add(preImage);
+      for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
+        await journal.add(preImage);
       group.push(batch);
       if (group.length === GROUP) await flush();
     }
@@ -135,7 +143,10 @@ export class Recorder {
     const id = header?.id ?? digest;
     await journal.finish(this.#context.target, (totals) => ({
       ...totals,
-      base: closing?.result ?? header?.result ?? this.#unnamedResult(journal.header.result!, digest),
+      base:
+        closing?.result ??
+        header?.result ??
+        unnamedResult(journal.header.result!, digest, this.#context.codec),
       undoes: mergeIds(journal.header.undoes, id),
       consistent: closing?.consistent,
       endTime: Date.now(),
@@ -153,7 +164,7 @@ export class Recorder {
     const { before, sequence, follows } = this.#link!;
     const { path, deviceId, size } = this.#identity;
     return {
-      id: uuidBytes(),
+      id: randomId(),
       kind: 'snapback',
       requires: [],
       order: 'disjoint',
@@ -171,17 +182,12 @@ export class Recorder {
       time: Date.now(),
     };
   }
+}
 
-  /** §6.1: the state after a stream that does not name it. */
-  #unnamedResult(before: State, digest: Uint8Array | undefined): State {
-    if (!digest) return { id: `uuid:${randomUUID()}`, consistent: false };
-    const { codec } = this.#context;
-    const hash = codec.startSha256();
-    const text = new TextEncoder();
-    hash.update(text.encode(`lvstream state\0${before.id}\0`));
-    hash.update(digest);
-    return { id: `sha256:${formatHex(hash.digest())}` };
-  }
+/** The state after a stream that does not name it; after a part of one it has a name of its own. */
+function unnamedResult(before: State, digest: Uint8Array | undefined, codec: FrameCodec): State {
+  if (!digest) return { id: `uuid:${randomUUID()}`, consistent: false };
+  return { id: resultStateId(before.id, digest, codec) };
 }
 
 function startDigest(codec: FrameCodec): StreamDigest {
@@ -194,10 +200,16 @@ function lockFolder(folder: string): number {
   const fd = openDescriptor(folder, constants.O_RDONLY);
   if (tryLock(fd, 'exclusive')) return fd;
   closeSync(fd);
-  throw new RefusedError(`${folder}: another lvstream is saving a snapback there`, { hint: 'wait for it to end' });
+  throw new RefusedError(`${folder}: another lvstream is saving a snapback there`, {
+    hint: 'wait for it to end',
+  });
 }
 
-async function resume(path: string, { target, codec }: RecorderContext, identity: TargetIdentity): Promise<Resumed | undefined> {
+async function resume(
+  path: string,
+  { target, codec }: RecorderContext,
+  identity: TargetIdentity,
+): Promise<Resumed | undefined> {
   const recorded = new RecordedRanges(target);
   const journal = await Journal.resume(path, codec, (batch) => {
     recorded.addPreImages(batch);
@@ -208,9 +220,12 @@ async function resume(path: string, { target, codec }: RecorderContext, identity
     return { journal, recorded };
   }
   journal.close();
-  throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${made?.path ?? 'another device'}`, {
-    hint: 'choose another name for this snapback',
-  });
+  throw new RefusedError(
+    `${partialPath(path)}: is an unfinished snapback of ${made?.path ?? 'another device'}`,
+    {
+      hint: 'choose another name for this snapback',
+    },
+  );
 }
 
 async function findLink(
@@ -241,8 +256,4 @@ function mergeIds(ids: readonly Uint8Array[] = [], id: Uint8Array | undefined): 
   const known = ids.some((other) => id && Buffer.compare(other, id) === 0);
   const all = id && !known ? [...ids, id] : [...ids];
   return all.length > 0 ? all : undefined;
-}
-
-function uuidBytes(): Uint8Array {
-  return Uint8Array.from(Buffer.from(randomUUID().replaceAll('-', ''), 'hex'));
 }

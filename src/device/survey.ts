@@ -81,7 +81,8 @@ export async function surveyHeaders(file: FileBytes, firstHeader: number, dialec
 
 /** End of the highest byte that a batch writes. */
 export function endOf(batch: RecordBatch): number {
-  if (batch.kind === 'zeros') return batch.ranges.reduce((end, { offset, length }) => Math.max(end, offset + length), 0);
+  if (batch.kind === 'zeros')
+    return batch.ranges.reduce((end, { offset, length }) => Math.max(end, offset + length), 0);
   let end = 0;
   for (let i = 0; i < batch.count; i++) end = Math.max(end, batch.offsets[i]! + batch.lengths[i]!);
   return end;

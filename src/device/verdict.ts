@@ -7,7 +7,7 @@ import { zeroRecords } from '../format/zero-frame.js';
 import { expectedPieces, isAllZero, type Expected, type ExpectedPiece } from './piece-runs.js';
 
 /**
- * What a device holds where a stream writes (§6.4): *base*, all as before the stream; *result*, all as after it;
+ * What a device holds where a stream writes (§6.5): *base*, all as before the stream; *result*, all as after it;
  * *either*, both at once; *interrupted*, an apply that was ended in the middle; *partly*, another mixture;
  * *other*, something that is neither.
  */
@@ -66,8 +66,8 @@ export class Judge {
       if (i > 0 || !batch.continues) this.#record++;
       const segment = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
       const held = this.#read(segment);
-      const written = batch.bytes.subarray(batch.positions[i]!, batch.positions[i]! + segment.length);
-      for (let done = 0; done < segment.length; ) {
+      const written = batch.bytes.subarray(batch.positions[i], batch.positions[i]! + segment.length);
+      for (let done = 0; done < segment.length;) {
         const { range, expected } = pieces.next().value!;
         const end = done + range.length;
         this.#compare(range, expected, held.subarray(done, end), written.subarray(done, end));
@@ -83,7 +83,7 @@ export class Judge {
       this.#record++;
       const held = new HeldZeros(this.#target, record);
       if (zerosOnZeros && held.isHole) continue;
-      for (let done = 0; done < record.length; ) {
+      for (let done = 0; done < record.length;) {
         const { range, expected } = zerosOnZeros ? zeroPiece(record, done) : pieces.next().value!;
         this.#compare(range, expected, held.read(range), ZERO_PIECE.subarray(0, range.length));
         done += range.length;
@@ -126,7 +126,7 @@ function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {
 /** Reads the pieces of a range of the device in order, without reading where it has no data. */
 class HeldZeros {
   readonly #target: RandomAccessReader;
-  readonly #data: Iterator<Range>;
+  readonly #data: Iterator<Range, unknown>;
   readonly #buffer = new Uint8Array(PIECE_SIZE);
   #next: Range | undefined;
 
@@ -150,8 +150,8 @@ class HeldZeros {
   }
 
   #advance(): void {
-    const { done, value } = this.#data.next();
-    this.#next = done === true ? undefined : value;
+    const step = this.#data.next();
+    this.#next = step.done === true ? undefined : step.value;
   }
 }
 

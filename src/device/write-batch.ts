@@ -16,12 +16,12 @@ function writeData(batch: Extract<RecordBatch, { kind: 'data' }>, target: Random
   for (let i = 0; i < count; i++) {
     const inside = insideOf(offsets[i]!, lengths[i]!, target.size);
     left += lengths[i]! - inside;
-    if (inside > 0) target.write(bytes.subarray(positions[i]!, positions[i]! + inside), offsets[i]!);
+    if (inside > 0) target.write(bytes.subarray(positions[i], positions[i]! + inside), offsets[i]!);
   }
   return left;
 }
 
-/** A process that is killed leaves at most one record half zeroed: §6.4 knows that as *interrupted*. */
+/** A process that is killed leaves at most one record half zeroed: §6.5 knows that as *interrupted*. */
 function writeZeros(ranges: readonly Range[], target: RandomAccessWriter): number {
   let left = 0;
   for (const { offset, length } of zeroRecords(ranges)) {

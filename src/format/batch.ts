@@ -72,7 +72,8 @@ export function createBufferPool(size: number = BATCH_SIZE): BufferPool {
       return new Uint8Array(isUsual ? (idle.pop() ?? new ArrayBuffer(size)) : new ArrayBuffer(need));
     },
     give: (buffer) => {
-      if (buffer instanceof ArrayBuffer && buffer.byteLength === size && idle.length < POOLED) idle.push(buffer);
+      if (buffer instanceof ArrayBuffer && buffer.byteLength === size && idle.length < POOLED)
+        idle.push(buffer);
     },
   };
 }
@@ -101,5 +102,8 @@ export function sumLengths(ranges: readonly Range[]): number {
 /** The device ranges of the batch's segments, in its order; zeros as the records that they are cut into. */
 export function rangesOf(batch: RecordBatch): readonly Range[] {
   if (batch.kind === 'zeros') return zeroRecords(batch.ranges);
-  return Array.from({ length: batch.count }, (_, i) => ({ offset: batch.offsets[i]!, length: batch.lengths[i]! }));
+  return Array.from({ length: batch.count }, (_, i) => ({
+    offset: batch.offsets[i]!,
+    length: batch.lengths[i]!,
+  }));
 }

@@ -1,4 +1,13 @@
-import { arrayField, booleanField, bytesField, choiceField, mapField, optional, uintField, unknownFields } from './field.js';
+import {
+  arrayField,
+  booleanField,
+  bytesField,
+  choiceField,
+  mapField,
+  optional,
+  uintField,
+  unknownFields,
+} from './field.js';
 import { ID_SIZES, type StreamId } from './identifier.js';
 import { DIGEST_SIZE } from './layout.js';
 import { decodeMap, encodeMap, type MsgpackMap } from './map.js';

@@ -16,7 +16,11 @@ export interface FrameCodec {
    * Decodes one zstd frame into `content`, as long as its header says. Takes over both buffers and gives them back.
    * Answers `undefined` as content when zstd finds the frame damaged. Without a `streamPosition` nothing is hashed.
    */
-  decompress(frame: Uint8Array, content: Uint8Array, streamPosition: number | undefined): Promise<DecodedFrame>;
+  decompress(
+    frame: Uint8Array,
+    content: Uint8Array,
+    streamPosition: number | undefined,
+  ): Promise<DecodedFrame>;
   /** How many frames may be under way at once. */
   readonly depth: number;
   close(): Promise<void>;

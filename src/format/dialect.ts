@@ -2,7 +2,7 @@ import { LIMIT_OF_SANITY } from './layout.js';
 import { headerSize, lengthOf, offsetOf, type Dialect } from './legacy.js';
 import { viewOf } from './skippable.js';
 
-/** What the user knows better than the stream's bytes tell (§3.4). */
+/** What the user knows better than the stream's bytes tell (§3.3). */
 export interface DialectOptions {
   readonly byteOrder?: Dialect['byteOrder'] | undefined;
   readonly units?: Dialect['units'] | undefined;
@@ -12,7 +12,7 @@ export interface DialectOptions {
 const DEFAULT_ORDER = { 1: 'little', 2: 'little', 3: 'big' } as const;
 
 /**
- * Concludes a stream's byte order and units from its records (§3.4), one survey at a time, so that streams that do
+ * Concludes a stream's byte order and units from its records (§3.3), one survey at a time, so that streams that do
  * not fit memory can be surveyed in parts.
  */
 export class DialectSurvey {
@@ -69,7 +69,11 @@ export class DialectSurvey {
 
   #note(view: DataView, at: number, length: number): void {
     for (const byteOrder of ['big', 'little'] as const) {
-      const value = offsetOf(view, at, { version: this.#version, byteOrder, units: this.#fixedUnits() ?? 'bytes' });
+      const value = offsetOf(view, at, {
+        version: this.#version,
+        byteOrder,
+        units: this.#fixedUnits() ?? 'bytes',
+      });
       if (!(value + length < LIMIT_OF_SANITY)) this.#sane[byteOrder] = false;
       if (length > 0 && value % length !== 0) this.#multiples[byteOrder] = false;
     }

@@ -31,7 +31,8 @@ export class EntryLog {
   }
 
   #makeRoom(): void {
-    const capacity = this.count * 2 > this.#positions.length ? this.#positions.length * 2 : this.#positions.length;
+    const capacity =
+      this.count * 2 > this.#positions.length ? this.#positions.length * 2 : this.#positions.length;
     const entries = this.#entries.subarray(this.#first * ENTRY_SIZE);
     this.#entries = new Uint8Array(capacity * ENTRY_SIZE);
     this.#entries.set(entries);

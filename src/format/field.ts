@@ -50,7 +50,11 @@ export function arrayField(map: MsgpackMap, key: string): readonly unknown[] {
 }
 
 /** The value of a field that may be absent. */
-export function optional<T>(map: MsgpackMap, key: string, read: (map: MsgpackMap, key: string) => T): T | undefined {
+export function optional<T>(
+  map: MsgpackMap,
+  key: string,
+  read: (map: MsgpackMap, key: string) => T,
+): T | undefined {
   return key in map ? read(map, key) : undefined;
 }
 

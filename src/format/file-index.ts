@@ -4,7 +4,13 @@ import type { FrameCodec } from './codec.js';
 import { decodeHeader, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type PageReference } from './index-page.js';
-import { HEADER_MAGIC, MAX_HEADER_SIZE, SEEK_FOOTER_SIZE, SEEK_TABLE_MAGIC, SKIPPABLE_HEADER_SIZE } from './layout.js';
+import {
+  HEADER_MAGIC,
+  MAX_HEADER_SIZE,
+  SEEK_FOOTER_SIZE,
+  SEEK_TABLE_MAGIC,
+  SKIPPABLE_HEADER_SIZE,
+} from './layout.js';
 import { decodeSeekFooter, lastSeekEntry, seekTableSize } from './seek-table.js';
 import { viewOf } from './skippable.js';
 import { truncated } from './zstd-frame.js';
@@ -39,7 +45,8 @@ export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise
   const header = await readHeader(file);
   const lastPage = await findLastPage(file);
   const page = decodePage(await readBytes(file, lastPage.position, lastPage.size), lastPage.position);
-  if (!page.last) throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
+  if (!page.last)
+    throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
   const { table, closing } = page.last;
   return { header, closing, pages: () => readPages(file, codec, table, { page, ...lastPage }) };
 }
@@ -47,7 +54,8 @@ export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise
 async function readHeader(file: FileBytes): Promise<StreamHeader> {
   const start = await readBytes(file, 0, SKIPPABLE_HEADER_SIZE);
   const size = viewOf(start).getUint32(4, true);
-  if (viewOf(start).getUint32(0, true) !== HEADER_MAGIC) throw new FormatError('not-a-stream', 0, 'not an .lvs file');
+  if (viewOf(start).getUint32(0, true) !== HEADER_MAGIC)
+    throw new FormatError('not-a-stream', 0, 'not an .lvs file');
   if (size > MAX_HEADER_SIZE) throw new FormatError('frame-size', 0, `a header of ${size} bytes`);
   return decodeHeader(await readBytes(file, 0, SKIPPABLE_HEADER_SIZE + size), 0);
 }

@@ -56,7 +56,14 @@ export class FrameIndex {
   #encode(last?: LastPage, ranges?: Uint8Array): Uint8Array {
     const entries = concat(this.#entries, this.#entries.length * ENTRY_SIZE);
     const pieces = this.#hasPieces ? concat(this.#pieces, this.#piecesSize) : undefined;
-    const page = encodePage({ number: this.#table.length, first: this.#listed, entries, pieces, ranges, last });
+    const page = encodePage({
+      number: this.#table.length,
+      first: this.#listed,
+      entries,
+      pieces,
+      ranges,
+      last,
+    });
     this.#listed += this.#entries.length;
     this.#entries = [];
     this.#pieces = [];

@@ -52,7 +52,12 @@ export async function* queueFrames(
   }
 }
 
-async function scanNext(scanner: FrameScanner, codec: FrameCodec, contents: BufferPool, streamPosition: number | undefined): Promise<Waiting> {
+async function scanNext(
+  scanner: FrameScanner,
+  codec: FrameCodec,
+  contents: BufferPool,
+  streamPosition: number | undefined,
+): Promise<Waiting> {
   try {
     const frame = await scanner.next();
     if (frame.kind !== 'data') return { frame };

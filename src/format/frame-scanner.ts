@@ -106,7 +106,11 @@ export class FrameScanner {
     const start = await this.#reader.peek(IDENTIFIED_SIZE);
     if (start.length < IDENTIFIED_SIZE) throw truncated(position + start.length);
     if (!equalBytes(start.subarray(SKIPPABLE_HEADER_SIZE), IDENTIFICATION)) {
-      throw new FormatError('header-identification', position, 'the first frame is not the header of an .lvs file');
+      throw new FormatError(
+        'header-identification',
+        position,
+        'the first frame is not the header of an .lvs file',
+      );
     }
     this.#expected = 'firstLine';
     return { kind: 'header', position, bytes: await this.#takeWhole(HEADER_MAGIC, position) };

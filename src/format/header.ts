@@ -1,7 +1,24 @@
 import { FormatError } from '../errors.js';
-import { arrayField, booleanField, bytesField, choiceField, mapField, optional, textField, uintField, unknownFields } from './field.js';
+import {
+  arrayField,
+  booleanField,
+  bytesField,
+  choiceField,
+  mapField,
+  optional,
+  textField,
+  uintField,
+  unknownFields,
+} from './field.js';
 import { ID_SIZES, type StreamId } from './identifier.js';
-import { CRC_SIZE, FORMAT_VERSION, HEADER_MAGIC, HEADER_MAP_POSITION, IDENTIFICATION, SKIPPABLE_HEADER_SIZE } from './layout.js';
+import {
+  CRC_SIZE,
+  FORMAT_VERSION,
+  HEADER_MAGIC,
+  HEADER_MAP_POSITION,
+  IDENTIFICATION,
+  SKIPPABLE_HEADER_SIZE,
+} from './layout.js';
 import { decodeMap, encodeMap, isMap, MapError, type MsgpackMap } from './map.js';
 import { isSealed, sealFrame, viewOf } from './skippable.js';
 import { decodeState, decodeTexts, encodeState, type State } from './state.js';
@@ -73,7 +90,8 @@ export function encodeHeader(header: StreamHeader): Uint8Array {
  * `header-reserved`, `header-map` or `unsupported-feature`.
  */
 export function decodeHeader(frame: Uint8Array, position: number): StreamHeader {
-  if (!isSealed(frame)) throw new FormatError('header-crc', position, 'the header does not match its checksum');
+  if (!isSealed(frame))
+    throw new FormatError('header-crc', position, 'the header does not match its checksum');
   const view = viewOf(frame);
   const version = view.getUint16(16, true);
   if (version !== FORMAT_VERSION) {
@@ -119,7 +137,11 @@ function toMap(header: StreamHeader): MsgpackMap {
     origin: header.origin,
     derived_from: header.derivedFrom,
     undoes: header.undoes,
-    target: header.target && { path: header.target.path, device_id: header.target.deviceId, size: header.target.size },
+    target: header.target && {
+      path: header.target.path,
+      device_id: header.target.deviceId,
+      size: header.target.size,
+    },
     sequence: header.sequence,
     follows: header.follows,
     generator: header.generator,
@@ -170,5 +192,9 @@ function decodeDerivation(value: unknown): Derivation {
 }
 
 function decodeTarget(map: MsgpackMap): TargetName {
-  return { path: textField(map, 'path'), deviceId: optional(map, 'device_id', textField), size: uintField(map, 'size') };
+  return {
+    path: textField(map, 'path'),
+    deviceId: optional(map, 'device_id', textField),
+    size: uintField(map, 'size'),
+  };
 }

@@ -77,7 +77,8 @@ export interface DecodedPage extends IndexPage {
  * `closing-map`.
  */
 export function decodePage(frame: Uint8Array, position: number): DecodedPage {
-  if (!isSealed(frame)) throw new FormatError('page-crc', position, 'an index page does not match its checksum');
+  if (!isSealed(frame))
+    throw new FormatError('page-crc', position, 'an index page does not match its checksum');
   const layout = frame.length >= PAGE_HEADER_SIZE + CRC_SIZE ? measure(frame) : undefined;
   if (!layout || frame.length > MAX_PAGE_SIZE + SKIPPABLE_HEADER_SIZE) {
     throw new FormatError('page-layout', position, 'a malformed index page');
@@ -107,7 +108,8 @@ function measure(frame: Uint8Array) {
   const piecesEnd = entriesEnd + piecesSize;
   const rangesEnd = piecesEnd + rangeCount * RANGE_SIZE;
   const end = frame.length - CRC_SIZE;
-  const known = flags <= (LAST | PIECES | RANGES) && view.getUint32(36, true) === 0 && count <= MAX_PAGE_ENTRIES;
+  const known =
+    flags <= (LAST | PIECES | RANGES) && view.getUint32(36, true) === 0 && count <= MAX_PAGE_ENTRIES;
   const flagged = (flags & PIECES || piecesSize === 0) && (flags & RANGES || rangeCount === 0);
   const fits = flags & LAST ? rangesEnd + MIN_LAST_SIZE <= end : rangesEnd === end;
   return known && flagged && fits ? { flags, entriesEnd, piecesEnd, rangesEnd } : undefined;

@@ -76,5 +76,5 @@ export const SEEKABLE_MAGIC = 0x8f92eab1;
 /** §5: blocks of the stream digest. */
 export const DIGEST_BLOCK_SIZE = 1 << 16;
 
-/** §3.4: an offset from here on (64 TiB) is absurd in one byte order if it is sane in the other. */
+/** §3.3: an offset from here on (64 TiB) is absurd in one byte order if it is sane in the other. */
 export const LIMIT_OF_SANITY = 2 ** 46;

@@ -82,7 +82,10 @@ async function* readInPlace(reader: ByteReader, dialect: Dialect): AsyncGenerato
         yield parsed.segments.toBatch(buffer.subarray(0, parsed.used), continues, open !== undefined, pool);
       }
       if (parsed.error) throw parsed.error;
-      if (isLast) return checkEnd(carry.length, open, dialect, end);
+      if (isLast) {
+        checkEnd(carry.length, open, dialect, end);
+        return;
+      }
     }
   } finally {
     await next.catch(() => undefined);
@@ -94,7 +97,7 @@ interface ParsedPlain {
   /** Bytes that became part of the batch. */
   readonly used: number;
   readonly open: OpenRecord | undefined;
-  readonly error?: unknown;
+  readonly error?: FormatError | undefined;
 }
 
 /** Parses what is whole in `bytes`, which begin at `position` of the stream. */
@@ -118,6 +121,7 @@ function parsePlain(
       checkRecord(offset, length, position + at);
       units.check(view, at, position + at);
     } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
       return { segments, used: at, open: undefined, error };
     }
     const dataAt = at + RECORD_HEADER_SIZE;
@@ -168,7 +172,10 @@ async function* readVersion1(reader: ByteReader, dialect: Dialect): AsyncGenerat
     const { batch, error } = convertVersion1(raw, whole, position, dialect);
     if (batch.count > 0) yield batch;
     if (error) throw error;
-    if (whole < RECORDS_1) return checkEnd(raw.length - whole * size, undefined, dialect, reader.position);
+    if (whole < RECORDS_1) {
+      checkEnd(raw.length - whole * size, undefined, dialect, reader.position);
+      return;
+    }
   }
 }
 
@@ -177,7 +184,7 @@ function convertVersion1(raw: Uint8Array, count: number, position: number, diale
   const to = RECORD_HEADER_SIZE + CHUNK_SIZE_1;
   const bytes = new Uint8Array(count * to);
   const segments = new SegmentList();
-  const finish = (error?: unknown) => ({
+  const finish = (error?: FormatError) => ({
     batch: segments.toBatch(bytes.subarray(0, segments.count * to), false, false),
     error,
   });
@@ -186,6 +193,7 @@ function convertVersion1(raw: Uint8Array, count: number, position: number, diale
     try {
       checkRecord(offset, CHUNK_SIZE_1, position + i * from);
     } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
       return finish(error);
     }
     encodeRecordHeader(viewOf(bytes), i * to, offset, CHUNK_SIZE_1);
@@ -213,6 +221,8 @@ export class UnitsCheck {
     const speaksAgainst = units === 'chunks' ? length !== this.#chunkSize : value % length !== 0;
     if (!speaksAgainst) return;
     const hint = 'say what its offsets count with --units chunks or --units bytes';
-    throw new FormatError('ambiguous-units', position, `this record does not fit offsets in ${units}`, { hint });
+    throw new FormatError('ambiguous-units', position, `this record does not fit offsets in ${units}`, {
+      hint,
+    });
   }
 }

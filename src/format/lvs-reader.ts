@@ -149,8 +149,10 @@ export class LvsReader {
         return this.#settleData(frame.position, decoded!);
       case 'zeros':
         return this.#settleZeros(frame);
-      case 'page':
-        return this.#settlePage(frame);
+      case 'page': {
+        this.#settlePage(frame);
+        return;
+      }
       case 'seekTable':
         return this.#settleSeekTable(frame);
       case 'zeroRanges':
@@ -197,7 +199,13 @@ export class LvsReader {
     return this.#list(frame, 'zeros', encodedSize(batch), extremes, batch);
   }
 
-  #list(frame: ScannedFrame, kind: FrameKind, contentSize: number, extremes = NOWHERE, batch?: RecordBatch): ReadFrame {
+  #list(
+    frame: ScannedFrame,
+    kind: FrameKind,
+    contentSize: number,
+    extremes = NOWHERE,
+    batch?: RecordBatch,
+  ): ReadFrame {
     const sizes = { frameSize: frame.bytes.length, contentSize, continues: false, open: false };
     const counts = { records: batch ? countRecords(batch) : 0, ...sizes, ...extremes };
     const sha256 = this.#codec.sha256(frame.bytes);
@@ -222,17 +230,28 @@ export class LvsReader {
     this.#checkEntries(page, frame.position);
     this.#mapRanges.check(page, frame.position);
     this.#seekTable.add(frame.bytes.length, 0);
-    if (page.isLast) return this.#settleLastPage(page, frame.position);
+    if (page.isLast) {
+      this.#settleLastPage(page, frame.position);
+      return;
+    }
     const sha256 = this.#codec.sha256(frame.bytes);
     this.#pages.push({ position: frame.position, size: frame.bytes.length, sha256 });
   }
 
   #checkPage({ number, first, entries, pieces, ranges }: IndexPage, position: number): void {
     if ((pieces !== undefined) !== (this.header.baseDigests === true)) {
-      throw new FormatError('piece-digests', position, 'piece digests where the header promises none, or the reverse');
+      throw new FormatError(
+        'piece-digests',
+        position,
+        'piece digests where the header promises none, or the reverse',
+      );
     }
     if ((ranges !== undefined) !== (this.header.kind === 'map')) {
-      throw new FormatError('map-ranges', position, 'ranges of a map in another kind of stream, or the reverse');
+      throw new FormatError(
+        'map-ranges',
+        position,
+        'ranges of a map in another kind of stream, or the reverse',
+      );
     }
     const tooMany = entries.length / ENTRY_SIZE > this.#unlisted.count;
     if (number !== this.#pages.length || first !== this.#listed || tooMany) {
@@ -255,15 +274,28 @@ export class LvsReader {
   /** §4.6.5: what header and closing map both say must be the same state. */
   #checkStates(closing: Closing, position: number): void {
     for (const key of ['base', 'result'] as const) {
-      if (closing[key] === undefined || this.header[key] === undefined || closing[key].id === this.header[key].id) continue;
-      throw new FormatError('closing-map', position, `the closing map names another ${key} state than the header`);
+      if (
+        closing[key] === undefined ||
+        this.header[key] === undefined ||
+        closing[key].id === this.header[key].id
+      )
+        continue;
+      throw new FormatError(
+        'closing-map',
+        position,
+        `the closing map names another ${key} state than the header`,
+      );
     }
   }
 
   #settleLastPage(page: IndexPage, position: number): undefined {
     this.#refuseOpenRecord(position, 'the end');
     if (this.#unlisted.count > 0) {
-      throw new FormatError('unlisted-frame', this.#unlisted.shift().position, 'a frame that no index page lists');
+      throw new FormatError(
+        'unlisted-frame',
+        this.#unlisted.shift().position,
+        'a frame that no index page lists',
+      );
     }
     const last = page.last!;
     if (!equalTables(last.table, this.#pages)) {
@@ -277,7 +309,8 @@ export class LvsReader {
     this.#checkStates(closing, position);
     const totals = { ...this.#tally.totals(), ...this.#mapRanges.totals(this.header.kind === 'map') };
     const different = findDifferentTotal(closing, totals);
-    if (different) throw new FormatError('totals', position, `the closing map's ${different} is not the file's`);
+    if (different)
+      throw new FormatError('totals', position, `the closing map's ${different} is not the file's`);
     if (!equalBytes(closing.digest, this.#digest.digest())) {
       throw new FormatError('stream-digest', position, 'the stream does not match its digest');
     }
@@ -314,14 +347,19 @@ function checkEntry(frame: { entry: Uint8Array; position: number }, listed: Uint
     throw new FormatError('frame-digest', frame.position, 'a frame does not match its digest in the index');
   }
   if (!equalBytes(frame.entry.subarray(0, digests), listed.subarray(0, digests))) {
-    throw new FormatError('frame-entry', page, `the index is wrong about the frame at byte ${frame.position}`);
+    throw new FormatError(
+      'frame-entry',
+      page,
+      `the index is wrong about the frame at byte ${frame.position}`,
+    );
   }
 }
 
 /** Holds a page's piece digests against how many pieces each of its frames has. */
 function checkPieces(pieces: Uint8Array, counts: readonly number[], position: number): void {
   const size = counts.reduce((at, count) => at + measurePieceRuns(pieces, at, count, position), 0);
-  if (size !== pieces.length) throw new FormatError('piece-digests', position, 'more piece digests than pieces');
+  if (size !== pieces.length)
+    throw new FormatError('piece-digests', position, 'more piece digests than pieces');
 }
 
 function equalTables(a: readonly PageReference[], b: readonly PageReference[]): boolean {

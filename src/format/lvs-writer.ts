@@ -1,4 +1,12 @@
-import { createBufferPool, countRecords, encodedSize, type RecordBatch, releaseBatch, type DataBatch, type ZeroBatch } from './batch.js';
+import {
+  createBufferPool,
+  countRecords,
+  encodedSize,
+  type RecordBatch,
+  releaseBatch,
+  type DataBatch,
+  type ZeroBatch,
+} from './batch.js';
 import type { Closing } from './closing.js';
 import { frameRoom, type CodedFrame, type FrameCodec } from './codec.js';
 import { FRAME_ROOM } from './layout.js';
@@ -19,7 +27,10 @@ export interface ByteSink {
 }
 
 /** What the writer's user adds to the closing map, knowing the stream's digest. */
-export type ClosingExtras = Pick<Closing, 'base' | 'result' | 'undoes' | 'consistent' | 'endTime' | 'unknown'>;
+export type ClosingExtras = Pick<
+  Closing,
+  'base' | 'result' | 'undoes' | 'consistent' | 'endTime' | 'unknown'
+>;
 
 /** A frame under way: what it takes to write and list it once it is compressed. */
 interface Pending {
@@ -75,7 +86,11 @@ export class LvsWriter {
     const extremes = this.#tally.add(batch);
     const streamPosition = this.#digest.position;
     const fold = this.#digest.submit(batch.bytes);
-    const coded = this.#codec.compress(batch.bytes, streamPosition, this.#rooms.take(frameRoom(batch.bytes.length)));
+    const coded = this.#codec.compress(
+      batch.bytes,
+      streamPosition,
+      this.#rooms.take(frameRoom(batch.bytes.length)),
+    );
     coded.catch(() => undefined);
     this.#pending.push({ batch, coded, fold, extremes });
     if (this.#pending.length >= this.#codec.depth) await this.#writeOldest();
@@ -125,12 +140,32 @@ export class LvsWriter {
     releaseBatch({ ...batch, bytes: content });
   }
 
-  #describe(frame: Uint8Array, kind: number, contentSize: number, extremes = NOWHERE, records = 0): FrameEntry {
+  #describe(
+    frame: Uint8Array,
+    kind: number,
+    contentSize: number,
+    extremes = NOWHERE,
+    records = 0,
+  ): FrameEntry {
     const sha256 = this.#codec.sha256(frame);
-    return { kind, continues: false, open: false, records, frameSize: frame.length, contentSize, ...extremes, sha256 };
+    return {
+      kind,
+      continues: false,
+      open: false,
+      records,
+      frameSize: frame.length,
+      contentSize,
+      ...extremes,
+      sha256,
+    };
   }
 
-  async #place(frame: Uint8Array, contentSize: number, entry: FrameEntry, pieces?: Uint8Array): Promise<void> {
+  async #place(
+    frame: Uint8Array,
+    contentSize: number,
+    entry: FrameEntry,
+    pieces?: Uint8Array,
+  ): Promise<void> {
     await this.#sink.write(frame);
     this.#position += frame.length;
     this.#seekTable.add(frame.length, contentSize);

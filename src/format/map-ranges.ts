@@ -20,7 +20,8 @@ export class MapRangeCheck {
 
   /** Throws `map-ranges` or `declared-size` of the page at `position`. */
   check({ ranges }: IndexPage, position: number): void {
-    for (let i = 0; ranges && i < ranges.length / RANGE_SIZE; i++) this.#add(decodeMapRange(ranges, i), position);
+    for (let i = 0; ranges && i < ranges.length / RANGE_SIZE; i++)
+      this.#add(decodeMapRange(ranges, i), position);
   }
 
   /** The totals of a map, which count its ranges; nothing of any other stream. */
@@ -35,7 +36,11 @@ export class MapRangeCheck {
       throw new FormatError('map-ranges', position, 'ranges of a map that are not ascending and apart');
     }
     if (offset + length > this.#size) {
-      throw new FormatError('declared-size', position, `a range ends at ${offset + length}, past the device's end`);
+      throw new FormatError(
+        'declared-size',
+        position,
+        `a range ends at ${offset + length}, past the device's end`,
+      );
     }
     this.#low ??= offset;
     this.#high = offset + length;

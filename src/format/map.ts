@@ -11,7 +11,11 @@ export class MapError extends LvstreamError {}
 /** Encodes a map with text keys; `undefined` values are left out. */
 export function encodeMap(map: MsgpackMap): Uint8Array {
   const present = Object.entries(map).filter(([, value]) => value !== undefined);
-  return encode(asEncodable(Object.fromEntries(present)), { ignoreUndefined: true, useBigInt64: true, forceIntegerToFloat: false });
+  return encode(asEncodable(Object.fromEntries(present)), {
+    ignoreUndefined: true,
+    useBigInt64: true,
+    forceIntegerToFloat: false,
+  });
 }
 
 /** Decodes the one map that fills `bytes` (§4.2). Throws {@link MapError} on anything else. */

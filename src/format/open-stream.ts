@@ -45,7 +45,7 @@ const LONGEST_FIRST_LINE = 32;
 const SIGNATURE = 'lvmsync PROTO[';
 
 /**
- * Recognises a stream by its first bytes (§2.3) and reads it from there.
+ * Recognises a stream by its first bytes (§2) and reads it from there.
  * Throws `not-a-stream`, `foreign-stream`, `unknown-version`, or what an `.lvs` header can get.
  */
 export async function openStream(
@@ -74,7 +74,8 @@ export function recogniseVersion(start: Uint8Array, { assume }: StreamOptions = 
   const text = String.fromCharCode(...start);
   const [, digits, next] = FIRST_LINES.exec(text) ?? [];
   if (digits !== undefined && next === '\n') return { number: knownVersion(digits), assumed: false };
-  if (digits !== undefined && next === ' ') throw foreign('a stream of a program that borrowed the name of lvmsync');
+  if (digits !== undefined && next === ' ')
+    throw foreign('a stream of a program that borrowed the name of lvmsync');
   if (assume === 'lvmsync2') return { number: 2 as const, assumed: true };
   if (isCutSignature(start, text)) throw truncated(start.length);
   throw unknownStart(text);
@@ -110,5 +111,7 @@ function unknownStart(text: string): FormatError {
   }
   if (text.startsWith('rbd diff v')) return foreign('a diff of Ceph RBD');
   const hint = 'a snapback of lvmsync 0.0.x has no first line: read it with --assume lvmsync2';
-  return new FormatError('not-a-stream', 0, text === '' ? 'the stream is empty' : 'not a change stream', { hint });
+  return new FormatError('not-a-stream', 0, text === '' ? 'the stream is empty' : 'not a change stream', {
+    hint,
+  });
 }

@@ -24,7 +24,11 @@ export class OrderCheck {
   /** Admits the next record. Throws `declared-size` or `order` of the frame at `position`. */
   admit(offset: number, length: number, position: number): void {
     if (offset + length > this.#size) {
-      throw new FormatError('declared-size', position, `a record ends at ${offset + length}, past the device's end`);
+      throw new FormatError(
+        'declared-size',
+        position,
+        `a record ends at ${offset + length}, past the device's end`,
+      );
     }
     if (this.#order === 'sorted' && offset < this.#end) {
       throw new FormatError('order', position, `a record at ${offset} in a stream that is called sorted`);
@@ -32,7 +36,11 @@ export class OrderCheck {
     this.#end = offset + length;
     if (!this.#written) return;
     if (this.#written.covered({ offset, length }).length > 0) {
-      throw new FormatError('order', position, `a record at ${offset} is written twice in a stream that is called disjoint`);
+      throw new FormatError(
+        'order',
+        position,
+        `a record at ${offset} is written twice in a stream that is called disjoint`,
+      );
     }
     this.#written.add({ offset, length });
   }

@@ -33,7 +33,7 @@ export function countPieces(batch: RecordBatch): number {
 export function* piecesOf(batch: RecordBatch): Generator<Range> {
   for (const { offset, length } of rangesOf(batch)) {
     const end = offset + length;
-    for (let at = offset; at < end; ) {
+    for (let at = offset; at < end;) {
       const next = Math.min(end, (Math.floor(at / PIECE_SIZE) + 1) * PIECE_SIZE);
       yield { offset: at, length: next - at };
       at = next;
@@ -72,7 +72,7 @@ export class PieceRunBuilder {
   }
 
   #extend(kind: number, count: number): void {
-    for (let rest = count; rest > 0; ) {
+    for (let rest = count; rest > 0;) {
       if (this.#kind !== kind || this.#count === MAX_RUN) this.#open(kind);
       const part = Math.min(rest, MAX_RUN - this.#count);
       this.#count += part;
@@ -111,7 +111,7 @@ export interface PieceRun {
 
 /** The runs of a section in order. Throws `piece-digests` (of the page at `position`) on one that cannot be. */
 export function* decodePieceRuns(section: Uint8Array, position: number): Generator<PieceRun> {
-  for (let at = 0; at < section.length; ) {
+  for (let at = 0; at < section.length;) {
     const { kind, count, size } = readRun(section, at, position);
     yield { kind, count, digests: section.subarray(at + RUN_HEADER_SIZE, at + size) };
     at += size;
@@ -130,12 +130,18 @@ export function measurePieceRuns(section: Uint8Array, at: number, pieces: number
     covered += run.count;
     end += run.size;
   }
-  if (covered > pieces) throw new FormatError('piece-digests', position, 'piece digests that do not fit their frame');
+  if (covered > pieces)
+    throw new FormatError('piece-digests', position, 'piece digests that do not fit their frame');
   return end - at;
 }
 
-function readRun(section: Uint8Array, at: number, position: number): { kind: number; count: number; size: number } {
-  if (section.length - at < RUN_HEADER_SIZE) throw new FormatError('piece-digests', position, 'too few piece digests');
+function readRun(
+  section: Uint8Array,
+  at: number,
+  position: number,
+): { kind: number; count: number; size: number } {
+  if (section.length - at < RUN_HEADER_SIZE)
+    throw new FormatError('piece-digests', position, 'too few piece digests');
   const word = viewOf(section).getUint32(at, true);
   const kind = word >>> 30;
   const count = word & MAX_RUN;

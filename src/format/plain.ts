@@ -1,4 +1,4 @@
-import { releaseBatch, type RecordBatch } from './batch.js';
+import { encodedSize, releaseBatch, type RecordBatch } from './batch.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import type { ByteSink } from './lvs-writer.js';
 import { recordHeader } from './record.js';
@@ -6,26 +6,41 @@ import { zeroRecords } from './zero-frame.js';
 
 const ZEROS_SIZE = 1 << 20;
 
-/** Writes batches as a plain lvmsync PROTO[3] stream (§3.1). Takes over the batches. Returns the bytes written. */
+/**
+ * Writes batches as a plain lvmsync PROTO[3] stream (§3.1). Takes over the batches. Returns the bytes written.
+ * The next batch is made while one is being written; nothing is being written any more when it returns or throws.
+ */
 export async function writePlain(batches: AsyncIterable<RecordBatch>, sink: ByteSink): Promise<number> {
   const zeros = new Uint8Array(ZEROS_SIZE);
   let size = FIRST_LINE_BYTES.length;
-  await sink.write(FIRST_LINE_BYTES);
-  for await (const batch of batches) {
-    if (batch.kind === 'data') {
-      await sink.write(batch.bytes);
-      size += batch.bytes.length;
-    } else {
-      for (const { offset, length } of zeroRecords(batch.ranges)) size += await writeZeros(offset, length, zeros, sink);
+  let written = later(sink.write(FIRST_LINE_BYTES));
+  try {
+    for await (const batch of batches) {
+      await written;
+      size += encodedSize(batch);
+      written = later(writeBatch(batch, zeros, sink));
     }
-    releaseBatch(batch);
+  } finally {
+    await written;
   }
   return size;
 }
 
-async function writeZeros(offset: number, length: number, zeros: Uint8Array, sink: ByteSink): Promise<number> {
-  const header = recordHeader(offset, length);
-  await sink.write(header);
-  for (let rest = length; rest > 0; rest -= ZEROS_SIZE) await sink.write(zeros.subarray(0, Math.min(rest, ZEROS_SIZE)));
-  return header.length + length;
+/** A promise that is awaited later; that it fails before is no unhandled rejection. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+async function writeBatch(batch: RecordBatch, zeros: Uint8Array, sink: ByteSink): Promise<void> {
+  if (batch.kind === 'data') await sink.write(batch.bytes);
+  else
+    for (const { offset, length } of zeroRecords(batch.ranges)) await writeZeros(offset, length, zeros, sink);
+  releaseBatch(batch);
+}
+
+async function writeZeros(offset: number, length: number, zeros: Uint8Array, sink: ByteSink): Promise<void> {
+  await sink.write(recordHeader(offset, length));
+  for (let rest = length; rest > 0; rest -= ZEROS_SIZE)
+    await sink.write(zeros.subarray(0, Math.min(rest, ZEROS_SIZE)));
 }

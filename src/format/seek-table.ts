@@ -1,4 +1,10 @@
-import { SEEK_ENTRY_SIZE, SEEK_FOOTER_SIZE, SEEK_TABLE_MAGIC, SEEKABLE_MAGIC, SKIPPABLE_HEADER_SIZE } from './layout.js';
+import {
+  SEEK_ENTRY_SIZE,
+  SEEK_FOOTER_SIZE,
+  SEEK_TABLE_MAGIC,
+  SEEKABLE_MAGIC,
+  SKIPPABLE_HEADER_SIZE,
+} from './layout.js';
 import { viewOf } from './skippable.js';
 
 /** One frame of the file as the seek table lists it; a skippable frame has no content. */
@@ -55,7 +61,8 @@ export function seekTableSize(count: number): number {
 /** The number of frames that a footer of 9 bytes tells, or undefined when it is none. */
 export function decodeSeekFooter(footer: Uint8Array): number | undefined {
   const view = viewOf(footer);
-  if (footer.length !== SEEK_FOOTER_SIZE || view.getUint32(5, true) !== SEEKABLE_MAGIC || footer[4] !== 0) return undefined;
+  if (footer.length !== SEEK_FOOTER_SIZE || view.getUint32(5, true) !== SEEKABLE_MAGIC || footer[4] !== 0)
+    return undefined;
   return view.getUint32(0, true);
 }
 

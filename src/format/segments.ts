@@ -37,7 +37,7 @@ export class SegmentList {
 }
 
 function copyInto<T extends Float64Array | Uint32Array>(target: T, source: T): T {
-  target.set(source as never);
+  target.set(source);
   return target;
 }
 
@@ -85,7 +85,8 @@ export function parseContent(content: Uint8Array, place: ContentPlace): ParsedCo
     const length = Math.min(rest.length, content.length - at);
     segments.push(rest.offset, length, at);
     at += length;
-    rest = length === rest.length ? undefined : { offset: rest.offset + length, length: rest.length - length };
+    rest =
+      length === rest.length ? undefined : { offset: rest.offset + length, length: rest.length - length };
   }
   return { batch: segments.toBatch(content, open !== undefined, rest !== undefined, place.pool), rest };
 }

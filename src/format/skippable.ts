@@ -29,5 +29,7 @@ export function sealFrame(magic: number, ...body: readonly Uint8Array[]): Uint8A
 /** Whether a whole skippable frame ends with the CRC-32C of what comes before it (§4.1). */
 export function isSealed(frame: Uint8Array): boolean {
   const end = frame.length - CRC_SIZE;
-  return end >= SKIPPABLE_HEADER_SIZE && viewOf(frame).getUint32(end, true) === crc32c(frame.subarray(0, end));
+  return (
+    end >= SKIPPABLE_HEADER_SIZE && viewOf(frame).getUint32(end, true) === crc32c(frame.subarray(0, end))
+  );
 }

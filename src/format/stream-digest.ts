@@ -98,7 +98,10 @@ export function hashBlocks(codec: Pick<FrameCodec, 'sha256'>, bytes: Uint8Array)
   const count = bytes.length / DIGEST_BLOCK_SIZE;
   const digests = new Uint8Array(count * DIGEST_SIZE);
   for (let i = 0; i < count; i++) {
-    digests.set(codec.sha256(bytes.subarray(i * DIGEST_BLOCK_SIZE, (i + 1) * DIGEST_BLOCK_SIZE)), i * DIGEST_SIZE);
+    digests.set(
+      codec.sha256(bytes.subarray(i * DIGEST_BLOCK_SIZE, (i + 1) * DIGEST_BLOCK_SIZE)),
+      i * DIGEST_SIZE,
+    );
   }
   return digests;
 }

@@ -87,8 +87,12 @@ export function decodeZeroRanges(frame: Uint8Array, position: number): ZeroRange
     length: decodeU64(view, ZERO_RANGES_HEADER_SIZE + 8 + i * ZERO_RANGE_SIZE, true),
   }));
   const bad = ranges.findIndex(({ offset, length }) => length === 0 || !(offset + length < OFFSET_LIMIT));
-  if (bad >= 0) return { ranges: ranges.slice(0, bad), fault: fault('has a range that is empty or ends past 2^53') };
-  return { ranges, fault: contentSize(ranges) > MAX_ZERO_CONTENT ? fault('is longer than a zero frame may be') : undefined };
+  if (bad >= 0)
+    return { ranges: ranges.slice(0, bad), fault: fault('has a range that is empty or ends past 2^53') };
+  return {
+    ranges,
+    fault: contentSize(ranges) > MAX_ZERO_CONTENT ? fault('is longer than a zero frame may be') : undefined,
+  };
 }
 
 /** The one valid encoding of the records that `ranges` stand for: a zstd frame of raw and RLE blocks (§4.5). */

@@ -21,7 +21,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'kill-'));
   before = randomBytes(SIZE);
   after = Buffer.from(before);
-  const places = Array.from({ length: SIZE / RECORD / 2 }, (_, i) => ((i * 171) % (SIZE / RECORD / 2)) * 2 * RECORD);
+  const places = Array.from(
+    { length: SIZE / RECORD / 2 },
+    (_, i) => ((i * 171) % (SIZE / RECORD / 2)) * 2 * RECORD,
+  );
   const records = places.map((offset) => ({ offset, data: randomBytes(RECORD) }));
   for (const { offset, data } of records) data.copy(after, offset);
   writeFileSync(join(folder, 'stream'), plainStream(records));
@@ -32,22 +35,26 @@ afterAll(() => {
 
 const lvstream = (...args: string[]) => execa(process.execPath, [PROGRAM, ...args], { cwd: folder });
 
-test.each(Array.from({ length: KILLS }, (_, i) => i))('kill -9 number %i: run again, and rolled back', async (i) => {
-  writeFileSync(join(folder, 'image'), before);
-  const started = performance.now();
-  await lvstream('apply', 'stream', 'image', '--dry-run');
-  const toStart = performance.now() - started;
-  const run = lvstream('apply', 'stream', 'image', '--snapback', 'undo.lvs', '--no-sync');
-  await sleep(toStart * (0.8 + i / KILLS));
-  run.kill('SIGKILL');
-  await run.catch(() => undefined);
-  if (!existsSync(join(folder, 'undo.lvs'))) {
-    await lvstream('apply', 'stream', 'image', '--snapback', 'undo.lvs', '--no-sync');
-  }
-  expect(Buffer.compare(readFileSync(join(folder, 'image')), after)).toBe(0);
-  await lvstream('verify', 'undo.lvs');
-  await lvstream('apply', 'undo.lvs', 'image', '--no-sync');
-  expect(Buffer.compare(readFileSync(join(folder, 'image')), before)).toBe(0);
-  expect(existsSync(join(folder, 'undo.lvs.partial'))).toBe(false);
-  rmSync(join(folder, 'undo.lvs'));
-}, 120_000);
+test.each(Array.from({ length: KILLS }, (_, i) => i))(
+  'kill -9 number %i: run again, and rolled back',
+  async (i) => {
+    writeFileSync(join(folder, 'image'), before);
+    const started = performance.now();
+    await lvstream('apply', 'stream', 'image', '--dry-run');
+    const toStart = performance.now() - started;
+    const run = lvstream('apply', 'stream', 'image', '--snapback', 'undo.lvs', '--no-sync');
+    await sleep(toStart * (0.8 + i / KILLS));
+    run.kill('SIGKILL');
+    await run.catch(() => undefined);
+    if (!existsSync(join(folder, 'undo.lvs'))) {
+      await lvstream('apply', 'stream', 'image', '--snapback', 'undo.lvs', '--no-sync');
+    }
+    expect(Buffer.compare(readFileSync(join(folder, 'image')), after)).toBe(0);
+    await lvstream('verify', 'undo.lvs');
+    await lvstream('apply', 'undo.lvs', 'image', '--no-sync');
+    expect(Buffer.compare(readFileSync(join(folder, 'image')), before)).toBe(0);
+    expect(existsSync(join(folder, 'undo.lvs.partial'))).toBe(false);
+    rmSync(join(folder, 'undo.lvs'));
+  },
+  120_000,
+);

@@ -35,9 +35,19 @@ const OPTIONS: ApplyOptions = {
   generator: 'test',
 };
 
-function inputOf(bytes: Uint8Array, { rewindable = true, path = undefined as string | undefined } = {}): StreamInput {
+function inputOf(
+  bytes: Uint8Array,
+  { rewindable = true, path = undefined as string | undefined } = {},
+): StreamInput {
   const unread = { file: undefined, dialect: undefined, firstHeader: 0 };
-  return { name: 'stream', path, ...unread, rewindable, open: () => openBytes(bytes), close: () => undefined };
+  return {
+    name: 'stream',
+    path,
+    ...unread,
+    rewindable,
+    open: () => openBytes(bytes),
+    close: () => undefined,
+  };
 }
 
 async function openFile(path: string): Promise<StreamInput> {
@@ -56,7 +66,9 @@ function fileOf(bytes: Uint8Array): string {
 }
 
 /** Devices of a few pieces, the last one partial. */
-const devices = fc.integer({ min: 1, max: 3 * PIECE + 100 }).chain((size) => fc.uint8Array({ minLength: size, maxLength: size }));
+const devices = fc
+  .integer({ min: 1, max: 3 * PIECE + 100 })
+  .chain((size) => fc.uint8Array({ minLength: size, maxLength: size }));
 
 /** Records anywhere in the device; they overlap, touch and come in any order. */
 function recordsIn(size: number): fc.Arbitrary<TestRecord[]> {
@@ -92,7 +104,12 @@ function changesWithDigests(device: Uint8Array, records: readonly TestRecord[]):
     const batch = batchOf([record]);
     return { ...batch, pieces: digestPieces(batch, memoryDevice(device), codec) };
   });
-  return lvsFile(batches, { order: 'sorted', baseDigests: true, baseSize: device.length, resultSize: device.length });
+  return lvsFile(batches, {
+    order: 'sorted',
+    baseDigests: true,
+    baseSize: device.length,
+    resultSize: device.length,
+  });
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -136,42 +153,53 @@ describe('laws', () => {
 
   test('a device that differs in one byte of a touched piece is the wrong base, and stays as it is', async () => {
     await fc.assert(
-      fc.asyncProperty(sortedCases, fc.nat(), fc.integer({ min: 1, max: 255 }), async ([device, records], pick, xor) => {
-        fc.pre(records.length > 0);
-        const stream = await changesWithDigests(device, records);
-        const { offset, data } = records[pick % records.length]!;
-        const at = offset + (pick % data.length);
-        const other = device.slice();
-        other[at]! ^= xor;
-        fc.pre(!holdsResultPieces(other, offset, data, at));
-        const path = fileOf(other);
-        await expect(apply(inputOf(stream), path)).rejects.toThrow(RefusedError);
-        expectHolds(path, other);
-      }),
+      fc.asyncProperty(
+        sortedCases,
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        async ([device, records], pick, xor) => {
+          fc.pre(records.length > 0);
+          const stream = await changesWithDigests(device, records);
+          const { offset, data } = records[pick % records.length]!;
+          const at = offset + (pick % data.length);
+          const other = device.slice();
+          other[at]! ^= xor;
+          fc.pre(!holdsResultPieces(other, offset, data, at));
+          const path = fileOf(other);
+          await expect(apply(inputOf(stream), path)).rejects.toThrow(RefusedError);
+          expectHolds(path, other);
+        },
+      ),
       { numRuns: RUNS },
     );
   });
 
   test('killed after any write, or in it, a second run ends right and the snapback holds what was first', async () => {
     await fc.assert(
-      fc.asyncProperty(cases, fc.nat(), fc.boolean(), fc.uint8Array({ maxLength: 40 }), async (given, cut, torn, junk) => {
-        const [device, records] = given;
-        const path = fileOf(device);
-        const snapback = join(folder, `undo-${files++}`);
-        const left = cut % (records.length + 1);
-        const first = applyAndDie(inputOf(plainStream(records)), path, left, torn, { snapback });
-        if (left === records.length) await first;
-        else {
-          await expect(first).rejects.toThrow(Killed);
-          appendFileSync(`${snapback}.partial`, junk);
-          const report = await apply(inputOf(plainStream(records)), path, { snapback });
-          expect(report.outcome).toBe('finished');
-        }
-        expectHolds(path, applied(device, records));
-        await apply(await openFile(snapback), path);
-        expectHolds(path, device);
-        rmSync(snapback);
-      }),
+      fc.asyncProperty(
+        cases,
+        fc.nat(),
+        fc.boolean(),
+        fc.uint8Array({ maxLength: 40 }),
+        async (given, cut, torn, junk) => {
+          const [device, records] = given;
+          const path = fileOf(device);
+          const snapback = join(folder, `undo-${files++}`);
+          const left = cut % (records.length + 1);
+          const first = applyAndDie(inputOf(plainStream(records)), path, left, torn, { snapback });
+          if (left === records.length) await first;
+          else {
+            await expect(first).rejects.toThrow(Killed);
+            appendFileSync(`${snapback}.partial`, junk);
+            const report = await apply(inputOf(plainStream(records)), path, { snapback });
+            expect(report.outcome).toBe('finished');
+          }
+          expectHolds(path, applied(device, records));
+          await apply(await openFile(snapback), path);
+          expectHolds(path, device);
+          rmSync(snapback);
+        },
+      ),
       { numRuns: RUNS },
     );
   });
@@ -231,7 +259,8 @@ function holdsResultPieces(device: Uint8Array, offset: number, data: Uint8Array,
 describe('a chain of snapbacks', () => {
   const BLOCK = new Uint8Array(PIECE);
   const blocks = (...bytes: number[]) => Buffer.concat(bytes.map((byte) => Buffer.from(BLOCK).fill(byte)));
-  const write = (block: number, byte: number) => inputOf(plainStream([{ offset: block * PIECE, data: blocks(byte) }]));
+  const write = (block: number, byte: number) =>
+    inputOf(plainStream([{ offset: block * PIECE, data: blocks(byte) }]));
   let device: string;
 
   async function saveThree(): Promise<string[]> {
@@ -250,7 +279,9 @@ describe('a chain of snapbacks', () => {
 
   test('is not rolled back out of order', async () => {
     const [first, second] = await saveThree();
-    await expect(apply(await openFile(second!), device)).rejects.toThrow('is newer and has not been rolled back yet');
+    await expect(apply(await openFile(second!), device)).rejects.toThrow(
+      'is newer and has not been rolled back yet',
+    );
     expectHolds(device, blocks(1, 2, 3, 0));
     await apply(await openFile(first!), device, { outOfOrder: true });
     expectHolds(device, blocks(0, 2, 3, 0));
@@ -292,7 +323,9 @@ test('a second run behind a finished one says that it is done', async () => {
   await apply(stream, device, { snapback });
   const again = await apply(stream, device, { snapback });
   expect(again.outcome).toBe('already-applied');
-  const other = inputOf(await lvsFile([batchOf([{ offset: 9, data: patterned(50, 1) }])], { id: id.map((byte) => byte + 1) }));
+  const other = inputOf(
+    await lvsFile([batchOf([{ offset: 9, data: patterned(50, 1) }])], { id: id.map((byte) => byte + 1) }),
+  );
   await expect(apply(other, device, { snapback })).rejects.toThrow('exists already');
 });
 
@@ -322,7 +355,7 @@ describe('refusals leave the device as it was', () => {
     const file = await lvsFile([batchOf([{ offset: 0, data: new Uint8Array(100).fill(2) }])]);
     for (let at = 0; at < file.length; at++) {
       const damaged = file.slice();
-      damaged[at]! ^= 1 << at % 8;
+      damaged[at]! ^= 1 << (at % 8);
       await expect(apply(inputOf(damaged), path)).rejects.toThrow(/byte \d+/);
     }
     expectHolds(path, device);

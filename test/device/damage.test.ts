@@ -40,8 +40,12 @@ function countingTarget(): RandomAccessWriter & { writes: number } {
   const target = {
     ...memoryDevice(new Uint8Array(1 << 20)),
     writes: 0,
-    write: () => void target.writes++,
-    zero: () => void target.writes++,
+    write: () => {
+      target.writes++;
+    },
+    zero: () => {
+      target.writes++;
+    },
     sync: () => undefined,
   };
   return target;
@@ -53,7 +57,9 @@ async function refuse(input: Uint8Array, rewindable: boolean, what: string): Pro
   const open = () => openBytes(input);
   const openFile = () => Promise.reject(new Error('no other file is read'));
   const source = { ...stream, rewindable, open, close: () => undefined };
-  const error: unknown = await applyToTarget(source, target, codec, openFile, options).catch((reason: unknown) => reason);
+  const error: unknown = await applyToTarget(source, target, codec, openFile, options).catch(
+    (reason: unknown) => reason,
+  );
   if (!(error instanceof FormatError || error instanceof RefusedError)) {
     throw new Error(`${what} was not noticed`, { cause: error });
   }
@@ -63,16 +69,25 @@ async function refuse(input: Uint8Array, rewindable: boolean, what: string): Pro
 describe.each(names)('%s', (name) => {
   const input = vectorInput(name);
 
-  it.each([true, false])('is applied with no bit flipped (rewindable: %s)', async (rewindable) => {
-    expect(input.length).toBeLessThan(20_000);
-    for (let bit = 0; bit < input.length * 8; bit++) {
-      const damaged = input.slice();
-      damaged[bit >> 3]! ^= 1 << (bit & 7);
-      await refuse(damaged, rewindable, `bit ${bit}`);
-    }
-  }, 120_000);
+  it.each([true, false])(
+    'is applied with no bit flipped (rewindable: %s)',
+    async (rewindable) => {
+      expect(input.length).toBeLessThan(20_000);
+      for (let bit = 0; bit < input.length * 8; bit++) {
+        const damaged = input.slice();
+        damaged[bit >> 3]! ^= 1 << (bit & 7);
+        await refuse(damaged, rewindable, `bit ${bit}`);
+      }
+    },
+    120_000,
+  );
 
-  it.each([true, false])('is applied at its full length only (rewindable: %s)', async (rewindable) => {
-    for (let size = 0; size < input.length; size++) await refuse(input.subarray(0, size), rewindable, `cut at ${size}`);
-  }, 60_000);
+  it.each([true, false])(
+    'is applied at its full length only (rewindable: %s)',
+    async (rewindable) => {
+      for (let size = 0; size < input.length; size++)
+        await refuse(input.subarray(0, size), rewindable, `cut at ${size}`);
+    },
+    60_000,
+  );
 });
