@@ -1,8 +1,7 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import type { Range, RecordBatch } from '../format/batch.js';
+import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Order } from '../format/header.js';
 import { RangeSet } from '../format/range-set.js';
-import { zeroRecords } from '../format/zero-frame.js';
 import { differences } from './recorded.js';
 
 /** What a comparison of a device with a stream's result found. */

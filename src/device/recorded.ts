@@ -1,8 +1,7 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError } from '../errors.js';
-import type { Range, RecordBatch } from '../format/batch.js';
+import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import { RangeSet } from '../format/range-set.js';
-import { zeroRecords } from '../format/zero-frame.js';
 
 const PART = 1 << 20;
 const ZEROS = new Uint8Array(PART);

@@ -1,9 +1,8 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import type { Range, RecordBatch } from '../format/batch.js';
+import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
 import type { RangeSet } from '../format/range-set.js';
-import { zeroRecords } from '../format/zero-frame.js';
 import { expectedPieces, isAllZero, type Expected, type ExpectedPiece } from './piece-runs.js';
 
 /**

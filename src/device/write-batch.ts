@@ -1,6 +1,5 @@
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import type { Range, RecordBatch } from '../format/batch.js';
-import { zeroRecords } from '../format/zero-frame.js';
+import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 
 /**
  * Writes a batch to the device, record by record in the stream's order: the only place where a stream's data reaches

@@ -1,5 +1,4 @@
 import { BATCH_SIZE, RECORD_HEADER_SIZE, ZERO_RECORD_SIZE } from './layout.js';
-import { zeroRecords } from './zero-frame.js';
 
 /** Bytes of a device without their data; `end` is exclusive where a range is given by its ends. */
 export interface Range {
@@ -106,4 +105,14 @@ export function rangesOf(batch: RecordBatch): readonly Range[] {
     offset: batch.offsets[i]!,
     length: batch.lengths[i]!,
   }));
+}
+
+/** The ranges cut into the records that stand for them: 16 MiB each, the last of a range shorter (§4.5). */
+export function zeroRecords(ranges: readonly Range[]): Range[] {
+  return ranges.flatMap(({ offset, length }) =>
+    Array.from({ length: Math.ceil(length / ZERO_RECORD_SIZE) }, (_, i) => ({
+      offset: offset + i * ZERO_RECORD_SIZE,
+      length: Math.min(ZERO_RECORD_SIZE, length - i * ZERO_RECORD_SIZE),
+    })),
+  );
 }

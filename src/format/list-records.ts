@@ -1,5 +1,4 @@
-import { rangesOf, releaseBatch, type Range, type RecordBatch } from './batch.js';
-import { zeroRecords } from './zero-frame.js';
+import { type Range, rangesOf, type RecordBatch, releaseBatch, zeroRecords } from './batch.js';
 
 /** The records of a stream in order, each as a whole where it goes through several batches; about a batch at a time. */
 export async function* listRecords(batches: AsyncIterable<RecordBatch>): AsyncGenerator<readonly Range[]> {

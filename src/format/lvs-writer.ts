@@ -1,11 +1,12 @@
 import {
-  createBufferPool,
   countRecords,
+  createBufferPool,
+  type DataBatch,
   encodedSize,
   type RecordBatch,
   releaseBatch,
-  type DataBatch,
   type ZeroBatch,
+  zeroRecords,
 } from './batch.js';
 import type { Closing } from './closing.js';
 import { frameRoom, type CodedFrame, type FrameCodec } from './codec.js';
@@ -18,7 +19,7 @@ import { recordHeader } from './record.js';
 import { SeekTable } from './seek-table.js';
 import { StreamDigest, type Fold } from './stream-digest.js';
 import { Tally, type Extremes } from './totals.js';
-import { encodeZeroFrame, encodeZeroRanges, zeroRecords } from './zero-frame.js';
+import { encodeZeroFrame, encodeZeroRanges } from './zero-frame.js';
 
 /** Where a stream's bytes go. */
 export interface ByteSink {

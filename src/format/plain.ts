@@ -1,8 +1,7 @@
-import { encodedSize, releaseBatch, type RecordBatch } from './batch.js';
+import { encodedSize, type RecordBatch, releaseBatch, zeroRecords } from './batch.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import type { ByteSink } from './lvs-writer.js';
 import { recordHeader } from './record.js';
-import { zeroRecords } from './zero-frame.js';
 
 const ZEROS_SIZE = 1 << 20;
 

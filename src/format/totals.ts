@@ -1,8 +1,7 @@
-import { countRecords, encodedSize, type Range, type RecordBatch } from './batch.js';
+import { countRecords, encodedSize, type Range, type RecordBatch, zeroRecords } from './batch.js';
 import type { Totals } from './closing.js';
 import type { Order } from './header.js';
 import { FIRST_LINE_SIZE, RECORD_HEADER_SIZE } from './layout.js';
-import { zeroRecords } from './zero-frame.js';
 
 /** Where one batch writes: what its frame's index entry says. */
 export interface Extremes {

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js';
-import type { Range, ZeroBatch } from './batch.js';
+import { type Range, type ZeroBatch, zeroRecords } from './batch.js';
 import {
   CRC_SIZE,
   MAX_ZERO_CONTENT,
@@ -20,16 +20,6 @@ const BLOCK_HEADER_SIZE = 3;
 const RLE_SIZE = BLOCK_HEADER_SIZE + 1;
 const RAW = 0;
 const RLE = 1;
-
-/** The ranges cut into the records that stand for them: 16 MiB each, the last of a range shorter (§4.5). */
-export function zeroRecords(ranges: readonly Range[]): Range[] {
-  return ranges.flatMap(({ offset, length }) =>
-    Array.from({ length: Math.ceil(length / ZERO_RECORD_SIZE) }, (_, i) => ({
-      offset: offset + i * ZERO_RECORD_SIZE,
-      length: Math.min(ZERO_RECORD_SIZE, length - i * ZERO_RECORD_SIZE),
-    })),
-  );
-}
 
 /** Cuts ranges of any size into batches that each fit one zero frame. */
 export function* cutZeroRanges(ranges: readonly Range[]): Generator<ZeroBatch> {
