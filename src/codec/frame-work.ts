@@ -1,24 +1,13 @@
-import { createHash, hash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
 import binding from 'zstd-napi/binding.js';
-import type { CodedFrame, DecodedFrame, Sha256 } from '../format/codec.js';
+import type { CodedFrame, DecodedFrame } from '../format/codec.js';
 import { hashBlocks, wholeBlocks } from '../format/stream-digest.js';
+import { sha256 } from './sha256.js';
 
 /** One thread's share of the work: compress and decode whole frames, hash them and their content. */
 export interface FrameWorker {
   compress(content: Uint8Array, streamPosition: number, room: Uint8Array): CodedFrame;
   decompress(frame: Uint8Array, content: Uint8Array, streamPosition: number | undefined): DecodedFrame;
-}
-
-/** SHA-256 of the bytes. */
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return hash('sha256', bytes, 'buffer');
-}
-
-/** A SHA-256 that is fed in pieces. */
-export function startSha256(): Sha256 {
-  const running = createHash('sha256');
-  return { update: (bytes) => void running.update(bytes), digest: () => running.digest() };
 }
 
 const { CCtx, CParameter, DCtx } = binding;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync, type BigIntStats } from 'node:fs';
-import { execaSync } from 'execa';
+import { spawnSync } from 'node:child_process';
 import { RefusedError } from '../errors.js';
-import { tryLock } from './syscalls.js';
+import { errorCode, tryLock } from './syscalls.js';
 
 /** What uses a target, as the end of a sentence that begins with its path, and what would end that use. */
 interface Use {
@@ -222,18 +222,18 @@ function openCountUse(subject: Subject): Use | undefined {
   const [major = '', minor = ''] = deviceNumber(subject.stats.rdev).split(':');
   if (!subject.isDevice || readText(`/sys/dev/block/${major}:${minor}/dm/name`) === undefined)
     return undefined;
-  const { stdout, failed, code, stderr } = execaSync(
+  const { stdout, status, error, stderr } = spawnSync(
     'dmsetup',
     ['info', '-c', '--noheadings', '-o', 'open', '--major', major, '--minor', minor],
     {
-      reject: false,
-      stdin: 'ignore',
-      env: { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
     },
   );
-  if (code === 'ENOENT') return undefined;
+  if (error && errorCode(error) === 'ENOENT') return undefined;
   return judgeOpenCount(
-    failed ? stderr : stdout,
+    status === 0 ? stdout : stderr,
     openFiles('self').filter((link) => safely(() => isSame(subject, link))).length,
   );
 }

@@ -1,4 +1,5 @@
-import { createFrameWorker, sha256, startSha256 } from '#src/codec/frame-work.js';
+import { createFrameWorker } from '#src/codec/frame-work.js';
+import { sha256, startSha256 } from '#src/codec/sha256.js';
 import type { DecodedFrame, FrameCodec } from '#src/format/codec.js';
 
 /** The codec without its threads, for tests that read thousands of small files. */

@@ -1,0 +1,18 @@
+import { createHash, hash } from 'node:crypto';
+import type { Sha256 } from '../format/codec.js';
+
+/** SHA-256 of the bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes, 'buffer');
+}
+
+/** A SHA-256 that is fed in pieces. */
+export function startSha256(): Sha256 {
+  const running = createHash('sha256');
+  return {
+    update: (bytes) => {
+      running.update(bytes);
+    },
+    digest: () => running.digest(),
+  };
+}
