@@ -10,6 +10,7 @@ import { describeError, hintOf, runToExit } from './exit.js';
 import { generator, packageVersion } from './package-version.js';
 import { print } from './print.js';
 import { visible } from './visible.js';
+import { widenPipes } from './widen-pipes.js';
 
 /** The command line of the original lvmsync, as far as it goes by now. */
 
@@ -142,6 +143,7 @@ async function apply(
   const codec = createCodec({ level: 3 });
   const rewindable = snapback !== undefined && existsSync(partialPath(snapback));
   const openFile = (path: string) => openInput(path, codec, { pieces: true, rewindable });
+  widenPipes();
   const input = await openFile(stream);
   try {
     const { outcome, bytesWritten, notices } = await applyStream(input, device, codec, openFile, {

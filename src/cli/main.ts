@@ -15,7 +15,12 @@ async function main(argv: readonly string[]): Promise<number> {
   if (name === undefined) throw new UsageError('no command is given', { hint: 'see lvstream --help' });
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) throw unknownCommand(name);
-  const { runCommand } = await import('./parse.js');
+  const [{ runCommand }, { widenPipes }] = await Promise.all([
+    import('./parse.js'),
+    import('./widen-pipes.js'),
+    entry.load(),
+  ]);
+  widenPipes();
   return runCommand(entry, argv.slice(1));
 }
 
