@@ -53,8 +53,9 @@ export class WorkerPool {
     });
   }
 
+  /** Ends the threads; jobs that are not done never settle. */
   async close(): Promise<void> {
-    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+    await Promise.all(this.#threads.splice(0).map(({ worker }) => stop(worker)));
   }
 
   #start(): Thread {
@@ -71,4 +72,10 @@ export class WorkerPool {
     });
     return thread;
   }
+}
+
+/** An answer that is still under way must not unref a thread that is awaited: Node would end with status 13. */
+function stop(worker: Worker): Promise<number> {
+  worker.removeAllListeners('message');
+  return worker.terminate();
 }
