@@ -3,13 +3,14 @@ import {
   openSync,
   closeSync,
   read as readCallback,
+  readSync,
   mkdtempSync,
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DeviceError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
@@ -19,6 +20,8 @@ import { createOutputSink } from './sink.js';
 const readAsync = promisify(readCallback);
 const STDIN = 0;
 const RETRY_MS = 5;
+/** Reads that do not wait let signals and timers have their turn this often. */
+const TURN_MS = 20;
 
 /** A stream's bytes in a file or a pipe. */
 export interface Source {
@@ -91,17 +94,21 @@ function openTemporary(): number {
 function sourceOf(fd: number, name: string, path: string | undefined): Source {
   const stat = fstatSync(fd);
   const size = stat.isFile() ? stat.size : undefined;
+  let turn = performance.now();
   return {
     name,
     path,
     size,
     start: () => startAt(fd, name, size === undefined ? undefined : 0),
     readAt: async (target, position) => {
-      const from = startAt(fd, name, position);
+      if (performance.now() - turn > TURN_MS) {
+        await nextTurn();
+        turn = performance.now();
+      }
       for (let filled = 0; filled < target.length;) {
-        const got = await from.readInto(target.subarray(filled));
-        if (got === 0)
-          throw new DeviceError(`${name}: ends at byte ${position + filled}, where more is expected`);
+        const at = position + filled;
+        const got = readSomeAt(fd, name, target.subarray(filled), at);
+        if (got === 0) throw new DeviceError(`${name}: ends at byte ${at}, where more is expected`);
         filled += got;
       }
     },
@@ -121,6 +128,15 @@ function startAt(fd: number, name: string, start: number | undefined): ByteSourc
       return got;
     },
   };
+}
+
+/** At once: of a file in the page cache, another thread would take longer to be woken than this takes. */
+function readSomeAt(fd: number, name: string, target: Uint8Array, position: number): number {
+  try {
+    return readSync(fd, target, 0, target.length, position);
+  } catch (cause) {
+    throw new DeviceError(`${name}: can't be read: ${reason(cause)}`, { cause });
+  }
 }
 
 async function readSome(
