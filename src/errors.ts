@@ -57,7 +57,8 @@ interface ErrorDetails {
 
 /** Base of all expected errors: `message` says what and where in one line, `hint` the way out. */
 export class LvstreamError extends Error {
-  readonly hint: string | undefined;
+  /** A layer that knows a better way out may say so here. */
+  hint: string | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

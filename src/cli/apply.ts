@@ -53,12 +53,16 @@ export const apply = defineCommand({
   run: async (args) => {
     const codec = createCodec({ level: args.level });
     const rewindable = args.snapback !== undefined && existsSync(partialPath(args.snapback));
-    const open = (path: string) => openInput(path, codec, { pieces: true, rewindable, ...dialectOf(args) });
-    const input = await open(args.stream);
+    const openFile = (path: string) => openInput(path, codec, { pieces: true });
+    const options = { pieces: !args.salvage, rewindable, ...dialectOf(args) };
+    const input = await openInput(args.stream, codec, options);
     try {
       if (!args.baseCheck && !args.quiet)
         warn('the device is not checked to be what the stream was made for (--no-base-check)');
-      const report = await applyStream(input, args.device, codec, open, { ...args, generator: generator() });
+      const report = await applyStream(input, args.device, codec, openFile, {
+        ...args,
+        generator: generator(),
+      });
       if (!args.quiet) for (const notice of report.notices) warn(notice);
       if (args.json) await printJson(report);
       else if (!args.quiet) await print(`${args.device}: ${describe(report)}\n`);

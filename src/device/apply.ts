@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import { FormatError, RefusedError } from '../errors.js';
+import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import { refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
@@ -243,13 +243,7 @@ async function write(
   const stream = await input.open({ checked: survey !== undefined && !survey.fault });
   if (!header && stream.format === 'lvs') refuseUnfit(stream.header, target, options);
   const counts = { written: 0, skipped: 0 };
-  const fault = await salvaging(options.salvage, async () => {
-    if (recorder)
-      await recorder.writeRecorded(stream, survey?.isSorted ?? false, (batch) =>
-        writeOne(batch, work, counts),
-      );
-    else await writeAll(stream.batches, work, counts);
-  });
+  const fault = await salvaging(options.salvage, () => writeStream(stream, work, survey, recorder, counts));
   if (options.sync) target.sync();
   const isLvs = stream.format === 'lvs';
   await recorder?.finish(isLvs ? stream.header : undefined, isLvs && !fault ? stream.closing() : undefined);
@@ -264,9 +258,38 @@ async function write(
   });
 }
 
-async function writeAll(batches: AsyncIterable<RecordBatch>, work: Work, counts: Counts): Promise<void> {
+async function writeStream(
+  stream: ChangeStream,
+  work: Work,
+  survey: Survey | undefined,
+  recorder: Recorder | undefined,
+  counts: Counts,
+): Promise<void> {
+  try {
+    const write = (batch: RecordBatch) => {
+      writeOne(batch, work, counts);
+    };
+    if (recorder) await recorder.writeRecorded(stream, survey?.isSorted ?? false, write);
+    else await writeAll(stream.batches, write);
+  } catch (error) {
+    if (error instanceof LvstreamError && counts.written > 0) error.hint = wayOutOfPart(work.options, counts);
+    throw error;
+  }
+}
+
+/** What to do when an apply ends in the middle. */
+function wayOutOfPart({ snapback }: ApplyOptions, { written }: Counts): string {
+  const again = `${written} bytes have been written; apply a sound copy of the stream again`;
+  if (snapback === undefined) return again;
+  return `${again}, or take them back: lvstream apply --salvage ${partialPath(snapback)}`;
+}
+
+async function writeAll(
+  batches: AsyncIterable<RecordBatch>,
+  write: (batch: RecordBatch) => void,
+): Promise<void> {
   for await (const batch of batches) {
-    writeOne(batch, work, counts);
+    write(batch);
     releaseBatch(batch);
   }
 }

@@ -3,7 +3,7 @@ import { closeSync, constants, existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
-import { RefusedError } from '../errors.js';
+import { FormatError, RefusedError } from '../errors.js';
 import { refuseExisting } from '../files/sink.js';
 import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
@@ -31,7 +31,7 @@ interface RecorderContext {
   readonly target: RandomAccessReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
-  readonly options: { readonly baseCheck: boolean; readonly dryRun: boolean; readonly generator: string };
+  readonly options: { readonly baseCheck: boolean; readonly salvage: boolean; readonly generator: string };
 }
 
 /**
@@ -124,13 +124,19 @@ export class Recorder {
       }
       group = [];
     };
-    for await (const batch of stream.batches) {
+    const record = async (batch: RecordBatch) => {
       const missing = missingOf(batch, saved, this.#context.target.size);
       if (batch.kind === 'data') this.#digest?.update(batch.bytes);
       for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
         await journal.add(preImage);
       group.push(batch);
       if (group.length === GROUP) await flush();
+    };
+    try {
+      for await (const batch of stream.batches) await record(batch);
+    } catch (error) {
+      if (this.#context.options.salvage && error instanceof FormatError) await flush();
+      throw error;
     }
     await flush();
   }

@@ -37,7 +37,7 @@ const OPTIONS: ApplyOptions = {
 
 function inputOf(
   bytes: Uint8Array,
-  { rewindable = true, path = undefined as string | undefined } = {},
+  { rewindable = true, pieces = true, path = undefined as string | undefined } = {},
 ): StreamInput {
   const unread = { file: undefined, dialect: undefined, firstHeader: 0 };
   return {
@@ -45,7 +45,7 @@ function inputOf(
     path,
     ...unread,
     rewindable,
-    open: () => openBytes(bytes),
+    open: () => openBytes(bytes, pieces),
     close: () => undefined,
   };
 }
@@ -327,6 +327,46 @@ test('a second run behind a finished one says that it is done', async () => {
     await lvsFile([batchOf([{ offset: 9, data: patterned(50, 1) }])], { id: id.map((byte) => byte + 1) }),
   );
   await expect(apply(other, device, { snapback })).rejects.toThrow('exists already');
+});
+
+describe('a pipe that turns out damaged', () => {
+  const device = new Uint8Array(40 * PIECE).fill(7);
+  const records = Array.from({ length: 40 }, (_, i) => ({ offset: i * PIECE, data: patterned(PIECE, i) }));
+  const cut = plainStream(records).subarray(0, -5);
+  const whole = applied(device, records.slice(0, -1));
+
+  test('says how to go on, and its unfinished snapback takes it back', async () => {
+    const path = fileOf(device);
+    const snapback = join(folder, 'undo');
+    const long = plainStream([
+      ...records,
+      { offset: 0, data: patterned(20 * PIECE, 3) },
+      ...repeated(17),
+    ]).subarray(0, -5);
+    const failed = apply(inputOf(long, { rewindable: false }), path, { snapback });
+    await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining('take them back') as string });
+    await apply(inputOf(readFileSync(`${snapback}.partial`), { pieces: false }), path, { salvage: true });
+    expectHolds(path, device);
+  });
+
+  test('gives every whole record to a salvage, with and without a snapback', async () => {
+    for (const snapback of [undefined, join(folder, 'undo')]) {
+      const path = fileOf(device);
+      const report = await apply(inputOf(cut, { rewindable: false }), path, { salvage: true, snapback });
+      expect(report.fault?.fault).toBe('truncated-record');
+      expectHolds(path, whole);
+    }
+    const path = fileOf(whole);
+    await apply(await openFile(join(folder, 'undo')), path, { baseCheck: true });
+    expectHolds(path, Buffer.concat([device.subarray(0, 39 * PIECE), device.subarray(39 * PIECE)]));
+  });
+
+  /** Megabytes enough that what comes first is written before the end is seen. */
+  function repeated(batches: number): TestRecord[] {
+    return Array.from({ length: batches }, (_, i) => ({ offset: i, data: patterned(30 * PIECE, i) })).flatMap(
+      (record) => Array.from({ length: 9 }, () => record),
+    );
+  }
 });
 
 describe('refusals leave the device as it was', () => {
