@@ -7,12 +7,21 @@ import { countRangePieces, PieceRunBuilder } from '../format/pieces.js';
 const WINDOW = 1 << 20;
 const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
 
-/** The digests of what a device holds at the pieces of a batch, as its part of a page's piece section (§4.6.2). */
-export function digestPieces(batch: RecordBatch, device: RandomAccessReader, codec: FrameCodec): Uint8Array {
-  const runs = new PieceRunBuilder();
-  const buffer = new Uint8Array(WINDOW);
-  for (const range of rangesOf(batch)) addRange(runs, range, device, codec, buffer);
-  return runs.toSection();
+/**
+ * Digests what a device holds at the pieces of a batch, as the batch's part of a page's piece section (§4.6.2). What it
+ * answers is for any number of batches, which it reads through one window of 1 MiB.
+ */
+export function createPieceDigester(
+  device: RandomAccessReader,
+  codec: FrameCodec,
+): (batch: RecordBatch) => Uint8Array {
+  let buffer: Uint8Array | undefined;
+  const window = () => (buffer ??= new Uint8Array(WINDOW));
+  return (batch) => {
+    const runs = new PieceRunBuilder();
+    for (const range of rangesOf(batch)) addRange(runs, range, device, codec, window);
+    return runs.toSection();
+  };
 }
 
 function addRange(
@@ -20,8 +29,8 @@ function addRange(
   range: Range,
   device: RandomAccessReader,
   codec: FrameCodec,
-  buffer: Uint8Array,
-) {
+  window: () => Uint8Array,
+): void {
   const isLong = range.length >= MIN_ZERO_RUN && device.allocated !== undefined;
   const end = range.offset + range.length;
   let at = range.offset;
@@ -30,9 +39,9 @@ function addRange(
     const stop = Math.min(end, endOfPiece(data.offset + data.length));
     addZeros(runs, at, start);
     for (at = start; at < stop;) {
-      const window = Math.min(stop - at, WINDOW - (at % PIECE_SIZE));
-      addData(runs, at, device, codec, buffer.subarray(0, window));
-      at += window;
+      const length = Math.min(stop - at, WINDOW - (at % PIECE_SIZE));
+      addData(runs, at, device, codec, window().subarray(0, length));
+      at += length;
     }
   }
   addZeros(runs, at, end);
@@ -48,7 +57,7 @@ function addData(
   device: RandomAccessReader,
   codec: FrameCodec,
   held: Uint8Array,
-) {
+): void {
   device.readInto(held, offset);
   for (let done = 0; done < held.length;) {
     const next = Math.min(held.length, done + PIECE_SIZE - ((offset + done) % PIECE_SIZE));

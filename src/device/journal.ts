@@ -25,7 +25,7 @@ import { LvsReader, type ReadFrame } from '../format/lvs-reader.js';
 import { FRAME_ROOM } from '../format/layout.js';
 import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
-import { digestPieces } from './digest-pieces.js';
+import { createPieceDigester } from './digest-pieces.js';
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -166,9 +166,11 @@ export class Journal {
     const seekTable = new SeekTable();
     const pageSizes: number[] = [];
     const dataEnd = this.#end;
+    const digestPieces = createPieceDigester(target, this.#codec);
     const reader = await openJournal(this.#fd, this.#path, this.#codec);
     for await (const { position, entry, batch } of reader.frames()) {
-      index.list(entry, batch && digestPieces(batch, target, this.#codec));
+      index.list(entry, batch && digestPieces(batch));
+      if (batch) releaseBatch(batch);
       seekTable.add(entry.frameSize, entry.contentSize);
       if (index.isFull) pageSizes.push(await this.#appendPage(index.takePage(this.#end)));
       if (position + entry.frameSize === dataEnd) break;
@@ -205,7 +207,9 @@ async function scanJournal(
     for await (const frame of reader.frames()) {
       if (endsUnit(frame)) end = frame.position + frame.entry.frameSize;
       if (frame.entry.kind === FRAME_KINDS.firstLine) header = reader.header;
-      if (frame.batch) onBatch(frame.batch);
+      if (!frame.batch) continue;
+      onBatch(frame.batch);
+      releaseBatch(frame.batch);
     }
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;

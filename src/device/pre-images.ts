@@ -13,17 +13,26 @@ export async function* readPreImages(
   target: RandomAccessReader,
   pool: BufferPool,
 ): AsyncGenerator<RecordBatch> {
-  let stretch: Range[] = [];
-  for (const { range, isHole } of splitHoles(ranges, target)) {
-    if (!isHole) {
-      stretch.push(range);
-      continue;
-    }
-    yield* readRanges(stretch, target, pool);
-    stretch = [];
-    yield* cutZeroRanges([range]);
+  for (const { ranges: stretch, isHole } of stretches(splitHoles(ranges, target))) {
+    if (isHole) yield* cutZeroRanges(stretch);
+    else yield* readRanges(stretch, target, pool);
   }
-  yield* readRanges(stretch, target, pool);
+}
+
+/** Neighbours in the list of one kind; holes that touch become one. */
+function* stretches(parts: Iterable<Part>): Generator<{ ranges: Range[]; isHole: boolean }> {
+  let stretch: { ranges: Range[]; isHole: boolean } | undefined;
+  for (const { range, isHole } of parts) {
+    if (stretch?.isHole !== isHole) {
+      if (stretch) yield stretch;
+      stretch = { ranges: [], isHole };
+    }
+    const last = stretch.ranges.at(-1);
+    if (isHole && last && last.offset + last.length === range.offset) {
+      stretch.ranges[stretch.ranges.length - 1] = { offset: last.offset, length: last.length + range.length };
+    } else stretch.ranges.push(range);
+  }
+  if (stretch) yield stretch;
 }
 
 interface Part {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, existsSync } from 'node:fs';
+import { closeSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
-import { FormatError, RefusedError } from '../errors.js';
+import { DeviceError, FormatError, RefusedError } from '../errors.js';
 import { refuseExisting } from '../files/sink.js';
 import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
@@ -203,6 +203,11 @@ function startDigest(codec: FrameCodec): StreamDigest {
 }
 
 function lockFolder(folder: string): number {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new DeviceError(`${folder}: is no folder, so no snapback can be saved there`, {
+      hint: 'make it first: mkdir -p',
+    });
+  }
   const fd = openDescriptor(folder, constants.O_RDONLY);
   if (tryLock(fd, 'exclusive')) return fd;
   closeSync(fd);

@@ -1,6 +1,6 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { splitZeroRuns } from '../algebra/split-zeros.js';
-import { digestPieces } from '../device/digest-pieces.js';
+import { createPieceDigester } from '../device/digest-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
@@ -81,5 +81,6 @@ async function* addBaseDigests(
   base: RandomAccessReader,
   codec: FrameCodec,
 ): AsyncGenerator<RecordBatch> {
-  for await (const batch of batches) yield { ...batch, pieces: digestPieces(batch, base, codec) };
+  const digestPieces = createPieceDigester(base, codec);
+  for await (const batch of batches) yield { ...batch, pieces: digestPieces(batch) };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyStream, applyToTarget, type ApplyOptions } from '#src/device/apply.js';
-import { digestPieces } from '#src/device/digest-pieces.js';
+import { createPieceDigester } from '#src/device/digest-pieces.js';
 import type { StreamInput } from '#src/files/open-input.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
@@ -100,9 +100,10 @@ const cases = devices.chain((device) => fc.tuple(fc.constant(device), recordsIn(
 const sortedCases = devices.chain((device) => fc.tuple(fc.constant(device), sortedRecordsIn(device.length)));
 
 function changesWithDigests(device: Uint8Array, records: readonly TestRecord[]): Promise<Uint8Array> {
+  const digestPieces = createPieceDigester(memoryDevice(device), codec);
   const batches = records.map((record) => {
     const batch = batchOf([record]);
-    return { ...batch, pieces: digestPieces(batch, memoryDevice(device), codec) };
+    return { ...batch, pieces: digestPieces(batch) };
   });
   return lvsFile(batches, {
     order: 'sorted',
