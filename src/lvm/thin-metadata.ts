@@ -1,0 +1,110 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { LvmError } from '../errors.js';
+import { decodeU64 } from '../format/record.js';
+import { BtreeCursor, type BtreeSource } from './btree-cursor.js';
+import { blockAt, createNodeReader } from './btree-node.js';
+import { compareMappings, type MappingRun } from './thin-difference.js';
+import { readHeldSuperblock, readThinSuperblock, type ThinSuperblock } from './thin-superblock.js';
+
+/** u64 values: a root of a mapping tree, or data block << 24 | time. */
+const ROOT_SIZE = 8;
+const MAPPING_SIZE = 8;
+/** `struct disk_device_details`: u64 mapped blocks, u64 transaction id, u32 creation and u32 snapshotted time. */
+const DETAILS_SIZE = 24;
+/** Device ids that a message names. */
+const MAX_NAMED = 16;
+
+/** The metadata of a thin pool, open for reading. Keeps at most 2 MiB of it in memory. */
+export interface ThinMetadata extends BtreeSource {
+  readonly superblock: ThinSuperblock;
+}
+
+/** A thin volume or snapshot as its pool knows it. */
+export interface ThinDevice {
+  readonly id: number;
+  /** Data blocks that it has, shared ones included. */
+  readonly mappedBlocks: number;
+  /** Of the pool, when the device was made. */
+  readonly transactionId: number;
+  /** The pool's count of snapshots when the device was made, and when it was last snapshotted. */
+  readonly creationTime: number;
+  readonly snapshottedTime: number;
+}
+
+export interface ThinMetadataOptions {
+  /**
+   * Read the metadata snapshot, which stays as it is while the pool is in use, instead of the metadata itself. Needed
+   * of a live pool, and of an image that was taken of one.
+   */
+  readonly metadataSnapshot?: boolean;
+}
+
+/**
+ * Opens the metadata of a thin pool (dm-thin-metadata.c): its `_tmeta` device, or an image of it. The device stays
+ * the caller's, and must stay open. Reads whole blocks of 4096 bytes at multiples of that. Of a live pool, read past
+ * the page cache, which goes stale. Throws `LvmError` with metadata block and byte if it is no such metadata.
+ */
+export function openThinMetadata(
+  metadata: RandomAccessReader,
+  { metadataSnapshot = false }: ThinMetadataOptions = {},
+): ThinMetadata {
+  const superblock = metadataSnapshot ? readHeldSuperblock(metadata) : readThinSuperblock(metadata);
+  return { metadata, readNode: createNodeReader(metadata), superblock };
+}
+
+/** The pool's devices by ascending id. Throws `LvmError` where the metadata is damaged. */
+export function* listThinDevices(pool: ThinMetadata): Generator<ThinDevice, void, undefined> {
+  const cursor = new BtreeCursor(pool, pool.superblock.detailsRoot, DETAILS_SIZE);
+  while (cursor.key < Infinity) {
+    if (cursor.height > 0) cursor.descend();
+    else {
+      yield deviceAt(cursor);
+      cursor.skip();
+    }
+  }
+}
+
+function deviceAt(cursor: BtreeCursor): ThinDevice {
+  const { node, position } = cursor.value();
+  return {
+    id: cursor.key,
+    mappedBlocks: decodeU64(node.view, position, true),
+    transactionId: decodeU64(node.view, position + 8, true),
+    creationTime: node.view.getUint32(position + 16, true),
+    snapshottedTime: node.view.getUint32(position + 20, true),
+  };
+}
+
+/**
+ * Where two devices of a pool are mapped differently, in data blocks (`superblock.dataBlockSize`), ascending, up to
+ * the last block that either maps: that may lie past a volume's end. Reads only what differs, and the ways there.
+ * A left device of `undefined` is one without mappings, so that all of the right one differs.
+ * Throws `LvmError`: no such device; damaged metadata, also in between.
+ */
+export function thinDifference(
+  pool: ThinMetadata,
+  left: number | undefined,
+  right: number,
+): Generator<MappingRun, void, undefined> {
+  return compareMappings(cursorOf(pool, left), cursorOf(pool, right));
+}
+
+function cursorOf(pool: ThinMetadata, id: number | undefined): BtreeCursor {
+  return new BtreeCursor(pool, id === undefined ? undefined : mappingRootOf(pool, id), MAPPING_SIZE);
+}
+
+function mappingRootOf(pool: ThinMetadata, id: number): number {
+  const devices = new BtreeCursor(pool, pool.superblock.mappingRoot, ROOT_SIZE);
+  if (!devices.find(id)) throw noDevice(pool, id);
+  const { node, index } = devices.value();
+  return blockAt(pool.metadata, node, index);
+}
+
+function noDevice(pool: ThinMetadata, id: number): LvmError {
+  const ids: number[] = [];
+  for (const device of listThinDevices(pool)) if (ids.push(device.id) > MAX_NAMED) break;
+  const named = ids.slice(0, MAX_NAMED).join(', ') + (ids.length > MAX_NAMED ? ', …' : '');
+  return new LvmError(`${pool.metadata.name}: the pool has no thin device ${id}`, {
+    hint: ids.length === 0 ? 'it has none at all' : `it has ${named}`,
+  });
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { memoryReader } from '../thick/cow-model.js';
+import { snapshotAndWrite } from './metadata-builder.js';
+import { addRun, naiveDifference, restore, type Run, thinDelta } from './thin-tools.js';
+import { openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
+
+/** What a difference costs: it grows with the changes, not with the pool. */
+
+const COUNT = 1_000_000;
+const CHANGES = 1000;
+/** thin_restore of 0.9 fills leaves by half. */
+const PER_LEAF = 126;
+
+const identity = (count: number) => new Map(Array.from({ length: count }, (_, block) => [block, block]));
+const one = new Map([[0, 0]]);
+const restored = restore(
+  new Map([
+    [1, identity(COUNT)],
+    [2, one],
+  ]),
+  128,
+  40,
+);
+
+const measure = (image: Buffer) => {
+  const metadata = memoryReader(image);
+  const runs = [...thinDifference(openThinMetadata(metadata), 1, 2)];
+  return { runs, reads: metadata.reads.length };
+};
+
+describe('the difference of a million mappings and a snapshot', () => {
+  const changesAt = (blockOf: (index: number) => number, count = CHANGES) =>
+    new Map(Array.from({ length: count }, (_, index) => [blockOf(index), COUNT + index]));
+
+  it.each([
+    ['1,000 written all over', changesAt((index) => (index * 997) % COUNT), 2 * (CHANGES + CHANGES / 10)],
+    ['1,000 neighbours written', changesAt((index) => 500_000 + index), 2 * (CHANGES / PER_LEAF + 8)],
+    ['one written', changesAt(() => 777_777, 1), 16],
+  ])('reads only what differs: %s', (_, changes, most) => {
+    const image = snapshotAndWrite(restored, 1, 2, changes);
+    const { runs, reads } = measure(image);
+    const expected: Run[] = [];
+    for (const begin of [...changes.keys()].sort((a, b) => a - b))
+      addRun(expected, { kind: 'differ', begin, length: 1 });
+    expect(runs).toEqual(expected);
+    expect(runs).toEqual(thinDelta(image, 1, 2));
+    expect(reads).toBeLessThanOrEqual(most);
+  });
+
+  it('reads nothing of a tree that is the same', () => {
+    const metadata = memoryReader(restored);
+    expect([...thinDifference(openThinMetadata(metadata), 1, 1)]).toEqual([]);
+    expect(metadata.reads.length).toBeLessThan(8);
+  });
+});
+
+describe('the difference of devices that share nothing', () => {
+  it('reads every node once', () => {
+    const count = 100_000;
+    const mappings = new Map([
+      [1, identity(count)],
+      [2, new Map([...identity(count), [5, count], [77_777, count + 1]])],
+    ]);
+    const { runs, reads } = measure(restore(mappings, 128, 12));
+    expect(runs).toEqual(naiveDifference(mappings, 1, 2));
+    expect(reads).toBeLessThan(2.1 * Math.ceil(count / PER_LEAF));
+  });
+});
