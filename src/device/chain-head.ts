@@ -8,7 +8,7 @@ import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import { isNamed, type State } from '../format/state.js';
 import type { StreamInput } from '../files/open-input.js';
-import { surveyStream } from './survey.js';
+import { surveyStream, type Survey } from './survey.js';
 import type { TargetIdentity } from './target.js';
 import type { Verdict } from './verdict.js';
 
@@ -49,13 +49,19 @@ export async function judgeSnapback(
   const input = await openFile(snapback.path);
   try {
     const stream = await input.open();
-    const { verdict } = await surveyStream(stream.batches, codec, { device });
+    const survey = await surveyStream(stream.batches, codec, { device });
     if (stream.format !== 'lvs')
       throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
-    return { ...snapback, closing: stream.closing(), verdict: verdict! };
+    return { ...snapback, closing: stream.closing(), verdict: verdictOf(survey, device) };
   } finally {
     input.close();
   }
+}
+
+/** A device that ends before the snapback does holds neither of its ends. */
+function verdictOf({ verdict, high }: Survey, device: RandomAccessReader): Verdict {
+  if (high <= device.size) return verdict!;
+  return { kind: 'other', firstDifference: device.size, unknownBytes: 0 };
 }
 
 /** Where a new snapback goes in its chain. */

@@ -50,11 +50,11 @@ export class DialectSurvey {
     let at = 0;
     while (bytes.length - at >= size) {
       const length = lengthOf(view, at, dialect);
-      this.#note(view, at, length);
       if (length === 0) {
         this.#ended = true;
         return 0;
       }
+      this.#note(view, at, length);
       at += size + length;
     }
     return at;
@@ -75,7 +75,7 @@ export class DialectSurvey {
         units: this.#fixedUnits() ?? 'bytes',
       });
       if (!(value + length < LIMIT_OF_SANITY)) this.#sane[byteOrder] = false;
-      if (length > 0 && value % length !== 0) this.#multiples[byteOrder] = false;
+      if (value % length !== 0) this.#multiples[byteOrder] = false;
     }
   }
 

@@ -173,7 +173,11 @@ async function* readVersion1(reader: ByteReader, dialect: Dialect): AsyncGenerat
     if (batch.count > 0) yield batch;
     if (error) throw error;
     if (whole < RECORDS_1) {
-      checkEnd(raw.length - whole * size, undefined, dialect, reader.position);
+      const rest = raw.subarray(whole * size);
+      if (rest.length >= headerSize(dialect)) {
+        checkRecord(offsetOf(viewOf(rest), 0, dialect), CHUNK_SIZE_1, position + whole * size);
+      }
+      checkEnd(rest.length, undefined, dialect, reader.position);
       return;
     }
   }

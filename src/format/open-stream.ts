@@ -97,7 +97,7 @@ function isCutSignature(start: Uint8Array, text: string): boolean {
   if (start.length === 0) return false;
   const magic = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18);
   if (start.length < magic.length && equalBytes(start, magic.subarray(0, start.length))) return true;
-  return SIGNATURE.startsWith(text) || /^lvmsync PROTO\[\d{0,8}\]?$/.test(text);
+  return SIGNATURE.startsWith(text) || /^lvmsync PROTO\[(\d{0,8}|\d{1,8}\])$/.test(text);
 }
 
 function foreign(what: string): FormatError {

@@ -308,6 +308,14 @@ describe('a chain of snapbacks', () => {
     expectHolds(device, blocks(0, 0, 0, 0));
   });
 
+  test('begins anew when the device has become shorter than the newest reaches', async () => {
+    const [, , third] = await saveThree();
+    writeFileSync(device, blocks(1, 2));
+    const fourth = join(folder, '4');
+    const report = await apply(write(0, 5), device, { snapback: fourth });
+    expect(report.notices.join()).toContain(`neither end of ${third!}`);
+  });
+
   test('begins anew, and says so, when the device holds neither end of the newest', async () => {
     await saveThree();
     writeFileSync(device, blocks(8, 8, 8, 8));
