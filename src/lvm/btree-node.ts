@@ -1,13 +1,7 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { decodeU64 } from '../format/record.js';
-import {
-  countBlocks,
-  hasChecksum,
-  METADATA_BLOCK_SIZE,
-  numberText,
-  readMetadataBlock,
-  thinFault,
-} from './thin-block.js';
+import { countBlocks, hasChecksum, METADATA_BLOCK_SIZE, numberText, thinFault } from './thin-block.js';
+import { type BlockReader, createBlockReader } from './read-ahead.js';
 
 /** `struct node_header` (dm-btree-internal.h), little-endian; then `max_entries` keys of u64, then the values. */
 const CHECKSUM_XOR = 121107;
@@ -23,7 +17,7 @@ const LEAF = 2;
 /** Internal nodes hold block numbers. */
 const CHILD_SIZE = 8;
 
-/** Nodes that are kept: 6 KiB each. */
+/** Nodes that are kept, each with the 64 KiB at most that it was read with. */
 const KEPT = 256;
 
 /** A node of a B-tree, checked: its keys ascend, and all of it lies inside its block. */
@@ -40,11 +34,12 @@ export interface BtreeNode {
 /** Reads nodes by their block number, which must lie inside the device. Throws `LvmError` with block and byte. */
 export type NodeReader = (block: number) => BtreeNode;
 
-/** A node reader that keeps the 256 nodes that were used last, at most 2 MiB. */
+/** A node reader that keeps the 256 nodes that were used last, in at most 18 MiB. */
 export function createNodeReader(metadata: RandomAccessReader): NodeReader {
+  const readBlock = createBlockReader(metadata);
   const kept = new Map<number, BtreeNode>();
   return (block) => {
-    const node = kept.get(block) ?? readNode(metadata, block);
+    const node = kept.get(block) ?? readNode(metadata, readBlock, block);
     kept.delete(block);
     kept.set(block, node);
     if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
@@ -53,8 +48,8 @@ export function createNodeReader(metadata: RandomAccessReader): NodeReader {
 }
 
 /** The checks of dm-btree-spine.c (`node_check`), and that the keys ascend. */
-function readNode(metadata: RandomAccessReader, block: number): BtreeNode {
-  const view = readMetadataBlock(metadata, block);
+function readNode(metadata: RandomAccessReader, readBlock: BlockReader, block: number): BtreeNode {
+  const view = readBlock(block);
   const fail = (at: number, what: string) => thinFault(metadata, block, at, what);
   if (!hasChecksum(view, CHECKSUM_XOR)) throw fail(0, 'a B-tree node has a wrong checksum');
   const belongs = decodeU64(view, BLOCK_NUMBER_POSITION, true);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readCapture, thinCases } from '../captures.js';
 import { memoryReader } from '../thick/cow-model.js';
 import { BLOCK, type Entry, MetadataBuilder, packMapping, seal, sealSuperblock } from './metadata-builder.js';
+import { watchNodes } from './watch-nodes.js';
 import { LvmError } from '#src/errors.js';
 import { listThinDevices, openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
 
@@ -48,7 +49,7 @@ describe.each(thinCases)('a bit flipped in %s', (name) => {
           image[byte]! ^= 1 << (place & 7);
         }
       }),
-      { numRuns: slow ? 20_000 : 200 },
+      { numRuns: slow ? 20_000 : 500 },
     );
   });
 
@@ -62,13 +63,13 @@ describe.each(thinCases)('a bit flipped in %s', (name) => {
   });
 });
 
-/** The blocks that a difference reads. */
+/** The blocks that a difference looks at; what is read along with them is not among them. */
 function usedBlocks(image: Buffer): number[] {
-  const metadata = memoryReader(image);
-  const pool = openThinMetadata(metadata);
-  for (const _ of listThinDevices(pool));
-  for (const _ of thinDifference(pool, 2, 1));
-  return [...new Set(metadata.reads.map(({ offset }) => offset / BLOCK))];
+  const pool = openThinMetadata(memoryReader(image));
+  const { watched, nodes } = watchNodes(pool);
+  for (const _ of listThinDevices(watched));
+  for (const _ of thinDifference(watched, 2, 1));
+  return [0, ...nodes];
 }
 
 /** Two devices of two leaves each; the second leaf is shared, and not the first. */

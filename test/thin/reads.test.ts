@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { memoryReader } from '../thick/cow-model.js';
-import { snapshotAndWrite } from './metadata-builder.js';
+import { BLOCK, snapshotAndWrite } from './metadata-builder.js';
 import { addRun, naiveDifference, restore, type Run, thinDelta } from './thin-tools.js';
+import { watchNodes } from './watch-nodes.js';
 import { openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
 
 /** What a difference costs: it grows with the changes, not with the pool. */
@@ -24,8 +25,10 @@ const restored = restore(
 
 const measure = (image: Buffer) => {
   const metadata = memoryReader(image);
-  const runs = [...thinDifference(openThinMetadata(metadata), 1, 2)];
-  return { runs, reads: metadata.reads.length };
+  const { watched, nodes } = watchNodes(openThinMetadata(metadata));
+  const runs = [...thinDifference(watched, 1, 2)];
+  const blocks = metadata.reads.reduce((sum, { length }) => sum + length / BLOCK, 0);
+  return { runs, nodes: nodes.size, reads: metadata.reads.length, blocks };
 };
 
 describe('the difference of a million mappings and a snapshot', () => {
@@ -38,13 +41,15 @@ describe('the difference of a million mappings and a snapshot', () => {
     ['one written', changesAt(() => 777_777, 1), 16],
   ])('reads only what differs: %s', (_, changes, most) => {
     const image = snapshotAndWrite(restored, 1, 2, changes);
-    const { runs, reads } = measure(image);
+    const { runs, nodes, reads, blocks } = measure(image);
     const expected: Run[] = [];
     for (const begin of [...changes.keys()].sort((a, b) => a - b))
       addRun(expected, { kind: 'differ', begin, length: 1 });
     expect(runs).toEqual(expected);
     expect(runs).toEqual(thinDelta(image, 1, 2));
-    expect(reads).toBeLessThanOrEqual(most);
+    expect(nodes).toBeLessThanOrEqual(most);
+    expect(reads).toBeLessThanOrEqual(nodes + 1);
+    expect(blocks).toBeLessThan(2 * nodes + 64);
   });
 
   it('reads nothing of a tree that is the same', () => {
@@ -55,14 +60,17 @@ describe('the difference of a million mappings and a snapshot', () => {
 });
 
 describe('the difference of devices that share nothing', () => {
-  it('reads every node once', () => {
+  it('reads every node once, many at a time', () => {
     const count = 100_000;
     const mappings = new Map([
       [1, identity(count)],
       [2, new Map([...identity(count), [5, count], [77_777, count + 1]])],
     ]);
-    const { runs, reads } = measure(restore(mappings, 128, 12));
+    const { runs, nodes, reads, blocks } = measure(restore(mappings, 128, 12));
     expect(runs).toEqual(naiveDifference(mappings, 1, 2));
-    expect(reads).toBeLessThan(2.1 * Math.ceil(count / PER_LEAF));
+    const leaves = 2 * Math.ceil(count / PER_LEAF);
+    expect(nodes).toBeLessThan(1.1 * leaves);
+    expect(blocks).toBeLessThan(1.2 * leaves);
+    expect(reads).toBeLessThan(leaves / 4);
   });
 });
