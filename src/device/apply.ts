@@ -184,7 +184,7 @@ async function surveyFirst(
     salvage: options.salvage,
   });
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
-  recorder?.recorded?.check();
+  await recorder?.checkRecorded();
   const isDone = survey.verdict?.kind === 'result';
   if (header && options.baseCheck && !survey.fault && !isDone) await checkTurnOf(work, header, stream);
   if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);

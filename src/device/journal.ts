@@ -86,6 +86,11 @@ export class Journal {
     return new Journal(path, fd, codec, found.header, found.end);
   }
 
+  /** Shows what is recorded, once more. */
+  async review(onBatch: (batch: RecordBatch) => void): Promise<void> {
+    await scanJournal(this.#fd, this.#path, this.#codec, onBatch);
+  }
+
   /** Adds pre-images. Takes over the batch. */
   async add(batch: RecordBatch): Promise<void> {
     const frames = batch.kind === 'zeros' ? Promise.resolve(zeroFrames(batch)) : this.#compress(batch);

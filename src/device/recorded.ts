@@ -4,6 +4,7 @@ import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import { RangeSet } from '../format/range-set.js';
 
 const PART = 1 << 20;
+const SECTOR = 512;
 const ZEROS = new Uint8Array(PART);
 
 /**
@@ -20,15 +21,19 @@ export class RecordedRanges {
     this.#target = target;
   }
 
-  /** Takes recorded pre-images; notes which of them the device no longer holds. */
+  /**
+   * Takes recorded pre-images; notes which sectors of them the device no longer holds. To remember each byte of data
+   * that has been overwritten would take as much memory as the data.
+   */
   addPreImages(batch: RecordBatch): void {
     this.#eachPart(batch, (range, recorded) => {
       this.saved.add(range);
-      for (const different of differences(range, this.#read(range), recorded)) this.#changed.add(different);
+      for (const different of differentSectors(range, this.#read(range), recorded))
+        this.#changed.add(different);
     });
   }
 
-  /** Takes a batch of the stream: bytes of the device that are as it wants them are accounted for. */
+  /** Takes a batch of the stream, or of pre-images: bytes of the device that are as it wants them are accounted for. */
   addStream(batch: RecordBatch): void {
     if (this.#changed.size === 0) return;
     this.#eachPart(batch, (range, wanted) => {
@@ -41,7 +46,15 @@ export class RecordedRanges {
     });
   }
 
-  /** Throws `RefusedError` if the device holds bytes that are neither. To be called behind the whole stream. */
+  /** Bytes are not accounted for yet: the same may be asked of the recorded pre-images, byte by byte. */
+  get isOpen(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  /**
+   * Throws `RefusedError` if the device holds bytes that are neither. To be called behind the whole stream and, if bytes
+   * are open then, all recorded pre-images, given to `addStream`: a write that was torn changed a part of a sector.
+   */
   check(): void {
     const first = this.#changed.ranges().next();
     if (first.done === true) return;
@@ -88,5 +101,15 @@ export function* differences(range: Range, a: Uint8Array, b: Uint8Array): Genera
     const start = at;
     while (at < a.length && a[at] !== b[at]) at++;
     if (at > start) yield { offset: range.offset + start, length: at - start };
+  }
+}
+
+/** The same by whole sectors: bytes that are equal by chance, one in 256, count as different too. */
+function* differentSectors(range: Range, a: Uint8Array, b: Uint8Array): Generator<Range> {
+  if (Buffer.compare(a, b) === 0) return;
+  for (let at = 0, end = SECTOR - (range.offset % SECTOR); at < a.length; at = end, end += SECTOR) {
+    const length = Math.min(end, a.length) - at;
+    if (Buffer.compare(a.subarray(at, end), b.subarray(at, end)) !== 0)
+      yield { offset: range.offset + at, length };
   }
 }

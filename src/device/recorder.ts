@@ -98,6 +98,17 @@ export class Recorder {
     return this.#resumed?.recorded;
   }
 
+  /** Throws `RefusedError` if the device holds what neither the journal nor the stream, seen as a whole, accounts for. */
+  async checkRecorded(): Promise<void> {
+    if (!this.#resumed) return;
+    const { journal, recorded } = this.#resumed;
+    if (recorded.isOpen)
+      await journal.review((batch) => {
+        recorded.addStream(batch);
+      });
+    recorded.check();
+  }
+
   /**
    * Passes the stream's batches to `write`, each after what it overwrites is on stable storage. Every byte's first
    * pre-image is saved, once. `isSorted`: the whole stream is known to be sorted.
