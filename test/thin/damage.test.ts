@@ -49,7 +49,7 @@ describe.each(thinCases)('a bit flipped in %s', (name) => {
           image[byte]! ^= 1 << (place & 7);
         }
       }),
-      { numRuns: slow ? 20_000 : 500 },
+      { numRuns: slow ? 10_000 : 500 },
     );
   });
 

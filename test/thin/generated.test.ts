@@ -57,7 +57,7 @@ describe('a pool from thin_restore', () => {
           if (left < right) expect(runs).toEqual(thinDelta(image, left, right));
         }
       }),
-      { numRuns: slow ? 1000 : 10 },
+      { numRuns: slow ? 100 : 10 },
     );
   });
 });
@@ -84,7 +84,7 @@ describe('a pool whose trees share nodes', () => {
         for (const [left, right] of pairs)
           expect([...thinDifference(opened, left, right)]).toEqual(naiveDifference(mappings, left, right));
       }),
-      { numRuns: slow ? 10_000 : 100 },
+      { numRuns: slow ? 1000 : 100 },
     );
   });
 });
@@ -151,7 +151,7 @@ describe('a dump', () => {
         );
         expect(recorded).toBe(changed);
       }),
-      { numRuns: slow ? 1000 : 30 },
+      { numRuns: slow ? 300 : 30 },
     );
   });
 });
