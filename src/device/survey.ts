@@ -50,7 +50,7 @@ export async function surveyStream(
   try {
     for await (const batch of batches) {
       tally.add(batch);
-      if (judge && endOf(batch) <= device.size) judge.add(batch);
+      judge?.add(batch);
       onBatch?.(batch);
       releaseBatch(batch);
     }
