@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
@@ -10,6 +10,7 @@ import type { StreamHeader } from '../format/header.js';
 import type { Dialect } from '../format/legacy.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { checkTurn, judgeSnapback, type OpenStreamFile } from './chain-head.js';
+import { ResultComparison } from './compare.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import type { StreamInput } from '../files/open-input.js';
@@ -79,12 +80,21 @@ export async function applyStream(
   openFile: OpenStreamFile,
   options: ApplyOptions,
 ): Promise<ApplyReport> {
+  refuseItself(input, path);
   const target = openTarget(path, { inUse: options.inUse, readOnly: options.dryRun });
   try {
     return await applyToTarget(input, target, codec, openFile, options);
   } finally {
     target.close();
   }
+}
+
+/** A stream that is written over while it is read is lost. */
+function refuseItself({ path }: StreamInput, target: string): void {
+  const stream = statSync(path ?? '/dev/stdin', { bigint: true, throwIfNoEntry: false });
+  const written = statSync(target, { bigint: true, throwIfNoEntry: false });
+  if (!stream || stream.dev !== written?.dev || stream.ino !== written.ino) return;
+  throw new RefusedError(`${target}: is the stream itself`, { hint: 'name the device to write to' });
 }
 
 /** The same on a target that is open; `target.name` is its path. It stays the caller's. */
@@ -116,17 +126,30 @@ export async function applyToTarget(
 
 /** A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. */
 async function isFinished(
-  { target, codec, openFile, options }: Work,
+  { input, target, codec, openFile, options }: Work,
   header: StreamHeader | undefined,
 ): Promise<boolean> {
   const path = options.snapback;
   const id = header?.id;
-  if (path === undefined || !id || !existsSync(path)) return false;
+  if (path === undefined || !id || lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true)
+    return false;
   const made = await readLvsHeader(path);
   if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
   const { closing, verdict } = await judgeSnapback({ path, header: made }, target, codec, openFile);
   const undone = closing.undoes ?? made.undoes ?? [];
-  return verdict.kind === 'base' && undone.some((other) => Buffer.compare(other, id) === 0);
+  const isUndone = verdict.kind === 'base' && undone.some((other) => Buffer.compare(other, id) === 0);
+  return isUndone && !options.salvage && (await holdsResult(input, target));
+}
+
+/** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
+async function holdsResult(input: StreamInput, target: RandomAccessWriter): Promise<boolean> {
+  const stream = await input.open();
+  const comparison = new ResultComparison(target, stream.format === 'lvs' ? stream.header.order : 'given');
+  for await (const batch of stream.batches) {
+    comparison.add(batch);
+    releaseBatch(batch);
+  }
+  return comparison.result().differentBytes === 0;
 }
 
 async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {
@@ -246,7 +269,12 @@ async function write(
   const fault = await salvaging(options.salvage, () => writeStream(stream, work, survey, recorder, counts));
   if (options.sync) target.sync();
   const isLvs = stream.format === 'lvs';
-  await recorder?.finish(isLvs ? stream.header : undefined, isLvs && !fault ? stream.closing() : undefined);
+  const isWhole = !fault && counts.skipped === 0;
+  await recorder?.finish(
+    isLvs ? stream.header : undefined,
+    isLvs && !fault ? stream.closing() : undefined,
+    isWhole,
+  );
   notices.push(...(recorder?.notices ?? []));
   const resumed = survey?.verdict?.kind === 'interrupted' || recorder?.recorded !== undefined;
   const bytes = { bytesWritten: counts.written, bytesSkipped: counts.skipped };

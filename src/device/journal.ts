@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { promisify } from 'node:util';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { DeviceError, FormatError } from '../errors.js';
+import { DeviceError, FormatError, LvstreamError, RefusedError } from '../errors.js';
+import { reason } from '../files/reason.js';
 import { giveName, syncFolder } from '../files/sink.js';
 import { createBufferPool, releaseBatch, type RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
@@ -22,11 +23,13 @@ import { FRAME_KINDS } from '../format/frame-entry.js';
 import { FrameIndex } from '../format/frame-index.js';
 import { encodeHeader, type StreamHeader } from '../format/header.js';
 import { LvsReader, type ReadFrame } from '../format/lvs-reader.js';
-import { FRAME_ROOM } from '../format/layout.js';
+import { FRAME_ROOM, HEADER_MAGIC, MAX_HEADER_SIZE } from '../format/layout.js';
 import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
 import { createPieceDigester } from './digest-pieces.js';
+import { openImage } from './image.js';
 
+const HEADER_MAGIC_BYTES = new Uint8Array(Uint32Array.of(HEADER_MAGIC).buffer);
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
 const syncAsync = promisify(fdatasync);
@@ -56,7 +59,7 @@ export class Journal {
 
   /** Begins the journal of a snapback; when this is settled, its header is on stable storage. */
   static async create(path: string, header: StreamHeader, codec: FrameCodec): Promise<Journal> {
-    const fd = openSync(partialPath(path), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+    const fd = openPartial(path, constants.O_CREAT | constants.O_EXCL);
     const journal = new Journal(path, fd, codec, header, 0);
     await journal.#append(encodeHeader(header));
     await journal.#append(FIRST_LINE_FRAME);
@@ -67,23 +70,26 @@ export class Journal {
 
   /**
    * Takes up a journal that was left unfinished, and cuts it behind its last whole frame. Returns undefined, and
-   * removes it, when not even its header is whole: then nothing has been written to the device.
-   * Whoever passes `onBatch` sees what is recorded.
+   * removes it, when it ends before its first record: then nothing has been written to the device.
+   * Whoever passes `onBatch` sees what is recorded. Throws `RefusedError` of a file that is no journal, or one whose
+   * beginning is damaged: it stays as it is.
    */
   static async resume(
     path: string,
     codec: FrameCodec,
     onBatch: (batch: RecordBatch) => void,
   ): Promise<Journal | undefined> {
-    const fd = openSync(partialPath(path), constants.O_RDWR);
-    const found = await scanJournal(fd, path, codec, onBatch);
-    if (!found) {
-      closeSync(fd);
-      unlinkSync(partialPath(path));
-      return undefined;
+    const fd = openPartial(path, constants.O_NOFOLLOW);
+    const { header, end, fault } = await scanJournal(fd, path, codec, onBatch);
+    const isFinished = !fault && fstatSync(fd).nlink > 1;
+    if (header && !isFinished) {
+      ftruncateSync(fd, end);
+      return new Journal(path, fd, codec, header, end);
     }
-    ftruncateSync(fd, found.end);
-    return new Journal(path, fd, codec, found.header, found.end);
+    closeSync(fd);
+    if (!isFinished && !isBegun(path)) throw noJournal(path, fault);
+    unlinkSync(partialPath(path));
+    return undefined;
   }
 
   /** Shows what is recorded, once more. */
@@ -102,7 +108,7 @@ export class Journal {
   /** All that was added is on stable storage when this is settled. */
   async flush(): Promise<void> {
     while (this.#pending.length > 0) await this.#writeOldest();
-    await syncAsync(this.#fd);
+    await this.#attempt("can't be put on stable storage", () => syncAsync(this.#fd));
   }
 
   /**
@@ -114,7 +120,9 @@ export class Journal {
     const closing = await this.#appendIndex(target, close);
     await this.flush();
     closeSync(this.#fd);
-    giveName(partialPath(this.#path), this.#path, false);
+    await this.#attempt(`can't be renamed to ${this.#path}`, async () => {
+      giveName(partialPath(this.#path), this.#path, false);
+    });
     return closing;
   }
 
@@ -154,15 +162,20 @@ export class Journal {
     this.#end += bytes.length;
   }
 
-  async #writeSome(bytes: Uint8Array, position: number): Promise<number> {
+  #writeSome(bytes: Uint8Array, position: number): Promise<number> {
+    return this.#attempt("can't be written", async () => {
+      const { bytesWritten } = await writeAsync(this.#fd, bytes, 0, bytes.length, position);
+      return bytesWritten;
+    });
+  }
+
+  async #attempt<T>(what: string, act: () => Promise<T>): Promise<T> {
     try {
-      return (await writeAsync(this.#fd, bytes, 0, bytes.length, position)).bytesWritten;
+      return await act();
     } catch (cause) {
+      if (cause instanceof LvstreamError) throw cause;
       const hint = 'make room and run the same command again: it goes on where it stopped';
-      throw new DeviceError(`${partialPath(this.#path)}: can't be written: ${(cause as Error).message}`, {
-        cause,
-        hint,
-      });
+      throw new DeviceError(`${partialPath(this.#path)}: ${what}: ${reason(cause)}`, { cause, hint });
     }
   }
 
@@ -198,7 +211,44 @@ function zeroFrames({ ranges }: Extract<RecordBatch, { kind: 'zeros' }>): Uint8A
   return [encodeZeroRanges(ranges), encodeZeroFrame(ranges)];
 }
 
-/** Reads a journal up to its first frame that is not whole; undefined when that is the header or the first line. */
+/** Whether a file can be what is left of a journal whose writing was ended in its header or its first line. */
+function isBegun(path: string): boolean {
+  const start = Buffer.from(readStart(path));
+  const magic = HEADER_MAGIC_BYTES.subarray(0, start.length);
+  return (
+    start.length < 2 * MAX_HEADER_SIZE &&
+    start.indexOf(Buffer.from(magic)) === 0 &&
+    !start.includes(Buffer.from(FIRST_LINE_FRAME))
+  );
+}
+
+function readStart(path: string): Uint8Array {
+  const source = openImage(partialPath(path));
+  try {
+    const start = new Uint8Array(Math.min(source.size, 2 * MAX_HEADER_SIZE));
+    source.readInto(start, 0);
+    return start;
+  } finally {
+    source.close();
+  }
+}
+
+function noJournal(path: string, cause: FormatError | undefined): RefusedError {
+  return new RefusedError(
+    `${partialPath(path)}: is there, but is no unfinished snapback, or is damaged in its header`,
+    { cause, hint: 'choose another name for this snapback, or put that file aside' },
+  );
+}
+
+function openPartial(path: string, flags: number): number {
+  try {
+    return openSync(partialPath(path), constants.O_RDWR | flags, 0o600);
+  } catch (cause) {
+    throw new DeviceError(`${partialPath(path)}: can't be opened: ${reason(cause)}`, { cause });
+  }
+}
+
+/** Reads a journal up to its first frame that is not whole: no header when that is the header or the first line. */
 async function scanJournal(
   fd: number,
   path: string,
@@ -207,6 +257,7 @@ async function scanJournal(
 ) {
   let end = 0;
   let header: StreamHeader | undefined;
+  let fault: FormatError | undefined;
   try {
     const reader = await openJournal(fd, path, codec);
     for await (const frame of reader.frames()) {
@@ -218,8 +269,9 @@ async function scanJournal(
     }
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
+    fault = error;
   }
-  return header && { header, end };
+  return { header, end, fault };
 }
 
 /** Zero ranges without the zero frame behind them are no whole unit. */
@@ -231,13 +283,17 @@ function openJournal(fd: number, path: string, codec: FrameCodec): Promise<LvsRe
   const { size } = fstatSync(fd);
   let position = 0;
   const readInto = async (target: Uint8Array) => {
-    const { bytesRead } = await readAsync(fd, target, 0, Math.min(target.length, size - position), position);
+    const bytesRead = await readSome(fd, path, target.subarray(0, size - position), position);
     position += bytesRead;
     return bytesRead;
   };
-  return LvsReader.open(new ByteReader({ readInto }), codec).catch((cause: unknown) => {
-    throw cause instanceof FormatError
-      ? cause
-      : new DeviceError(`${partialPath(path)}: can't be read`, { cause });
-  });
+  return LvsReader.open(new ByteReader({ readInto }), codec);
+}
+
+async function readSome(fd: number, path: string, target: Uint8Array, position: number): Promise<number> {
+  try {
+    return (await readAsync(fd, target, 0, target.length, position)).bytesRead;
+  } catch (cause) {
+    throw new DeviceError(`${partialPath(path)}: can't be read: ${reason(cause)}`, { cause });
+  }
 }

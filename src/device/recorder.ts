@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
 import { DeviceError, FormatError, RefusedError } from '../errors.js';
@@ -43,6 +43,7 @@ export async function openRecorder(
   context: RecorderContext,
   header: StreamHeader | undefined,
 ): Promise<Recorder> {
+  refuseName(path);
   refuseExisting(path);
   const lock = lockFolder(dirname(path));
   try {
@@ -152,8 +153,15 @@ export class Recorder {
     await flush();
   }
 
-  /** Turns the journal into the finished snapback. `closing`: the stream's, of an `.lvs` file. */
-  async finish(header: StreamHeader | undefined, closing: Closing | undefined): Promise<void> {
+  /**
+   * Turns the journal into the finished snapback. `closing`: the stream's, of an `.lvs` file. `isWhole`: nothing of the
+   * stream was left out, so that the device is at the stream's result state.
+   */
+  async finish(
+    header: StreamHeader | undefined,
+    closing: Closing | undefined,
+    isWhole: boolean,
+  ): Promise<void> {
     const journal = this.#journal!;
     this.#journal = undefined;
     const digest = closing?.digest ?? this.#digest?.digest();
@@ -161,9 +169,8 @@ export class Recorder {
     await journal.finish(this.#context.target, (totals) => ({
       ...totals,
       base:
-        closing?.result ??
-        header?.result ??
-        unnamedResult(journal.header.result!, digest, this.#context.codec),
+        (isWhole ? (closing?.result ?? header?.result) : undefined) ??
+        unnamedResult(journal.header.result!, isWhole ? digest : undefined, this.#context.codec),
       undoes: mergeIds(journal.header.undoes, id),
       consistent: closing?.consistent,
       endTime: Date.now(),
@@ -211,6 +218,15 @@ function startDigest(codec: FrameCodec): StreamDigest {
   const digest = new StreamDigest(codec);
   digest.update(FIRST_LINE_BYTES);
   return digest;
+}
+
+/** A name that ends so is an unfinished snapback's: a finished one would be taken up again, and cut. */
+function refuseName(path: string): void {
+  const name = basename(path);
+  if (name !== '' && !path.endsWith('/') && path !== '-' && !name.endsWith('.partial')) return;
+  throw new RefusedError(`a snapback can't be called "${path}"`, {
+    hint: 'give it the name of a new file, such as NAME.undo.lvs',
+  });
 }
 
 function lockFolder(folder: string): number {

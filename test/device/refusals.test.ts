@@ -1,0 +1,189 @@
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { applyStream, type ApplyOptions } from '#src/device/apply.js';
+import { createPieceDigester } from '#src/device/digest-pieces.js';
+import { DeviceError, RefusedError } from '#src/errors.js';
+import { openInput } from '#src/files/open-input.js';
+import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
+import { memoryDevice } from './memory-device.js';
+
+const PIECE = 4096;
+const RECORDS = [
+  { offset: 0, data: new Uint8Array(PIECE).fill(1) },
+  { offset: 2 * PIECE, data: new Uint8Array(PIECE).fill(2) },
+];
+const DEVICE = new Uint8Array(4 * PIECE).fill(9);
+const AFTER = applied(DEVICE, RECORDS);
+const ID = new Uint8Array(16).fill(7);
+
+const OPTIONS: ApplyOptions = {
+  dryRun: false,
+  skipPastEnd: false,
+  sync: false,
+  baseCheck: true,
+  inUse: false,
+  finish: false,
+  outOfOrder: false,
+  salvage: false,
+  generator: 'test',
+};
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'refusals-'));
+  writeFileSync(at('device'), DEVICE);
+  writeFileSync(at('stream'), plainStream(RECORDS));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const openFile = (path: string) => openInput(path, codec, { pieces: true });
+
+async function apply(stream: string, options: Partial<ApplyOptions> = {}, device = 'device') {
+  const input = await openFile(at(stream));
+  try {
+    return await applyStream(input, at(device), codec, openFile, { ...OPTIONS, ...options });
+  } finally {
+    input.close();
+  }
+}
+
+function expectHolds(name: string, bytes: Uint8Array): void {
+  expect(Buffer.compare(readFileSync(at(name)), bytes)).toBe(0);
+}
+
+test('a file beside the snapback that is no journal stays as it is', async () => {
+  writeFileSync(at('undo.partial'), 'precious');
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
+  expectHolds('undo.partial', Buffer.from('precious'));
+  expectHolds('device', DEVICE);
+});
+
+test('a journal whose header claims to be longer than the file is kept', async () => {
+  await apply('stream', { snapback: at('undo') });
+  const journal = readFileSync(at('undo'));
+  journal[6]! ^= 0x80;
+  writeFileSync(at('undo.partial'), journal);
+  rmSync(at('undo'));
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
+  expectHolds('undo.partial', journal);
+});
+
+test('a device whose name ends in .partial is no journal', async () => {
+  renameSync(at('device'), at('undo.partial'));
+  await expect(apply('stream', { snapback: at('undo') }, 'undo.partial')).rejects.toThrow(RefusedError);
+  expectHolds('undo.partial', DEVICE);
+});
+
+test('a journal with a damaged header is kept: what it recorded may be all that is left', async () => {
+  await apply('stream', { snapback: at('undo') });
+  const journal = readFileSync(at('undo'));
+  journal[40]! ^= 1;
+  writeFileSync(at('undo.partial'), journal);
+  rmSync(at('undo'));
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
+  expectHolds('undo.partial', journal);
+});
+
+test.each([0, 1, 4, 100])('a journal that ends behind byte %i is begun anew', async (size) => {
+  await apply('stream', { snapback: at('undo') });
+  writeFileSync(at('undo.partial'), readFileSync(at('undo')).subarray(0, size));
+  rmSync(at('undo'));
+  writeFileSync(at('device'), DEVICE);
+  await apply('stream', { snapback: at('undo') });
+  await apply('undo');
+  expectHolds('device', DEVICE);
+});
+
+test('killed before its second name is gone, a snapback that was put elsewhere is not cut', async () => {
+  await apply('stream', { snapback: at('undo') });
+  mkdirSync(at('archive'));
+  linkSync(at('undo'), at('undo.partial'));
+  renameSync(at('undo'), at('archive/undo'));
+  const saved = readFileSync(at('archive/undo'));
+  await apply('stream', { snapback: at('undo') });
+  expectHolds('archive/undo', saved);
+  expect(existsSync(at('undo.partial'))).toBe(false);
+});
+
+test.each(['', '-', 'new/', 'x.partial'])('a snapback is not called %j', async (name) => {
+  const snapback = name === '' || name === '-' ? name : at(name);
+  await expect(apply('stream', { snapback })).rejects.toThrow(RefusedError);
+  expectHolds('device', DEVICE);
+});
+
+test('a link or folder where the journal belongs is an error of the device kind, before anything is written', async () => {
+  symlinkSync(at('nowhere'), at('undo.partial'));
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(DeviceError);
+  rmSync(at('undo.partial'));
+  mkdirSync(at('undo.partial'));
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(DeviceError);
+  await expect(apply('stream', { snapback: at('n'.repeat(250)) })).rejects.toThrow(DeviceError);
+  expectHolds('device', DEVICE);
+});
+
+test('a stream is not applied to itself', async () => {
+  const stream = plainStream([{ offset: 0, data: Uint8Array.of(1, 2, 3) }]);
+  writeFileSync(at('stream'), stream);
+  linkSync(at('stream'), at('other-name'));
+  await expect(apply('stream', {}, 'stream')).rejects.toThrow(RefusedError);
+  await expect(apply('stream', {}, 'other-name')).rejects.toThrow(RefusedError);
+  expectHolds('stream', stream);
+});
+
+async function streamWithDigests(device: Uint8Array): Promise<Uint8Array> {
+  const digestPieces = createPieceDigester(memoryDevice(device), codec);
+  const batches = RECORDS.map((record) => {
+    const batch = batchOf([record]);
+    return { ...batch, pieces: digestPieces(batch) };
+  });
+  return lvsFile(batches, { id: ID, order: 'sorted', baseDigests: true });
+}
+
+test('what was salvaged of a stream is not all of it: the whole stream is applied afterwards', async () => {
+  const stream = await lvsFile(
+    RECORDS.map((record) => batchOf([record])),
+    { id: ID, result: { id: 'lv:after' } },
+  );
+  writeFileSync(at('stream'), stream);
+  writeFileSync(at('damaged'), stream.subarray(0, stream.length - 400));
+  const salvaged = await apply('damaged', { snapback: at('undo'), salvage: true });
+  expect(salvaged.fault).toBeDefined();
+  writeFileSync(at('device'), applied(DEVICE, RECORDS.slice(0, 1)));
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
+  expect(readFileSync(at('undo')).includes('lv:after')).toBe(false);
+});
+
+test('a stream that goes past the end is not called applied for the sake of its other records', async () => {
+  writeFileSync(at('stream'), await streamWithDigests(DEVICE));
+  const short = DEVICE.slice(0, 2 * PIECE + 100);
+  short.set(RECORDS[0]!.data);
+  writeFileSync(at('device'), short);
+  const { outcome } = await apply('stream', { skipPastEnd: true });
+  expect(outcome).toBe('finished');
+  expectHolds('device', AFTER.slice(0, short.length));
+});
+
+test('a piece of another base is seen though a record of its batch goes past the end', async () => {
+  const batch = batchOf(RECORDS);
+  const pieces = createPieceDigester(memoryDevice(DEVICE), codec)(batch);
+  writeFileSync(at('stream'), await lvsFile([{ ...batch, pieces }], { order: 'sorted', baseDigests: true }));
+  const short = DEVICE.slice(0, 2 * PIECE + 100).fill(5, 0, 10);
+  writeFileSync(at('device'), short);
+  await expect(apply('stream', { skipPastEnd: true })).rejects.toThrow(RefusedError);
+  expectHolds('device', short);
+});
