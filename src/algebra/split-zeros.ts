@@ -10,6 +10,7 @@ import {
 } from '../format/layout.js';
 import { encodeRecordHeader } from '../format/record.js';
 import { SegmentList } from '../format/segments.js';
+import { cutZeroRanges } from '../format/zero-frame.js';
 import { createZeroTest, findZeroRuns, type ZeroPart } from './zero-runs.js';
 
 /** What one zero frame holds in whole zero records (§4.5): a range goes on its way when it is longer. */
@@ -46,8 +47,9 @@ export async function* splitZeroRuns(
   yield* flush(waiting);
 }
 
+/** What waits, in batches that each fit one zero frame. */
 function* flush(waiting: Range[]): Generator<RecordBatch, void, undefined> {
-  if (waiting.length > 0) yield { kind: 'zeros', ranges: waiting.splice(0) };
+  yield* cutZeroRanges(waiting.splice(0));
 }
 
 /** Joins a range to the last one that waits if they touch; yields what is long or much enough. */

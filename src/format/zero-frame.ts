@@ -42,8 +42,12 @@ export function* cutZeroRanges(ranges: readonly Range[]): Generator<ZeroBatch> {
   if (batch.length > 0) yield { kind: 'zeros', ranges: batch };
 }
 
-/** The skippable frame that says which ranges the zero frame after it stands for (§4.5). */
+/**
+ * The skippable frame that says which ranges the zero frame after it stands for (§4.5). They must fit one frame, as
+ * those of {@link cutZeroRanges} do.
+ */
 export function encodeZeroRanges(ranges: readonly Range[]): Uint8Array {
+  assertFits(ranges);
   const body = new Uint8Array(ZERO_RANGES_HEADER_SIZE - 8 + ranges.length * ZERO_RANGE_SIZE);
   const view = viewOf(body);
   view.setUint32(0, ranges.length, true);
@@ -52,6 +56,11 @@ export function encodeZeroRanges(ranges: readonly Range[]): Uint8Array {
     encodeU64(view, 16 + i * ZERO_RANGE_SIZE, length, true);
   });
   return sealFrame(ZERO_RANGES_MAGIC, body);
+}
+
+function assertFits(ranges: readonly Range[]): void {
+  if (ranges.length <= MAX_ZERO_RANGES && contentSize(ranges) <= MAX_ZERO_CONTENT) return;
+  throw new Error(`${ranges.length} zero ranges of ${contentSize(ranges)} bytes do not fit one zero frame`);
 }
 
 /** What a zero-ranges frame says. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { splitZeroRuns, takeZeroRecords } from '#src/algebra/split-zeros.js';
 import { createZeroTest } from '#src/algebra/zero-runs.js';
 import { countRecords, type DataBatch, type Range, rangesOf, type RecordBatch } from '#src/format/batch.js';
+import { lvsFile, openBytes } from '../streams.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 5_000 : 100;
 const unit = 32 << 10;
@@ -278,5 +279,23 @@ describe('the test for zeros', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('long ranges apart from each other', () => {
+  const MiB = 1024 * KiB;
+  const long = [600, 600, 1000].map((size, i) => ({ offset: i * 2048 * MiB, length: size * MiB }));
+
+  it('come in batches that each fit a zero frame', async () => {
+    const batches = long.map((range): RecordBatch => ({ kind: 'zeros', ranges: [range] }));
+    const split = await collect(splitZeroRuns(flow(batches)));
+    expect(zeroRanges(split)).toEqual(long);
+    const file = await lvsFile(split);
+    const read = await collect((await openBytes(file)).batches);
+    expect(zeroRanges(read)).toEqual(long);
+  });
+
+  it('are not written as one batch', async () => {
+    await expect(lvsFile([{ kind: 'zeros', ranges: long }])).rejects.toThrow('do not fit one zero frame');
   });
 });
