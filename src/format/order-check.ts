@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.js';
 import type { StreamHeader } from './header.js';
-import { RangeSet } from './range-set.js';
+import { WrittenOnce } from './written-once.js';
 
 /** The largest device size that a header declares; infinite where it declares none. */
 export function declaredSize({ baseSize, resultSize }: StreamHeader): number {
@@ -12,13 +12,13 @@ export function declaredSize({ baseSize, resultSize }: StreamHeader): number {
 export class OrderCheck {
   readonly #order: StreamHeader['order'];
   readonly #size: number;
-  readonly #written: RangeSet | undefined;
+  readonly #written: WrittenOnce | undefined;
   #end = 0;
 
   constructor(header: StreamHeader) {
     this.#order = header.order;
     this.#size = declaredSize(header);
-    this.#written = header.order === 'disjoint' ? new RangeSet() : undefined;
+    this.#written = header.order === 'disjoint' ? new WrittenOnce() : undefined;
   }
 
   /** Admits the next record. Throws `declared-size` or `order` of the frame at `position`. */
@@ -34,14 +34,12 @@ export class OrderCheck {
       throw new FormatError('order', position, `a record at ${offset} in a stream that is called sorted`);
     }
     this.#end = offset + length;
-    if (!this.#written) return;
-    if (this.#written.covered({ offset, length }).length > 0) {
+    if (this.#written?.add({ offset, length }) === false) {
       throw new FormatError(
         'order',
         position,
         `a record at ${offset} is written twice in a stream that is called disjoint`,
       );
     }
-    this.#written.add({ offset, length });
   }
 }

@@ -1,0 +1,108 @@
+import { LvstreamError } from '../errors.js';
+import type { Range } from './batch.js';
+import { RangeSet } from './range-set.js';
+
+const FIRST_ROOM = 1024;
+/** 32 MiB of memory. */
+const MAX_RUNS = 1 << 21;
+
+interface Limits {
+  /** Runs of ascending ranges that are kept, 16 bytes of memory each. */
+  readonly maxRuns?: number;
+  /** Bytes of memory for all other ranges. */
+  readonly memoryLimit?: number;
+}
+
+/**
+ * Tells whether a range holds a byte that one before it held. Ranges beyond all before them cost 16 bytes where they do
+ * not touch, and there is no limit to their number; those that step back are kept in a {@link RangeSet}.
+ */
+export class WrittenOnce {
+  readonly #ascending: AscendingRuns;
+  readonly #others: RangeSet;
+  /** End of all ranges so far. */
+  #end = 0;
+  /** What was not kept for lack of memory: all that begins here or after it. */
+  #forgotten: { readonly from: number; readonly cause: LvstreamError } | undefined;
+
+  constructor({ maxRuns = MAX_RUNS, memoryLimit }: Limits = {}) {
+    this.#ascending = new AscendingRuns(maxRuns);
+    this.#others = new RangeSet(memoryLimit === undefined ? {} : { memoryLimit });
+  }
+
+  /** Takes the next range, not empty; false if it holds a byte again. Throws `LvstreamError` where memory is too small to tell. */
+  add(range: Range): boolean {
+    const end = range.offset + range.length;
+    if (range.offset >= this.#end) {
+      this.#end = end;
+      this.#keep(range);
+      return true;
+    }
+    if (this.#ascending.overlaps(range) || this.#others.covered(range).length > 0) return false;
+    if (this.#forgotten && end > this.#forgotten.from) throw this.#forgotten.cause;
+    this.#others.add(range);
+    return true;
+  }
+
+  /** Nobody needs it as long as no range steps back, so that a lack of memory is no error yet. */
+  #keep(range: Range): void {
+    if (this.#forgotten || this.#ascending.append(range)) return;
+    try {
+      this.#others.add(range);
+    } catch (cause) {
+      if (!(cause instanceof LvstreamError)) throw cause;
+      this.#forgotten = { from: range.offset, cause };
+    }
+  }
+}
+
+/** Ascending ranges, those that touch joined. */
+class AscendingRuns {
+  readonly #max: number;
+  #starts = new Float64Array(FIRST_ROOM);
+  #ends = new Float64Array(FIRST_ROOM);
+  #count = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Adds a range that begins at the last one's end or after it; false if there is no room for it. */
+  append({ offset, length }: Range): boolean {
+    const touches = this.#count > 0 && this.#ends[this.#count - 1] === offset;
+    if (!touches && this.#count === this.#max) return false;
+    if (!touches) this.#open(offset);
+    this.#ends[this.#count - 1] = offset + length;
+    return true;
+  }
+
+  overlaps({ offset, length }: Range): boolean {
+    const next = this.#firstEndingAfter(offset);
+    return next < this.#count && this.#starts[next]! < offset + length;
+  }
+
+  #open(offset: number): void {
+    if (this.#count === this.#starts.length) {
+      this.#starts = grown(this.#starts);
+      this.#ends = grown(this.#ends);
+    }
+    this.#starts[this.#count++] = offset;
+  }
+
+  #firstEndingAfter(offset: number): number {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#ends[middle]! > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+function grown(numbers: Float64Array): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(numbers.length * 2);
+  more.set(numbers);
+  return more;
+}

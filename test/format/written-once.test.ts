@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LvstreamError } from '#src/errors.js';
+import type { Range } from '#src/format/batch.js';
+import { OrderCheck } from '#src/format/order-check.js';
+import { WrittenOnce } from '#src/format/written-once.js';
+
+const numRuns = process.env['SLOW'] === '1' ? 20_000 : 200;
+/** Memory for no partly covered block at all, for a few, and for many. */
+const limits = fc.record({
+  maxRuns: fc.integer({ min: 0, max: 6 }),
+  memoryLimit: fc.constantFrom(0, 8_000, 1 << 20),
+});
+const ranges = fc.array(
+  fc.record({ offset: fc.nat(60), length: fc.integer({ min: 1, max: 6 }), block: fc.nat(3) }),
+  { maxLength: 20 },
+);
+
+/** Bytes of a few blocks, so that a small memory is too small for them. */
+const spread = ({ offset, length, block }: Range & { readonly block: number }): Range => ({
+  offset: block * 4096 + offset,
+  length,
+});
+
+/** Whether a range may come, by a set of all bytes before it; one that may not ends the stream. */
+function naive(): (range: Range) => boolean {
+  const bytes = new Set<number>();
+  return ({ offset, length }) => {
+    const own = Array.from({ length }, (_, i) => offset + i);
+    const once = own.every((byte) => !bytes.has(byte));
+    for (const byte of own) bytes.add(byte);
+    return once;
+  };
+}
+
+/** The verdict; undefined where memory is too small. */
+function verdict(written: WrittenOnce, range: Range): boolean | undefined {
+  try {
+    return written.add(range);
+  } catch (error) {
+    if (error instanceof LvstreamError) return undefined;
+    throw error;
+  }
+}
+
+describe('ranges that may be written once', () => {
+  it('are told from others as by a set of bytes', () => {
+    fc.assert(
+      fc.property(ranges, fc.integer({ min: 0, max: 6 }), (list, maxRuns) => {
+        const written = new WrittenOnce({ maxRuns });
+        const expected = naive();
+        for (const range of list.map(spread)) {
+          const once = expected(range);
+          expect(written.add(range)).toBe(once);
+          if (!once) return;
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('are never told wrongly with too little memory', () => {
+    fc.assert(
+      fc.property(ranges, limits, (list, few) => {
+        const written = new WrittenOnce(few);
+        const expected = naive();
+        for (const range of list.map(spread)) {
+          const once = expected(range);
+          const found = verdict(written, range);
+          if (found === undefined) return;
+          expect(found).toBe(once);
+          if (!once) return;
+        }
+      }),
+      { numRuns },
+    );
+  });
+
+  it('need no memory while they ascend', () => {
+    const written = new WrittenOnce({ maxRuns: 2, memoryLimit: 0 });
+    for (let i = 0; i < 100; i++) expect(written.add({ offset: i * 8192, length: 512 })).toBe(true);
+    expect(written.add({ offset: 600, length: 8192 })).toBe(false);
+    expect(() => written.add({ offset: 50 * 8192 + 512, length: 512 })).toThrow(LvstreamError);
+  });
+});
+
+describe('a stream that is called disjoint', () => {
+  const many = 170_000;
+
+  it('may have very many scattered records', () => {
+    const check = new OrderCheck({ kind: 'snapback', requires: [], order: 'disjoint' });
+    for (let i = 0; i < many; i++) check.admit(i * 8192, 512, 0);
+    check.admit(4096, 512, 0);
+    expect(() => {
+      check.admit(8192 * (many - 1) + 100, 8, 77);
+    }).toThrow(`byte 77: a record at ${8192 * (many - 1) + 100} is written twice`);
+  });
+});
