@@ -52,7 +52,8 @@ export const apply = defineCommand({
       .example('$0 vm.lvs /dev/vg/vm --snapback vm.undo.lvs', 'apply vm.lvs, and be able to undo it'),
   run: async (args) => {
     const codec = createCodec({ level: args.level });
-    const rewindable = args.snapback !== undefined && existsSync(partialPath(args.snapback));
+    const rewindable =
+      args.salvage || (args.snapback !== undefined && existsSync(partialPath(args.snapback)));
     const openFile = (path: string) => openInput(path, codec, { pieces: true });
     const options = { pieces: !args.salvage, rewindable, ...dialectOf(args) };
     const input = await openInput(args.stream, codec, options);

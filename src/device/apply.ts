@@ -1,7 +1,9 @@
 import { lstatSync, statSync } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import { FormatError, LvstreamError, RefusedError } from '../errors.js';
+import { takeUntil, type Salvage } from '../algebra/salvage.js';
+import { FormatError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
+import { surveyDamage } from '../files/salvage-input.js';
 import { refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
@@ -64,6 +66,8 @@ interface Work {
   readonly options: ApplyOptions;
   readonly openFile: OpenStreamFile;
   readonly notices: string[];
+  /** Where a stream that is to be salvaged is damaged. */
+  readonly damage: Salvage | undefined;
 }
 
 /**
@@ -106,8 +110,10 @@ export async function applyToTarget(
   options: ApplyOptions,
 ): Promise<ApplyReport> {
   const notices: string[] = [];
-  const work: Work = { input, target, codec, options, openFile, notices };
-  const header = await readHeader(input);
+  const damage = options.salvage ? await surveyDamage(input) : undefined;
+  const work: Work = { input, target, codec, options, openFile, notices, damage };
+  const first = await openWhole(work);
+  const header = first.format === 'lvs' ? first.header : undefined;
   refuseUnfit(header, target, options);
   if (await isFinished(work, header))
     return report(work, { outcome: 'already-applied', snapback: options.snapback });
@@ -116,12 +122,27 @@ export async function applyToTarget(
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
     const verdict = survey?.verdict;
     if (verdict) noteVerdict(verdict, notices);
-    if (verdict?.kind === 'result') return report(work, { outcome: 'already-applied' });
-    if (options.dryRun) return report(work, { outcome: 'checked', fault: survey?.fault });
-    return await write(work, header, survey, recorder);
+    if (verdict?.kind === 'result' && !recorder?.recorded)
+      return report(work, { outcome: 'already-applied' });
+    if (options.dryRun) return report(work, { outcome: 'checked' });
+    if (isBetween(verdict))
+      recorder?.startAnew('the device was between two states, so this snapback starts a new chain');
+    const stream = input.rewindable ? await openWhole(work, survey !== undefined) : first;
+    return await write(work, stream, survey, recorder);
   } finally {
     recorder?.close();
   }
+}
+
+/** Opens the stream; of a damaged one that is to be salvaged only what is whole (§10). */
+async function openWhole({ input, damage }: Work, checked = false): Promise<ChangeStream> {
+  const stream = await input.open({ checked: checked && !damage?.fault });
+  return damage?.fault ? { ...stream, batches: takeUntil(stream.batches, damage.cut) } : stream;
+}
+
+/** Some of the stream has been applied, and no journal says what was there before. */
+function isBetween(verdict: Verdict | undefined): boolean {
+  return verdict?.kind === 'interrupted' || verdict?.kind === 'partly';
 }
 
 /** A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. */
@@ -131,7 +152,12 @@ async function isFinished(
 ): Promise<boolean> {
   const path = options.snapback;
   const id = header?.id;
-  if (path === undefined || !id || lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true)
+  if (
+    !input.rewindable ||
+    path === undefined ||
+    !id ||
+    lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true
+  )
     return false;
   const made = await readLvsHeader(path);
   if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
@@ -170,12 +196,6 @@ async function openRecorderFor(work: Work, header: StreamHeader | undefined): Pr
   );
 }
 
-async function readHeader(input: StreamInput): Promise<StreamHeader | undefined> {
-  if (!input.rewindable) return undefined;
-  const stream = await input.open();
-  return stream.format === 'lvs' ? stream.header : undefined;
-}
-
 /** What the header alone tells. */
 function refuseUnfit(
   header: StreamHeader | undefined,
@@ -198,18 +218,17 @@ async function surveyFirst(
   const { input, target, codec, options } = work;
   if (input.file && input.dialect && !recorder?.recorded && !options.salvage)
     return surveyPlain(work, input.file, input.dialect);
-  const stream = await input.open();
+  const stream = await openWhole(work);
   const compares = header?.baseDigests === true && options.baseCheck;
   const survey = await surveyStream(stream.batches, codec, {
     device: compares ? target : undefined,
     exempt: recorder?.recorded?.saved,
     onBatch: recorder?.recorded && ((batch) => recorder.recorded?.addStream(batch)),
-    salvage: options.salvage,
   });
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   await recorder?.checkRecorded();
   const isDone = survey.verdict?.kind === 'result';
-  if (header && options.baseCheck && !survey.fault && !isDone) await checkTurnOf(work, header, stream);
+  if (header && options.baseCheck && !work.damage?.fault && !isDone) await checkTurnOf(work, header, stream);
   if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);
   return survey;
 }
@@ -240,11 +259,23 @@ function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Re
       hint: 'apply the streams before this one first; --no-base-check applies it all the same',
     });
   }
-  if (verdict.kind !== 'partly' || options.finish || recorder?.recorded) return;
+  if (recorder?.recorded) refuseUnrecorded(verdict, target, options);
+  if (verdict.kind !== 'partly' || options.finish) return;
   throw new RefusedError(
     `${target.name}: holds some of the stream already, in no order that an interrupted apply leaves`,
     {
       hint: 'a later stream may have reverted parts of it; --finish writes it as a whole',
+    },
+  );
+}
+
+/** Where the journal has recorded nothing, nothing may have been written: otherwise what was there before is lost. */
+function refuseUnrecorded({ kind }: Verdict, target: RandomAccessWriter, { finish }: ApplyOptions): void {
+  if (kind === 'base' || kind === 'either' || finish) return;
+  throw new RefusedError(
+    `${target.name}: holds data of the stream that the unfinished snapback has not recorded`,
+    {
+      hint: 'its undo would not be whole; --finish goes on all the same',
     },
   );
 }
@@ -258,15 +289,14 @@ function noteVerdict({ kind, unknownBytes }: Verdict, notices: string[]): void {
 
 async function write(
   work: Work,
-  header: StreamHeader | undefined,
+  stream: ChangeStream,
   survey: Survey | undefined,
   recorder: Recorder | undefined,
 ): Promise<ApplyReport> {
-  const { input, target, options, notices } = work;
-  const stream = await input.open({ checked: survey !== undefined && !survey.fault });
-  if (!header && stream.format === 'lvs') refuseUnfit(stream.header, target, options);
+  const { target, options, notices } = work;
+  const fault = work.damage?.fault;
   const counts = { written: 0, skipped: 0 };
-  const fault = await salvaging(options.salvage, () => writeStream(stream, work, survey, recorder, counts));
+  await writeStream(stream, work, survey, recorder, counts);
   if (options.sync) target.sync();
   const isLvs = stream.format === 'lvs';
   const isWhole = !fault && counts.skipped === 0;
@@ -281,7 +311,6 @@ async function write(
   return report(work, {
     outcome: resumed ? 'finished' : 'applied',
     ...bytes,
-    fault,
     snapback: options.snapback,
   });
 }
@@ -300,16 +329,16 @@ async function writeStream(
     if (recorder) await recorder.writeRecorded(stream, survey?.isSorted ?? false, write);
     else await writeAll(stream.batches, write);
   } catch (error) {
-    if (error instanceof LvstreamError && counts.written > 0) error.hint = wayOutOfPart(work.options, counts);
+    if (error instanceof FormatError && counts.written > 0) error.hint = wayOutOfPart(work, counts);
     throw error;
   }
 }
 
 /** What to do when an apply ends in the middle. */
-function wayOutOfPart({ snapback }: ApplyOptions, { written }: Counts): string {
+function wayOutOfPart({ target, options: { snapback } }: Work, { written }: Counts): string {
   const again = `${written} bytes have been written; apply a sound copy of the stream again`;
   if (snapback === undefined) return again;
-  return `${again}, or take them back: lvstream apply --salvage ${partialPath(snapback)}`;
+  return `${again}, or take them back: lvstream apply --salvage ${partialPath(snapback)} ${target.name}`;
 }
 
 async function writeAll(
@@ -342,22 +371,15 @@ function dataSize(batch: RecordBatch): number {
   return size;
 }
 
-async function salvaging(salvage: boolean, run: () => Promise<void>): Promise<FormatError | undefined> {
-  try {
-    await run();
-    return undefined;
-  } catch (error) {
-    if (salvage && error instanceof FormatError) return error;
-    throw error;
-  }
-}
-
 function tooSmall(target: RandomAccessWriter, needed: number): RefusedError {
   return new RefusedError(`${target.name}: has ${target.size} bytes, the stream goes up to byte ${needed}`, {
     hint: "use a device of the origin's size; --skip-past-end leaves out what does not fit",
   });
 }
 
-function report({ notices }: Work, result: Pick<ApplyReport, 'outcome'> & Partial<ApplyReport>): ApplyReport {
-  return { bytesWritten: 0, bytesSkipped: 0, fault: undefined, snapback: undefined, notices, ...result };
+function report(
+  { notices, damage }: Work,
+  result: Pick<ApplyReport, 'outcome'> & Partial<ApplyReport>,
+): ApplyReport {
+  return { bytesWritten: 0, bytesSkipped: 0, fault: damage?.fault, snapback: undefined, notices, ...result };
 }

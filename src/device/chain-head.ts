@@ -1,13 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { LvstreamError, RefusedError } from '../errors.js';
+import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import { isNamed, type State } from '../format/state.js';
 import type { StreamInput } from '../files/open-input.js';
+import { errorCode } from './syscalls.js';
 import { surveyStream, type Survey } from './survey.js';
 import type { TargetIdentity } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -32,14 +33,27 @@ export async function findSnapbacks(folder: string, target: TargetIdentity): Pro
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isFile() || entry.name.endsWith('.partial') || entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
-    const header = await readLvsHeader(path);
+    const header = await readIfThere(path);
     if (header?.kind === 'snapback' && header.target && isSameDevice(header.target, target))
       found.push({ path, header });
   }
   return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
 }
 
-/** Compares the device with what a snapback expects and what it writes. */
+/** A file can be gone since the folder was listed. */
+async function readIfThere(path: string): Promise<StreamHeader | undefined> {
+  try {
+    return await readLvsHeader(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Compares the device with what a snapback expects and what it writes. Throws `RefusedError` of a damaged one: what it
+ * says of the chain can't be relied on.
+ */
 export async function judgeSnapback(
   snapback: FoundSnapback,
   device: RandomAccessReader,
@@ -53,6 +67,10 @@ export async function judgeSnapback(
     if (stream.format !== 'lvs')
       throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
     return { ...snapback, closing: stream.closing(), verdict: verdictOf(survey, device) };
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    const hint = 'put it aside to go on without it; lvstream compress --salvage keeps what is whole of it';
+    throw new RefusedError(`the newest snapback beside it is damaged: ${cause.message}`, { cause, hint });
   } finally {
     input.close();
   }
@@ -104,6 +122,7 @@ export function linkTo(head: JudgedSnapback | undefined, base: State | undefined
 
 /** The state that the device is at by a snapback: its base, or its result when it has been rolled back. */
 function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | undefined {
+  if (verdict.unknownBytes > 0) return undefined;
   if (verdict.kind === 'base' || verdict.kind === 'either') return closing.base ?? header.base;
   return verdict.kind === 'result' ? (closing.result ?? header.result) : undefined;
 }

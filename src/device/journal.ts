@@ -23,12 +23,16 @@ import { FRAME_KINDS } from '../format/frame-entry.js';
 import { FrameIndex } from '../format/frame-index.js';
 import { encodeHeader, type StreamHeader } from '../format/header.js';
 import { LvsReader, type ReadFrame } from '../format/lvs-reader.js';
-import { FRAME_ROOM, HEADER_MAGIC, MAX_HEADER_SIZE } from '../format/layout.js';
+import { FRAME_ROOM, HEADER_MAGIC, MAX_HEADER_SIZE, ZSTD_MAGIC } from '../format/layout.js';
+import { parseContent } from '../format/segments.js';
+import { takeFrame } from '../format/zstd-frame.js';
 import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
 import { createPieceDigester } from './digest-pieces.js';
 import { openImage } from './image.js';
 
+const ZSTD_MAGIC_BYTES = Buffer.from(Uint32Array.of(ZSTD_MAGIC).buffer);
+const SEARCH_STEP = 1 << 20;
 const HEADER_MAGIC_BYTES = new Uint8Array(Uint32Array.of(HEADER_MAGIC).buffer);
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
@@ -48,6 +52,9 @@ export class Journal {
   readonly #pending: { batch: RecordBatch; frames: Promise<readonly Uint8Array[]> }[] = [];
   readonly #rooms = createBufferPool(FRAME_ROOM);
   #end: number;
+  /** So much is on stable storage. */
+  #synced: number;
+  #isOpen = true;
 
   private constructor(path: string, fd: number, codec: FrameCodec, header: StreamHeader, end: number) {
     this.#path = path;
@@ -55,6 +62,7 @@ export class Journal {
     this.#codec = codec;
     this.header = header;
     this.#end = end;
+    this.#synced = end;
   }
 
   /** Begins the journal of a snapback; when this is settled, its header is on stable storage. */
@@ -71,8 +79,8 @@ export class Journal {
   /**
    * Takes up a journal that was left unfinished, and cuts it behind its last whole frame. Returns undefined, and
    * removes it, when it ends before its first record: then nothing has been written to the device.
-   * Whoever passes `onBatch` sees what is recorded. Throws `RefusedError` of a file that is no journal, or one whose
-   * beginning is damaged: it stays as it is.
+   * Whoever passes `onBatch` sees what is recorded. Throws `RefusedError` of a file that is no journal, or one that is
+   * damaged before its end: it stays as it is.
    */
   static async resume(
     path: string,
@@ -83,6 +91,7 @@ export class Journal {
     const { header, end, fault } = await scanJournal(fd, path, codec, onBatch);
     const isFinished = !fault && fstatSync(fd).nlink > 1;
     if (header && !isFinished) {
+      await refuseDamaged(fd, path, codec, end);
       ftruncateSync(fd, end);
       return new Journal(path, fd, codec, header, end);
     }
@@ -108,7 +117,18 @@ export class Journal {
   /** All that was added is on stable storage when this is settled. */
   async flush(): Promise<void> {
     while (this.#pending.length > 0) await this.#writeOldest();
-    await this.#attempt("can't be put on stable storage", () => syncAsync(this.#fd));
+    await this.#attempt("can't be put on stable storage", () => this.#sync());
+  }
+
+  /** What a failed sync may have lost is cut off: the kernel says so once, and calls it stored the next time. */
+  async #sync(): Promise<void> {
+    try {
+      await syncAsync(this.#fd);
+      this.#synced = this.#end;
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#synced);
+      throw error;
+    }
   }
 
   /**
@@ -119,22 +139,17 @@ export class Journal {
     await this.flush();
     const closing = await this.#appendIndex(target, close);
     await this.flush();
-    closeSync(this.#fd);
+    this.close();
     await this.#attempt(`can't be renamed to ${this.#path}`, async () => {
       giveName(partialPath(this.#path), this.#path, false);
     });
     return closing;
   }
 
-  /** Leaves the journal as it is, to be taken up again. */
+  /** Leaves the journal as it is, to be taken up again. A second call does nothing. */
   close(): void {
-    closeSync(this.#fd);
-  }
-
-  /** Removes a journal on whose account nothing has been written to the device. */
-  discard(): void {
-    closeSync(this.#fd);
-    unlinkSync(partialPath(this.#path));
+    if (this.#isOpen) closeSync(this.#fd);
+    this.#isOpen = false;
   }
 
   async #compress(batch: Extract<RecordBatch, { kind: 'data' }>): Promise<readonly Uint8Array[]> {
@@ -274,20 +289,66 @@ async function scanJournal(
   return { header, end, fault };
 }
 
+/**
+ * Throws `RefusedError` when whole frames of records stand behind the first one that is not: then it was not the end of
+ * the journal that was lost, and what those frames record must not be.
+ */
+async function refuseDamaged(fd: number, path: string, codec: FrameCodec, end: number): Promise<void> {
+  const { size } = fstatSync(fd);
+  for (let at = end; at < size; at += SEARCH_STEP) {
+    const window = Buffer.alloc(Math.min(SEARCH_STEP + 3, size - at));
+    await readSome(fd, path, window, at);
+    for (
+      let found = window.indexOf(ZSTD_MAGIC_BYTES);
+      found >= 0;
+      found = window.indexOf(ZSTD_MAGIC_BYTES, found + 1)
+    ) {
+      if (at + found > end && (await holdsRecords(fd, path, codec, at + found)))
+        throw damagedJournal(path, end);
+    }
+  }
+}
+
+async function holdsRecords(fd: number, path: string, codec: FrameCodec, position: number): Promise<boolean> {
+  try {
+    const { bytes, header } = await takeFrame(readFrom(fd, path, position), createBufferPool(FRAME_ROOM));
+    const { content } = await codec.decompress(bytes, new Uint8Array(header.contentSize), undefined);
+    if (content) parseContent(content, { open: undefined, position, admit: () => undefined });
+    return content !== undefined;
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+function damagedJournal(path: string, end: number): RefusedError {
+  return new RefusedError(
+    `${partialPath(path)}: byte ${end}: is damaged, with what was recorded later behind it`,
+    {
+      hint: 'put it aside: lvstream apply --salvage takes back what stands before the damage',
+    },
+  );
+}
+
 /** Zero ranges without the zero frame behind them are no whole unit. */
 function endsUnit({ entry }: ReadFrame): boolean {
   return entry.kind !== FRAME_KINDS.zeroRanges;
 }
 
 function openJournal(fd: number, path: string, codec: FrameCodec): Promise<LvsReader> {
+  return LvsReader.open(readFrom(fd, path, 0), codec);
+}
+
+/** Reads on from there to where the journal ends now. */
+function readFrom(fd: number, path: string, start: number): ByteReader {
   const { size } = fstatSync(fd);
-  let position = 0;
+  let position = start;
   const readInto = async (target: Uint8Array) => {
     const bytesRead = await readSome(fd, path, target.subarray(0, size - position), position);
     position += bytesRead;
     return bytesRead;
   };
-  return LvsReader.open(new ByteReader({ readInto }), codec);
+  return new ByteReader({ readInto });
 }
 
 async function readSome(fd: number, path: string, target: Uint8Array, position: number): Promise<number> {

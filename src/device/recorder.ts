@@ -3,12 +3,13 @@ import { closeSync, constants, existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
-import { DeviceError, FormatError, RefusedError } from '../errors.js';
+import { DeviceError, RefusedError } from '../errors.js';
+import { readLvsHeader } from '../files/lvs-header.js';
 import { refuseExisting } from '../files/sink.js';
 import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
-import type { StreamHeader } from '../format/header.js';
+import type { StreamHeader, TargetName } from '../format/header.js';
 import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { BATCH_SIZE } from '../format/layout.js';
 import type { ChangeStream } from '../format/open-stream.js';
@@ -31,7 +32,7 @@ interface RecorderContext {
   readonly target: RandomAccessReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
-  readonly options: { readonly baseCheck: boolean; readonly salvage: boolean; readonly generator: string };
+  readonly options: { readonly baseCheck: boolean; readonly generator: string };
 }
 
 /**
@@ -69,7 +70,7 @@ export class Recorder {
   readonly #context: RecorderContext;
   readonly #identity: TargetIdentity;
   readonly #lock: number;
-  readonly #link: Link | undefined;
+  #link: Link | undefined;
   readonly #resumed: Resumed | undefined;
   readonly #pool = createBufferPool(BATCH_SIZE);
   /** Of a plain stream, which does not tell its own. */
@@ -144,12 +145,7 @@ export class Recorder {
       group.push(batch);
       if (group.length === GROUP) await flush();
     };
-    try {
-      for await (const batch of stream.batches) await record(batch);
-    } catch (error) {
-      if (this.#context.options.salvage && error instanceof FormatError) await flush();
-      throw error;
-    }
+    for await (const batch of stream.batches) await record(batch);
     await flush();
   }
 
@@ -177,9 +173,21 @@ export class Recorder {
     }));
   }
 
+  /** The device is at no state that the chain knows: the new snapback follows nothing. */
+  startAnew(because: string): void {
+    if (!this.#link) return;
+    this.#link = {
+      before: { id: `uuid:${randomUUID()}` },
+      sequence: this.#link.sequence,
+      follows: undefined,
+    };
+    this.notices.push(because);
+  }
+
   /** Releases the folder; a journal that is not finished stays as it is. */
   close(): void {
     this.#journal?.close();
+    this.#resumed?.journal.close();
     closeSync(this.#lock);
   }
 
@@ -248,22 +256,21 @@ async function resume(
   { target, codec }: RecorderContext,
   identity: TargetIdentity,
 ): Promise<Resumed | undefined> {
+  const made = (await readLvsHeader(partialPath(path)))?.target;
+  if (made && !isSameTarget(made, identity)) {
+    throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${made.path}`, {
+      hint: 'choose another name for this snapback',
+    });
+  }
   const recorded = new RecordedRanges(target);
   const journal = await Journal.resume(path, codec, (batch) => {
     recorded.addPreImages(batch);
   });
-  if (!journal) return undefined;
-  const made = journal.header.target;
-  if (made?.size === identity.size && (made.deviceId ?? made.path) === (identity.deviceId ?? identity.path)) {
-    return { journal, recorded };
-  }
-  journal.close();
-  throw new RefusedError(
-    `${partialPath(path)}: is an unfinished snapback of ${made?.path ?? 'another device'}`,
-    {
-      hint: 'choose another name for this snapback',
-    },
-  );
+  return journal && { journal, recorded };
+}
+
+function isSameTarget(made: TargetName, { path, deviceId, size }: TargetIdentity): boolean {
+  return made.size === size && (made.deviceId ?? made.path) === (deviceId ?? path);
 }
 
 async function findLink(

@@ -1,5 +1,4 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { FormatError } from '../errors.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
@@ -20,8 +19,6 @@ export interface Survey {
   readonly high: number;
   /** What the device holds; undefined when nobody compared. */
   readonly verdict: Verdict | undefined;
-  /** The fault that ended the pass, where faults were to be passed over. */
-  readonly fault: FormatError | undefined;
 }
 
 export interface SurveyOptions {
@@ -31,8 +28,6 @@ export interface SurveyOptions {
   readonly exempt?: RangeSet | undefined;
   /** Takes each batch before it is given back. */
   readonly onBatch?: ((batch: RecordBatch) => void) | undefined;
-  /** Ends the pass at the first fault instead of throwing it. */
-  readonly salvage?: boolean | undefined;
 }
 
 /**
@@ -42,24 +37,18 @@ export interface SurveyOptions {
 export async function surveyStream(
   batches: AsyncIterable<RecordBatch>,
   codec: FrameCodec,
-  { device, exempt, onBatch, salvage = false }: SurveyOptions = {},
+  { device, exempt, onBatch }: SurveyOptions = {},
 ): Promise<Survey> {
   const tally = new Tally();
   const judge = device && new Judge(device, codec, exempt);
-  let fault: FormatError | undefined;
-  try {
-    for await (const batch of batches) {
-      tally.add(batch);
-      judge?.add(batch);
-      onBatch?.(batch);
-      releaseBatch(batch);
-    }
-  } catch (error) {
-    if (!salvage || !(error instanceof FormatError)) throw error;
-    fault = error;
+  for await (const batch of batches) {
+    tally.add(batch);
+    judge?.add(batch);
+    onBatch?.(batch);
+    releaseBatch(batch);
   }
   const { records, data, high } = tally.totals();
-  return { isSorted: tally.order() === 'sorted', records, data, high, verdict: judge?.verdict(), fault };
+  return { isSorted: tally.order() === 'sorted', records, data, high, verdict: judge?.verdict() };
 }
 
 /** The same of a plain stream in a file, from its headers alone; the first stands at `firstHeader`. */
@@ -76,7 +65,7 @@ export async function surveyHeaders(file: FileBytes, firstHeader: number, dialec
     end = offset + length;
     high = Math.max(high, end);
   });
-  return { isSorted, records, data, high, verdict: undefined, fault: undefined };
+  return { isSorted, records, data, high, verdict: undefined };
 }
 
 /** End of the highest byte that a batch writes. */

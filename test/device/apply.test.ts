@@ -361,7 +361,7 @@ describe('a pipe that turns out damaged', () => {
   test('gives every whole record to a salvage, with and without a snapback', async () => {
     for (const snapback of [undefined, join(folder, 'undo')]) {
       const path = fileOf(device);
-      const report = await apply(inputOf(cut, { rewindable: false }), path, { salvage: true, snapback });
+      const report = await apply(inputOf(cut), path, { salvage: true, snapback });
       expect(report.fault?.fault).toBe('truncated-record');
       expectHolds(path, whole);
     }
@@ -376,6 +376,72 @@ describe('a pipe that turns out damaged', () => {
       (record) => Array.from({ length: 9 }, () => record),
     );
   }
+});
+
+describe('undo is never lost silently', () => {
+  const size = 60 * PIECE;
+  const device = new Uint8Array(size).fill(7);
+  const records = Array.from({ length: 60 }, (_, i) => ({ offset: i * PIECE, data: patterned(PIECE, i) }));
+  const long = records.map(({ offset, data }) => ({ offset, data: Buffer.from(data) }));
+
+  /** The batches of a plain stream are 1 MiB: only an .lvs stream of many has a journal of many frames. */
+  const manyBatches = (id: number) =>
+    lvsFile(
+      long.map((record) => batchOf([record])),
+      { order: 'sorted', id: new Uint8Array(16).fill(id) },
+    );
+
+  test('a journal that is damaged in the middle is refused and kept', async () => {
+    const path = fileOf(device);
+    const snapback = join(folder, 'undo');
+    const stream = inputOf(await manyBatches(1));
+    await expect(applyAndDie(stream, path, 40, false, { snapback })).rejects.toThrow(Killed);
+    const journal = readFileSync(`${snapback}.partial`);
+    const damaged = Buffer.from(journal);
+    damaged[journal.length >> 1]! ^= 1;
+    writeFileSync(`${snapback}.partial`, damaged);
+    const before = readFileSync(path);
+    await expect(apply(stream, path, { snapback })).rejects.toThrow(
+      'is damaged, with what was recorded later',
+    );
+    expectHolds(path, before);
+    expectHolds(`${snapback}.partial`, damaged);
+  });
+
+  test('a snapback over an interrupted apply does not claim to lead back to the base', async () => {
+    const path = fileOf(device);
+    const digested = await changesWithDigests(device, records);
+    await expect(applyAndDie(inputOf(digested), path, 30, false)).rejects.toThrow(Killed);
+    const between = readFileSync(path);
+    const snapback = join(folder, 'undo');
+    const report = await apply(inputOf(digested), path, { snapback });
+    expect(report.notices.join()).toContain('between two states');
+    await apply(await openFile(snapback), path);
+    expectHolds(path, between);
+  });
+
+  test('a run that its journal knows is finished, though all it has not recorded is done', async () => {
+    const path = fileOf(device);
+    const snapback = join(folder, 'undo');
+    const digested = await changesWithDigests(device, records);
+    await expect(applyAndDie(inputOf(digested), path, 5, false, { snapback })).rejects.toThrow(Killed);
+    await apply(inputOf(digested), path);
+    const report = await apply(inputOf(digested), path, { snapback, finish: true });
+    expect(report.outcome).toBe('finished');
+    expect(existsSync(`${snapback}.partial`)).toBe(false);
+    expectHolds(path, applied(device, records));
+  });
+
+  test('a damaged snapback beside is named, with a way out', async () => {
+    const path = fileOf(device);
+    const snapback = join(folder, '1');
+    await apply(inputOf(plainStream(records.slice(0, 3))), path, { snapback });
+    const damaged = readFileSync(snapback);
+    damaged[damaged.length >> 1]! ^= 1;
+    writeFileSync(snapback, damaged);
+    const next = apply(inputOf(plainStream(records.slice(5))), path, { snapback: join(folder, '2') });
+    await expect(next).rejects.toThrow('the newest snapback beside it is damaged');
+  });
 });
 
 describe('refusals leave the device as it was', () => {
