@@ -6,6 +6,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   unlinkSync,
   write as writeCallback,
@@ -40,7 +41,7 @@ export interface Output extends ByteSink {
  */
 export function openOutput(path: string, { force = false } = {}): Output {
   if (path === '-') return directOutput(STDOUT, 'standard output');
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statIfThere(path, statSync);
   if (found?.isFIFO() === true || found?.isCharacterDevice() === true)
     return directOutput(openDirect(path), path);
   if (!force || found?.isFile() === false) refuseExisting(path);
@@ -118,7 +119,16 @@ export function syncFolder(path: string): void {
 
 /** Throws `RefusedError` when something of that name exists. */
 export function refuseExisting(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })) throw alreadyThere(path);
+  if (statIfThere(path, lstatSync)) throw alreadyThere(path);
+}
+
+/** What stands at `path`, if anything does. Throws `DeviceError` where that can't be told. */
+function statIfThere(path: string, stat: typeof statSync): Stats | undefined {
+  try {
+    return stat(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
+  }
 }
 
 /** A sink on an open file descriptor. */
@@ -142,9 +152,10 @@ async function writeSome(fd: number, name: string, bytes: Uint8Array): Promise<n
   }
 }
 
+/** A stream is as confidential as the device that it is of: nobody else may read it. */
 function create(temporary: string, path: string): number {
   try {
-    return openSync(temporary, 'wx', 0o666);
+    return openSync(temporary, 'wx', 0o600);
   } catch (cause) {
     throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
   }

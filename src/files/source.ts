@@ -14,6 +14,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { promisify } from 'node:util';
 import { DeviceError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
+import type { ByteSink } from '../format/lvs-writer.js';
 import { reason } from './reason.js';
 import { createOutputSink } from './sink.js';
 
@@ -57,13 +58,21 @@ export function openSource(path: string): Source {
 export async function spool(source: Source, from: ByteSource = source.start()): Promise<Source> {
   if (source.size !== undefined) return source;
   const fd = openTemporary();
-  const sink = createOutputSink(fd, `${source.name}: the temporary file in ${tmpdir()}`);
-  const buffer = new Uint8Array(1 << 20);
-  for (let got = await from.readInto(buffer); got > 0; got = await from.readInto(buffer)) {
-    await sink.write(buffer.subarray(0, got));
+  try {
+    await copy(from, createOutputSink(fd, `${source.name}: the temporary file in ${tmpdir()}`));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
   source.close();
   return sourceOf(fd, source.name, undefined);
+}
+
+async function copy(from: ByteSource, to: ByteSink): Promise<void> {
+  const buffer = new Uint8Array(1 << 20);
+  for (let got = await from.readInto(buffer); got > 0; got = await from.readInto(buffer)) {
+    await to.write(buffer.subarray(0, got));
+  }
 }
 
 function openForReading(path: string): number {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { captureFile, readCapture } from '../captures.js';
 import { formatPlain } from './plain-records.js';
@@ -119,6 +119,23 @@ describe('an output file', () => {
     const before = folder.names();
     expect((await lvstream([name, cut, '-o', folder.fresh('out')])).status).toBe(3);
     expect(folder.names()).toEqual(before);
+  });
+
+  it("is its owner's alone", async () => {
+    const out = folder.fresh('out');
+    await succeed(['compress', stream, '-o', out]);
+    expect(statSync(out).mode & 0o777).toBe(0o600);
+  });
+
+  it.each([
+    ['ENOTDIR', '/etc/passwd/x'],
+    ['ENAMETOOLONG', `/tmp/${'x'.repeat(300)}`],
+  ])('that cannot be is refused in a line: %s', async (code, out) => {
+    for (const more of [[], ['--force']]) {
+      const run = await lvstream(['compress', stream, '-o', out, ...more]);
+      expect(run).toMatchObject({ status: 1, text: '' });
+      expect(run.errors).toMatch(new RegExp(`^lvstream: ${out}: can't be created: ${code}[^\n]*\n$`));
+    }
   });
 
   it('is never replaced unless that is asked for', async () => {
