@@ -27,6 +27,14 @@ export function exitStatus(error: unknown): number {
   return FAILED;
 }
 
+/** Graver statuses first: damage and refusals need somebody to act, whatever else was found. */
+const BY_GRAVITY = [3, 4, 1, 6, 5, 0];
+
+/** The one status that stands for several things done. */
+export function gravestStatus(statuses: readonly number[]): number {
+  return BY_GRAVITY.find((status) => statuses.includes(status)) ?? Math.max(0, ...statuses);
+}
+
 /** Says on standard error what went wrong and the way out; of what was not expected, all that is known. */
 export function reportError(name: string, error: unknown): void {
   if (!(error instanceof LvstreamError)) {

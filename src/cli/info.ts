@@ -8,7 +8,7 @@ import { listRecords } from '../format/list-records.js';
 import { declaredSize } from '../format/order-check.js';
 import { defineCommand } from './command.js';
 import { describeForPrograms, describeStream } from './describe-stream.js';
-import { exitStatus, reportError } from './exit.js';
+import { exitStatus, gravestStatus, reportError } from './exit.js';
 import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
 import { drawDensity } from './picture.js';
 import { print } from './print.js';
@@ -40,9 +40,9 @@ export const info = defineCommand({
   run: async (args) => {
     const codec = createCodec({ level: 0 });
     const options = { ...dialectOf(args), json: args.json, records: args.records, rewindable: args.records };
-    let worst = 0;
-    for (const path of args.stream) worst = Math.max(worst, await tellOrReport(path, codec, options));
-    return worst;
+    const statuses: number[] = [];
+    for (const path of args.stream) statuses.push(await tellOrReport(path, codec, options));
+    return gravestStatus(statuses);
   },
 });
 

@@ -1,3 +1,4 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
 import { createCodec } from '../codec/codec.js';
 import { ResultComparison, type Comparison } from '../device/compare.js';
 import { openImage } from '../device/image.js';
@@ -9,7 +10,7 @@ import { formatId } from '../format/identifier.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../format/read-through.js';
 import { defineCommand } from './command.js';
-import { describeError, exitStatus, reportError } from './exit.js';
+import { describeError, exitStatus, gravestStatus, reportError } from './exit.js';
 import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
 import { print, printJson } from './print.js';
 import { withProgress } from './progress.js';
@@ -21,7 +22,7 @@ type Options = InputOptions & {
   readonly json: boolean;
   readonly quiet?: boolean | undefined;
   /** The device that must hold the streams' result. */
-  readonly against: string | undefined;
+  readonly device: RandomAccessReader | undefined;
 };
 
 /** The answer is no. */
@@ -47,10 +48,15 @@ export const verify = defineCommand({
       .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
   run: async (args) => {
     const codec = createCodec({ level: 0 });
-    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, against: args.against };
-    let worst = 0;
-    for (const path of args.stream) worst = Math.max(worst, await verifyOne(path, codec, options));
-    return worst;
+    const device = args.against === undefined ? undefined : openImage(args.against);
+    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, device };
+    try {
+      const statuses: number[] = [];
+      for (const path of args.stream) statuses.push(await verifyOne(path, codec, options));
+      return gravestStatus(statuses);
+    } finally {
+      device?.close();
+    }
   },
 });
 
@@ -59,7 +65,7 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
     const input = await openInput(path, codec, options);
     try {
       const stream = await input.open();
-      const comparison = compareWith(options.against, stream);
+      const comparison = compareWith(options.device, stream);
       const read = await withProgress(
         `verify ${visible(input.name)}`,
         () => plainSize(input, codec),
@@ -73,8 +79,8 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
       if (options.json)
         await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
       else await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
-      if (!compared || !options.against) return 0;
-      if (!options.json) await print(`${visible(options.against)}: ${sayCompared(compared)}\n`);
+      if (!compared || !options.device) return 0;
+      if (!options.json) await print(`${visible(options.device.name)}: ${sayCompared(compared)}\n`);
       return compared.differentBytes + compared.pastEnd > 0 ? DIFFERENT : 0;
     } finally {
       input.close();
@@ -87,9 +93,12 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
   }
 }
 
-function compareWith(device: string | undefined, stream: ChangeStream): ResultComparison | undefined {
+function compareWith(
+  device: RandomAccessReader | undefined,
+  stream: ChangeStream,
+): ResultComparison | undefined {
   if (device === undefined) return undefined;
-  return new ResultComparison(openImage(device), stream.format === 'lvs' ? stream.header.order : 'given');
+  return new ResultComparison(device, stream.format === 'lvs' ? stream.header.order : 'given');
 }
 
 function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
