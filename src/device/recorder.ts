@@ -25,8 +25,10 @@ import { RecordedRanges } from './recorded.js';
 import { tryLock } from './syscalls.js';
 import { identifyTarget, type TargetIdentity } from './target.js';
 
-/** Batches whose pre-images go to stable storage together. */
-const GROUP = 16;
+/** Bytes of batches whose pre-images go to stable storage together. */
+const GROUP_SIZE = 16 << 20;
+/** A batch of zeros takes no memory, but pre-images of its own. */
+const SMALL_SIZE = 1 << 20;
 
 interface RecorderContext {
   readonly target: RandomAccessReader;
@@ -129,6 +131,7 @@ export class Recorder {
     const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
     const saved = this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet());
     let group: RecordBatch[] = [];
+    let groupSize = 0;
     const flush = async () => {
       await journal.flush();
       for (const batch of group) {
@@ -136,6 +139,7 @@ export class Recorder {
         releaseBatch(batch);
       }
       group = [];
+      groupSize = 0;
     };
     const record = async (batch: RecordBatch) => {
       const missing = missingOf(batch, saved, this.#context.target.size);
@@ -143,7 +147,8 @@ export class Recorder {
       for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
         await journal.add(preImage);
       group.push(batch);
-      if (group.length === GROUP) await flush();
+      groupSize += batch.kind === 'data' ? batch.bytes.length : SMALL_SIZE;
+      if (groupSize >= GROUP_SIZE) await flush();
     };
     for await (const batch of stream.batches) await record(batch);
     await flush();

@@ -16,8 +16,11 @@ export interface QueueOptions {
   readonly contents: BufferPool;
 }
 
+/** Frames of 8 MiB are read ahead as far as frames of 1 MiB, not as many. */
+const MOST_QUEUED = 32 << 20;
+
 type Waiting =
-  | { readonly frame: ScannedFrame; readonly decoded?: Promise<DecodedFrame> }
+  | { readonly frame: ScannedFrame; readonly memory: number; readonly decoded?: Promise<DecodedFrame> }
   | { readonly error: unknown; readonly begun: BegunFrame | undefined };
 
 /**
@@ -34,15 +37,18 @@ export async function* queueFrames(
   const queue: Waiting[] = [];
   let streamPosition = FIRST_LINE_SIZE;
   let ended = false;
+  let queuedBytes = 0;
   for (;;) {
-    while (!ended && queue.length < codec.depth) {
+    while (!ended && queue.length < codec.depth && (queuedBytes < MOST_QUEUED || queue.length === 0)) {
       const waiting = await scanNext(scanner, codec, contents, hashes ? streamPosition : undefined);
       queue.push(waiting);
       ended = 'error' in waiting || waiting.frame.kind === 'seekTable';
       if ('frame' in waiting) streamPosition += contentSizeOf(waiting.frame);
+      queuedBytes += 'frame' in waiting ? waiting.memory : 0;
     }
     const waiting = queue.shift();
     if (!waiting) return;
+    queuedBytes -= 'frame' in waiting ? waiting.memory : 0;
     if ('error' in waiting) {
       if (waiting.begun) admit(waiting.begun);
       throw waiting.error;
@@ -60,11 +66,12 @@ async function scanNext(
 ): Promise<Waiting> {
   try {
     const frame = await scanner.next();
-    if (frame.kind !== 'data') return { frame };
+    const memory = memoryOf(frame);
+    if (frame.kind !== 'data') return { frame, memory };
     const content = contents.take(frame.contentSize).subarray(0, frame.contentSize);
     const decoded = codec.decompress(frame.bytes, content, streamPosition);
     decoded.catch(() => undefined);
-    return { frame, decoded };
+    return { frame, memory, decoded };
   } catch (error) {
     return { error, begun: scanner.begun };
   }
@@ -73,4 +80,9 @@ async function scanNext(
 function contentSizeOf(frame: ScannedFrame): number {
   if (frame.kind === 'data') return frame.contentSize;
   return frame.kind === 'zeros' ? encodedSize({ kind: 'zeros', ranges: frame.ranges }) : 0;
+}
+
+/** Bytes that a frame holds until its turn comes: its own, and its content's. Asked before a thread takes them over. */
+function memoryOf(frame: ScannedFrame): number {
+  return frame.bytes.length + (frame.kind === 'data' ? frame.contentSize : 0);
 }
