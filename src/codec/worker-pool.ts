@@ -68,14 +68,28 @@ export class WorkerPool {
       if (thread.waiting.length === 0) worker.unref();
     });
     worker.on('error', (error) => {
-      for (const { reject } of thread.waiting.splice(0)) reject(error);
+      this.#drop(thread, error);
+    });
+    worker.on('exit', (code) => {
+      this.#drop(thread, new Error(`a worker thread ended with status ${code}`));
     });
     return thread;
   }
+
+  /** A thread that died gets no more jobs, as it would never answer them. */
+  #drop(thread: Thread, error: unknown): void {
+    const index = this.#threads.indexOf(thread);
+    if (index >= 0) this.#threads.splice(index, 1);
+    for (const { reject } of thread.waiting.splice(0)) reject(error);
+  }
 }
 
-/** An answer that is still under way must not unref a thread that is awaited: Node would end with status 13. */
+/**
+ * An answer that is still under way must not unref a thread that is awaited: Node would end with status 13. That the
+ * thread ends is no failure of its jobs, which nobody may be waiting for.
+ */
 function stop(worker: Worker): Promise<number> {
   worker.removeAllListeners('message');
+  worker.removeAllListeners('exit');
   return worker.terminate();
 }

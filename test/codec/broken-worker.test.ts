@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { WorkerPool, type Job } from '#src/codec/worker-pool.js';
+
+/** Work that no thread can do: without room for a frame zstd throws, and the thread ends of it. */
+const broken = (): Job => ({
+  kind: 'compress',
+  content: new Uint8Array(10),
+  streamPosition: 0,
+  room: new Uint8Array(0),
+});
+const sound = (): Job => ({
+  kind: 'compress',
+  content: new Uint8Array(10),
+  streamPosition: 0,
+  room: new Uint8Array(1000),
+});
+
+test('a thread that died gets no more jobs, and those it had are rejected', async () => {
+  const pool = new WorkerPool(1, 1);
+  const jobs = await Promise.allSettled([pool.run(sound()), pool.run(broken()), pool.run(sound())]);
+  expect(jobs.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+  await expect(pool.run(broken())).rejects.toThrow();
+  expect((await pool.run(sound())).frame.length).toBeGreaterThan(10);
+  await pool.close();
+}, 10_000);
