@@ -79,6 +79,13 @@ describe('the whole tree', () => {
 });
 
 describe('src', () => {
+  it('names no command that does not exist', () => {
+    const { text: index } = sources.find(({ name }) => name === 'src/cli/commands.ts')!;
+    const named = sources.flatMap(({ text }) => [...text.matchAll(/\blvstream ([a-z]+) --/g)]);
+    const unknown = named.filter(([, command]) => !index.includes(`name: '${command!}'`));
+    expect(unknown.map(([found]) => found)).toEqual([]);
+  });
+
   it('is named in kebab case', () => {
     const kebab = /^src(?:\/[a-z0-9]+(?:-[a-z0-9]+)*)+\.ts$/;
     const strangers = names.filter((name) => name.startsWith('src/') && !kebab.test(name));

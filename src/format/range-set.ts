@@ -216,7 +216,7 @@ export class RangeSet {
     if (bytes <= 0 || this.#memory <= this.#memoryLimit) return;
     throw new LvstreamError(
       `the ranges are too many and too scattered to be kept in ${this.#memoryLimit / 2 ** 20} MiB of memory`,
-      { hint: 'take the stream in parts, one range of the device after the other (lvstream slice --range)' },
+      { hint: 'a sorted stream needs none of it, such as lvstream dump writes' },
     );
   }
 }
