@@ -94,7 +94,7 @@ export function encodedSize(batch: RecordBatch): number {
   return sumLengths(batch.ranges) + countRecords(batch) * RECORD_HEADER_SIZE;
 }
 
-export function sumLengths(ranges: readonly Range[]): number {
+function sumLengths(ranges: readonly Range[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 

@@ -4,12 +4,12 @@ import { encodedSize, type BufferPool } from './batch.js';
 import { FIRST_LINE_SIZE } from './layout.js';
 
 /** A frame in its turn; of a data frame with its content. */
-export interface QueuedFrame {
+interface QueuedFrame {
   readonly frame: ScannedFrame;
   readonly decoded: DecodedFrame | undefined;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   /** Data frames come with their digests. */
   readonly hashes: boolean;
   /** Where the buffers for their content come from. */

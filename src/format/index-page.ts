@@ -159,17 +159,6 @@ function decodeClosingMap(bytes: Uint8Array, position: number): Closing {
   }
 }
 
-/** The ranges of a map's page, 16 bytes each. */
-export function encodeMapRanges(ranges: readonly { offset: number; length: number }[]): Uint8Array {
-  const bytes = new Uint8Array(ranges.length * RANGE_SIZE);
-  const view = viewOf(bytes);
-  ranges.forEach(({ offset, length }, i) => {
-    encodeU64(view, i * RANGE_SIZE, offset, true);
-    encodeU64(view, i * RANGE_SIZE + 8, length, true);
-  });
-  return bytes;
-}
-
 /** Reads range number `i` of a map's page; NaN where a number is 2^53 or more. */
 export function decodeMapRange(ranges: Uint8Array, i: number): { offset: number; length: number } {
   const view = viewOf(ranges);

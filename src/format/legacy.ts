@@ -22,7 +22,7 @@ export interface Dialect {
 }
 
 /** Version 1's chunk. */
-export const CHUNK_SIZE_1 = 4096;
+const CHUNK_SIZE_1 = 4096;
 
 /** Size of a record header in the dialect. */
 export function headerSize({ version }: Dialect): number {

@@ -12,14 +12,13 @@ import { decodeHeader, type Order, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
 import { DIGEST_SIZE, ENTRY_SIZE, FRAME_ROOM, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
-import { updateDigestOfZeros } from './lvs-writer.js';
 import { MapRangeCheck } from './map-ranges.js';
 import { declaredSize, OrderCheck } from './order-check.js';
 import { countPieces, measurePieceRuns } from './pieces.js';
 import { SeekTable, seekTableSize } from './seek-table.js';
 import { parseContent, type OpenRecord } from './segments.js';
 import { viewOf } from './skippable.js';
-import { StreamDigest } from './stream-digest.js';
+import { StreamDigest, updateDigestOfZeros } from './stream-digest.js';
 import { Tally, type Extremes } from './totals.js';
 
 /** A frame as an index lists it, and the records in it where it has any. */

@@ -6,7 +6,6 @@ import {
   type RecordBatch,
   releaseBatch,
   type ZeroBatch,
-  zeroRecords,
 } from './batch.js';
 import type { Closing } from './closing.js';
 import { frameRoom, type CodedFrame, type FrameCodec } from './codec.js';
@@ -15,9 +14,8 @@ import { FIRST_LINE_BYTES, FIRST_LINE_FRAME } from './first-line.js';
 import { FRAME_KINDS, type FrameEntry } from './frame-entry.js';
 import { FrameIndex } from './frame-index.js';
 import { encodeHeader, type StreamHeader } from './header.js';
-import { recordHeader } from './record.js';
 import { SeekTable } from './seek-table.js';
-import { StreamDigest, type Fold } from './stream-digest.js';
+import { StreamDigest, updateDigestOfZeros, type Fold } from './stream-digest.js';
 import { Tally, type Extremes } from './totals.js';
 import { encodeZeroFrame, encodeZeroRanges } from './zero-frame.js';
 
@@ -176,13 +174,5 @@ export class LvsWriter {
     await this.#sink.write(page);
     this.#position += page.length;
     this.#seekTable.add(page.length, 0);
-  }
-}
-
-/** Takes the records that a zero batch stands for into the digest. */
-export function updateDigestOfZeros(digest: StreamDigest, batch: ZeroBatch): void {
-  for (const { offset, length } of zeroRecords(batch.ranges)) {
-    digest.update(recordHeader(offset, length));
-    digest.updateZeros(length);
   }
 }

@@ -3,9 +3,8 @@ import type { Closing, Totals } from './closing.js';
 import type { FrameCodec } from './codec.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import type { Order } from './header.js';
-import { updateDigestOfZeros } from './lvs-writer.js';
 import type { ChangeStream } from './open-stream.js';
-import { StreamDigest } from './stream-digest.js';
+import { StreamDigest, updateDigestOfZeros } from './stream-digest.js';
 import { Tally } from './totals.js';
 
 /** What reading a stream to its end tells. */

@@ -8,7 +8,7 @@ import {
 import { viewOf } from './skippable.js';
 
 /** One frame of the file as the seek table lists it; a skippable frame has no content. */
-export interface SeekEntry {
+interface SeekEntry {
   readonly frameSize: number;
   readonly contentSize: number;
 }

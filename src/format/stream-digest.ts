@@ -1,5 +1,7 @@
+import { zeroRecords, type ZeroBatch } from './batch.js';
 import type { FrameCodec, Sha256 } from './codec.js';
 import { DIGEST_BLOCK_SIZE, DIGEST_SIZE } from './layout.js';
+import { recordHeader } from './record.js';
 
 const REPEAT = 256;
 
@@ -74,6 +76,14 @@ export class StreamDigest {
     const digest = this.#partial.digest();
     this.#partial = undefined;
     return digest;
+  }
+}
+
+/** Takes the records that a zero batch stands for into the digest. */
+export function updateDigestOfZeros(digest: StreamDigest, batch: ZeroBatch): void {
+  for (const { offset, length } of zeroRecords(batch.ranges)) {
+    digest.update(recordHeader(offset, length));
+    digest.updateZeros(length);
   }
 }
 

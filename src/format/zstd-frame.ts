@@ -34,7 +34,7 @@ function measureHeader(descriptor: number, position: number): number {
 }
 
 /** Reads a whole header at the start of `bytes`. Throws `frame-header` or `frame-size` of the frame at `position`. */
-export function decodeFrameHeader(bytes: Uint8Array, position: number): FrameHeader {
+function decodeFrameHeader(bytes: Uint8Array, position: number): FrameHeader {
   const descriptor = bytes[4]!;
   const headerSize = measureHeader(descriptor, position);
   const contentSize = readContentSize(viewOf(bytes), contentSizePosition(descriptor), descriptor >> 6);
