@@ -17,7 +17,7 @@ const layers = [
   { name: 'chain', pure: false, packages: [] },
   { name: 'lvm', pure: false, packages: ['execa'] },
   { name: 'remote', pure: false, packages: ['ssh2', 'execa'] },
-  { name: 'cli', pure: false, packages: ['yargs', 'yargs/helpers', 'cli-progress', 'cli-table3'] },
+  { name: 'cli', pure: false, packages: ['yargs', 'yargs/helpers', 'cli-progress'] },
 ];
 
 /** A path out of a layer's folder, from any depth in it, to one of the given names. */
