@@ -99,7 +99,8 @@ describe('the README', () => {
     const [, listed = ''] = /\n\n((?: {2}\S.*\n)+)/.exec(stdout) ?? [];
     const commands = listed.match(/^ {2}\S+/gm)?.map((line) => line.trim());
     const [, section = ''] = /^## Commands\n(.*?)^###? /ms.exec(text) ?? [];
-    expect([...section.matchAll(/^\| `([a-z]+)\b/gm)].map(([, name]) => name)).toEqual(commands);
+    const shown = [...section.matchAll(/^\| `([a-z]+)\b/gm)].map(([, name]) => name);
+    expect([...new Set(shown)]).toEqual(commands);
   });
 
   it('links to what there is', () => {

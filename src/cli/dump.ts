@@ -20,7 +20,7 @@ export const dump = defineCommand({
     yargs
       .option('cow', {
         ...text,
-        describe: "the snapshot's exception store: its -cow device or an image",
+        describe: "the snapshot's exception store: an image of its -cow device",
       })
       .option('origin', {
         ...text,

@@ -22,7 +22,7 @@ const FIRST_AREA_CHUNK = 1;
 /** An area is one chunk, up to 1 GiB: what is read of it at a time. */
 const READ_SIZE = 1 << 20;
 
-const NOT_A_STORE = "give the snapshot's exception store: its -cow device, or an image of it";
+const NOT_A_STORE = "give the snapshot's exception store: an image of its -cow device";
 const DAMAGED =
   'the table is damaged, or was read through a stale page cache: read it again past the cache; if it stays so, the snapshot is lost';
 
