@@ -203,7 +203,9 @@ function refuseUnfit(
   { skipPastEnd }: ApplyOptions,
 ): void {
   if (header?.kind === 'map') {
-    throw new RefusedError('a map holds no data to apply', { hint: 'it lists ranges only; apply the stream that holds their data' });
+    throw new RefusedError('a map holds no data to apply', {
+      hint: 'it lists ranges only; apply the stream that holds their data',
+    });
   }
   const size = header?.resultSize;
   if (size !== undefined && size > target.size && !skipPastEnd) throw tooSmall(target, size);
