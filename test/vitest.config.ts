@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { filesWithoutTools } from './tools.js';
 
 const slow = process.env['SLOW'] === '1';
 const seconds = 1000;
@@ -8,7 +9,12 @@ export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/lvm/**', ...(slow ? [] : ['test/long/**'])],
+    exclude: [
+      ...configDefaults.exclude,
+      'test/lvm/**',
+      ...(slow ? [] : ['test/long/**']),
+      ...filesWithoutTools(),
+    ],
     testTimeout: (slow ? 900 : 30) * seconds,
     hookTimeout: (slow ? 900 : 60) * seconds,
     // Node itself loads the compiled output, so that workers, import.meta.url and addons are as shipped.
