@@ -1,9 +1,11 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { LvmError } from '../errors.js';
-import { blockChecksum } from './block-checksum.js';
+import { crc32c } from '../format/crc32c.js';
 
 /** Every metadata block, in bytes (dm-thin-metadata.h, `THIN_METADATA_BLOCK_SIZE`). */
 export const METADATA_BLOCK_SIZE = 4096;
+
+const CHECKSUM_SIZE = 4;
 
 export const DAMAGED_METADATA =
   'the metadata is damaged, or changed while it was read: take a metadata snapshot and read that; if it stays so, see thin_check and thin_repair';
@@ -43,4 +45,17 @@ export function readMetadataBlock(metadata: RandomAccessReader, block: number): 
  */
 export function hasChecksum(block: DataView, xor: number): boolean {
   return block.getUint32(0, true) === blockChecksum(block, xor);
+}
+
+/**
+ * The checksum of device-mapper's metadata blocks (dm-block-manager.c, `dm_bm_checksum`): CRC-32C without its final
+ * inversion, of a block from byte 4 on, then `xor`.
+ */
+function blockChecksum(block: DataView, xor: number): number {
+  const summed = new Uint8Array(
+    block.buffer,
+    block.byteOffset + CHECKSUM_SIZE,
+    block.byteLength - CHECKSUM_SIZE,
+  );
+  return (crc32c(summed) ^ -1 ^ xor) >>> 0;
 }
