@@ -3,6 +3,7 @@ import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Order } from '../format/header.js';
 import { RangeSet } from '../format/range-set.js';
 import { differences } from './recorded.js';
+import { cutRange, PART_SIZE, ZERO_PART } from './cut-range.js';
 
 /** What a comparison of a device with a stream's result found. */
 export interface Comparison {
@@ -14,8 +15,6 @@ export interface Comparison {
   readonly pastEnd: number;
 }
 
-const PART = 1 << 20;
-const ZEROS = new Uint8Array(PART);
 const MOST_SHOWN = 8;
 
 /**
@@ -25,7 +24,7 @@ const MOST_SHOWN = 8;
 export class ResultComparison {
   readonly #device: RandomAccessReader;
   readonly #places: Places;
-  readonly #buffer = new Uint8Array(PART);
+  readonly #buffer = new Uint8Array(PART_SIZE);
   #pastEnd = 0;
 
   constructor(device: RandomAccessReader, order: Order) {
@@ -49,11 +48,11 @@ export class ResultComparison {
   #compare(range: Range, wanted: Uint8Array | undefined): void {
     this.#places.forget(range);
     for (const stretch of wanted ? [range] : dataIn(range, this.#device)) {
-      for (const part of cut(stretch)) {
+      for (const part of cutRange(stretch)) {
         const held = this.#buffer.subarray(0, part.length);
         this.#device.readInto(held, part.offset);
         const start = part.offset - range.offset;
-        const expected = wanted?.subarray(start, start + part.length) ?? ZEROS.subarray(0, part.length);
+        const expected = wanted?.subarray(start, start + part.length) ?? ZERO_PART.subarray(0, part.length);
         for (const place of differences(part, held, expected)) this.#places.add(place);
       }
     }
@@ -107,11 +106,6 @@ class RevisedPlaces implements Places {
     }
     return { differentBytes: this.#set.size, first };
   }
-}
-
-function* cut({ offset, length }: Range): Generator<Range> {
-  for (let done = 0; done < length; done += PART)
-    yield { offset: offset + done, length: Math.min(PART, length - done) };
 }
 
 /** Where zeros are wanted only what is no hole needs to be read. */

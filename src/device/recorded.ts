@@ -2,10 +2,9 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError } from '../errors.js';
 import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import { RangeSet } from '../format/range-set.js';
+import { cutRange, ZERO_PART } from './cut-range.js';
 
-const PART = 1 << 20;
 const SECTOR = 512;
-const ZEROS = new Uint8Array(PART);
 
 /**
  * What a journal that was left unfinished records of the device, held against the device (§6.4): every recorded byte
@@ -68,13 +67,13 @@ export class RecordedRanges {
   #eachPart(batch: RecordBatch, visit: (range: Range, data: Uint8Array) => void): void {
     if (batch.kind === 'zeros') {
       for (const record of zeroRecords(batch.ranges))
-        for (const part of cut(record)) visit(part, ZEROS.subarray(0, part.length));
+        for (const part of cutRange(record)) visit(part, ZERO_PART.subarray(0, part.length));
       return;
     }
     for (let i = 0; i < batch.count; i++) {
       const range = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
       const at = batch.positions[i]!;
-      for (const part of cut(range)) {
+      for (const part of cutRange(range)) {
         const start = at + part.offset - range.offset;
         visit(part, batch.bytes.subarray(start, start + part.length));
       }
@@ -86,11 +85,6 @@ export class RecordedRanges {
     this.#target.readInto(held, offset);
     return held;
   }
-}
-
-function* cut({ offset, length }: Range): Generator<Range> {
-  for (let done = 0; done < length; done += PART)
-    yield { offset: offset + done, length: Math.min(PART, length - done) };
 }
 
 /** The byte ranges, as parts of `range`, in which the two differ. */

@@ -12,9 +12,6 @@ import { Judge, type Verdict } from './verdict.js';
 export interface Survey {
   /** Every record begins where the one before ended, or later. */
   readonly isSorted: boolean;
-  readonly records: number;
-  /** Bytes that the stream writes. */
-  readonly data: number;
   /** End of the highest byte, exclusive. */
   readonly high: number;
   /** What the device holds; undefined when nobody compared. */
@@ -47,25 +44,21 @@ export async function surveyStream(
     onBatch?.(batch);
     releaseBatch(batch);
   }
-  const { records, data, high } = tally.totals();
-  return { isSorted: tally.order() === 'sorted', records, data, high, verdict: judge?.verdict() };
+  const { high } = tally.totals();
+  return { isSorted: tally.order() === 'sorted', high, verdict: judge?.verdict() };
 }
 
 /** The same of a plain stream in a file, from its headers alone; the first stands at `firstHeader`. */
 export async function surveyHeaders(file: FileBytes, firstHeader: number, dialect: Dialect): Promise<Survey> {
-  let records = 0;
-  let data = 0;
   let high = 0;
   let end = 0;
   let isSorted = true;
   await walkRecords(file, firstHeader, dialect, ({ offset, length }) => {
-    records++;
-    data += length;
     isSorted &&= offset >= end;
     end = offset + length;
     high = Math.max(high, end);
   });
-  return { isSorted, records, data, high, verdict: undefined };
+  return { isSorted, high, verdict: undefined };
 }
 
 /** End of the highest byte that a batch writes. */
