@@ -1,14 +1,14 @@
 import {
-  arrayField,
   booleanField,
   bytesField,
   choiceField,
+  idsField,
   mapField,
   optional,
   uintField,
   unknownFields,
 } from './field.js';
-import { ID_SIZES, type StreamId } from './identifier.js';
+import type { StreamId } from './identifier.js';
 import { DIGEST_SIZE } from './layout.js';
 import { decodeMap, encodeMap, type MsgpackMap } from './map.js';
 import { decodeState, encodeState, type State } from './state.js';
@@ -77,16 +77,11 @@ export function decodeClosing(bytes: Uint8Array): Closing {
     order: optional(map, 'order', (from, key) => choiceField(from, key, ['sorted'] as const)),
     base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
     result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
-    undoes: optional(map, 'undoes', decodeIds),
+    undoes: optional(map, 'undoes', idsField),
     consistent: optional(map, 'consistent', booleanField),
     endTime: optional(map, 'end_time', uintField),
     unknown: unknownFields(map, KNOWN),
   };
-}
-
-/** A list of stream ids. */
-export function decodeIds(map: MsgpackMap, key: string): StreamId[] {
-  return arrayField(map, key).map((id) => bytesField({ id }, 'id', ID_SIZES));
 }
 
 /** The first total in which the two differ. */

@@ -1,3 +1,4 @@
+import { ID_SIZES, type StreamId } from './identifier.js';
 import { isMap, MapError, type MsgpackMap } from './map.js';
 
 /** Typed reads of a msgpack map's values. All throw {@link MapError} on a value of another type. */
@@ -47,6 +48,11 @@ export function arrayField(map: MsgpackMap, key: string): readonly unknown[] {
   const value = map[key];
   if (!Array.isArray(value)) throw new MapError(`${key} is missing or not an array`);
   return value;
+}
+
+/** A list of stream ids (§5.2). */
+export function idsField(map: MsgpackMap, key: string): readonly StreamId[] {
+  return arrayField(map, key).map((id) => bytesField({ id }, 'id', ID_SIZES));
 }
 
 /** The value of a field that may be absent. */

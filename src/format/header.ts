@@ -4,6 +4,7 @@ import {
   booleanField,
   bytesField,
   choiceField,
+  idsField,
   mapField,
   optional,
   textField,
@@ -164,7 +165,7 @@ function fromMap(map: MsgpackMap): StreamHeader {
     chunkSize: optional(map, 'chunk_size', uintField),
     origin: optional(map, 'origin', (from, key) => decodeTexts(mapField(from, key))),
     derivedFrom: optional(map, 'derived_from', (from, key) => arrayField(from, key).map(decodeDerivation)),
-    undoes: optional(map, 'undoes', (from, key) => arrayField(from, key).map(asId)),
+    undoes: optional(map, 'undoes', idsField),
     target: optional(map, 'target', (from, key) => decodeTarget(mapField(from, key))),
     sequence: optional(map, 'sequence', uintField),
     follows: optional(map, 'follows', (from, key) => bytesField(from, key, ID_SIZES)),
@@ -182,13 +183,9 @@ function asText(value: unknown): string {
   return textField({ item: value }, 'item');
 }
 
-function asId(value: unknown): StreamId {
-  return bytesField({ id: value }, 'id', ID_SIZES);
-}
-
 function decodeDerivation(value: unknown): Derivation {
   if (!isMap(value)) throw new MapError('derived_from holds something that is not a map');
-  return { id: asId(value['id']), by: textField(value, 'by') };
+  return { id: bytesField(value, 'id', ID_SIZES), by: textField(value, 'by') };
 }
 
 function decodeTarget(map: MsgpackMap): TargetName {
