@@ -67,5 +67,12 @@ export { openImage, type ImageReader } from './device/image.js';
 
 export { readExceptionStore, sortExceptions, type ExceptionStore } from './lvm/exception-store.js';
 export { createSnapshotView } from './lvm/snapshot-view.js';
-export { dumpChanges, dumpSnapshotData, readThickSnapshot, type ThickSnapshot } from './lvm/thick-dump.js';
-export { thickBatches, writeThickDump, type ThickDumpOptions } from './lvm/write-thick-dump.js';
+export type { Changes } from './lvm/changes.js';
+export {
+  dumpChanges,
+  dumpSnapshotData,
+  readThickSnapshot,
+  thickChanges,
+  type ThickSnapshot,
+} from './lvm/thick-dump.js';
+export { writeDump, writePlainDump, type DumpOptions } from './lvm/write-dump.js';

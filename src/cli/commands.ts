@@ -4,7 +4,7 @@ import type { CommandEntry } from './command.js';
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'dump',
-    positionals: '',
+    positionals: '[snapshot]',
     summary: 'the changes from a snapshot to its origin, as a stream',
     load: async () => (await import('./dump.js')).dump,
   },

@@ -1,36 +1,31 @@
 import { openImage } from '../device/image.js';
 import { UsageError } from '../errors.js';
-import { readThickSnapshot } from '../lvm/thick-dump.js';
-import { thickBatches, writeThickDump } from '../lvm/write-thick-dump.js';
-import type { DumpForm } from './dump-form.js';
+import type { OpenChanges } from '../lvm/changes.js';
+import { readThickSnapshot, thickChanges } from '../lvm/thick-dump.js';
 
-/** What the thick form of `dump` takes, as yargs gives it. */
+/** What the form for images of a thick snapshot takes, as yargs gives it. */
 export interface ThickArguments {
   readonly cow: string | undefined;
   readonly origin: string | undefined;
   readonly snapshotData: boolean;
-  readonly baseDigests: boolean;
+  readonly consistent: boolean;
 }
 
-/** `dump` of a thick snapshot, from its exception store. Throws `UsageError`, and what opening and reading throw. */
-export function openThickForm({ cow, origin, snapshotData: undo, baseDigests }: ThickArguments): DumpForm {
+/** The changes of a thick snapshot, from its exception store. Throws `UsageError`, and what opening and reading throw. */
+export function openThickImages({ cow, origin, snapshotData, consistent }: ThickArguments): OpenChanges {
   if (cow === undefined || origin === undefined) {
     throw new UsageError(`--${cow === undefined ? 'cow' : 'origin'} is missing`, {
-      hint: 'name --cow and --origin of a thick snapshot, or --thin-metadata of a thin one',
+      hint: '--cow and --origin go together',
     });
   }
-  const device = openImage(origin);
-  const snapshot = readThickSnapshot(openImage(cow), device);
+  const images = [openImage(origin), openImage(cow)] as const;
+  const [device, store] = images;
   return {
-    countBytes: () => snapshot.exceptions.count * snapshot.exceptions.chunkSize,
-    batches: () => thickBatches(snapshot, undo),
-    write: (sink, codec, { baseState: snapshotState, resultState: originState, ...options }, watch) =>
-      writeThickDump(
-        snapshot,
-        sink,
-        codec,
-        { ...options, undo, baseDigests, snapshotState, originState },
-        watch,
-      ),
+    ...thickChanges(readThickSnapshot(store, device), snapshotData),
+    remarks: [],
+    settle: () => ({ consistent }),
+    close: () => {
+      for (const image of images) image.close();
+    },
   };
 }

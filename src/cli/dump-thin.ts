@@ -1,43 +1,41 @@
 import { openImage } from '../device/image.js';
 import { UsageError } from '../errors.js';
-import { changedThinRanges, dumpThinChanges, type ThinChanges } from '../lvm/thin-dump.js';
+import type { OpenChanges } from '../lvm/changes.js';
+import { changedThinRanges, thinChanges } from '../lvm/thin-dump.js';
 import { openThinMetadata } from '../lvm/thin-metadata.js';
-import { writeThinDump } from '../lvm/write-thin-dump.js';
-import type { DumpForm } from './dump-form.js';
 
 /** Device ids have 24 bits (dm-thin.c, `MAX_DEV_ID`). */
 const MAX_ID = 2 ** 24 - 1;
 
-/** What the thin form of `dump` takes, as yargs gives it. */
+/** What the form for images of a thin pool takes, as yargs gives it. */
 export interface ThinArguments {
   readonly metadataSnapshot: boolean;
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly source: string | undefined;
+  readonly consistent: boolean;
 }
 
 /**
- * `dump` from one thin device to another, from their pool's metadata. Throws `UsageError`, and what opening throws;
- * that the pool has both devices is found here too, before anything is written.
+ * The changes from one thin device to another, from their pool's metadata. Throws `UsageError`, and what opening
+ * throws; that the pool has both devices is found here too, before anything is written.
  */
-export function openThinForm(thinMetadata: string, args: ThinArguments): DumpForm {
+export function openThinImages(thinMetadata: string, args: ThinArguments): OpenChanges {
   const [from, to] = [deviceId('from', args.from), deviceId('to', args.to)];
-  const source = given('source', args.source);
-  const pool = openThinMetadata(openImage(thinMetadata), { metadataSnapshot: args.metadataSnapshot });
-  const changes = { pool, from, to, source: openImage(source) };
-  changedThinRanges(changes).next();
+  const sourcePath = given('source', args.source);
+  const images = [openImage(thinMetadata), openImage(sourcePath)] as const;
+  const [metadata, source] = images;
+  const { metadataSnapshot, consistent } = args;
+  const pair = { pool: openThinMetadata(metadata, { metadataSnapshot }), from, to, source };
+  changedThinRanges(pair).next();
   return {
-    countBytes: () => countBytes(changes),
-    batches: () => dumpThinChanges(changes),
-    write: (sink, codec, { baseState: base, resultState: result, ...options }, watch) =>
-      writeThinDump(changes, sink, codec, { ...options, base, result }, watch),
+    ...thinChanges(pair),
+    remarks: [],
+    settle: () => ({ consistent }),
+    close: () => {
+      for (const image of images) image.close();
+    },
   };
-}
-
-function countBytes(changes: ThinChanges): number {
-  let sum = 0;
-  for (const { length } of changedThinRanges(changes)) sum += length;
-  return sum;
 }
 
 function deviceId(option: string, text: string | undefined): number {

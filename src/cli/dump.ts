@@ -1,48 +1,34 @@
 import { createCodec } from '../codec/codec.js';
-import { UsageError } from '../errors.js';
+import { randomId } from '../codec/random-id.js';
 import { writeOutput } from '../files/write-output.js';
-import { writePlain } from '../format/plain.js';
-import type { State } from '../format/state.js';
+import { countBytes, type OpenChanges } from '../lvm/changes.js';
+import { writeDump, writePlainDump } from '../lvm/write-dump.js';
+import { declareChanges, openChanges } from './change-source.js';
 import { defineCommand } from './command.js';
-import type { DumpForm } from './dump-form.js';
-import { openThickForm, type ThickArguments } from './dump-thick.js';
-import { openThinForm, type ThinArguments } from './dump-thin.js';
 import { FORCE, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
-import { randomId } from '../codec/random-id.js';
 import { withProgress } from './progress.js';
+import { remark } from './remarks.js';
 
-const text = { type: 'string', requiresArg: true } as const;
 const flag = { type: 'boolean', default: false } as const;
+
+interface DumpArguments {
+  readonly format: 'lvs' | 'lvmsync';
+  readonly level: number;
+  readonly baseDigests: boolean;
+  readonly force: boolean;
+  readonly quiet?: boolean | undefined;
+}
 
 export const dump = defineCommand({
   declare: (yargs) =>
-    yargs
-      .option('cow', {
-        ...text,
-        describe: "the snapshot's exception store: an image of its -cow device",
-      })
-      .option('origin', {
-        ...text,
-        describe: 'the volume that the snapshot was taken of',
-      })
-      .option('snapshot-data', {
-        ...flag,
-        describe: 'with --cow, the reverse: what takes the origin back to the snapshot',
-      })
-      .option('thin-metadata', {
-        ...text,
-        describe: "instead, between two thin devices: their pool's metadata, its _tmeta device or an image",
-      })
-      .option('from', { ...text, describe: 'id of the thin device that the changes begin at' })
-      .option('to', { ...text, describe: 'id of the thin device that they lead to' })
-      .option('source', {
-        ...text,
-        describe: 'that device or an image of it (without an external origin)',
-      })
-      .option('metadata-snapshot', {
-        ...flag,
-        describe: 'read the metadata snapshot that the metadata holds',
+    declareChanges(yargs)
+      .option('full', { ...flag, describe: 'all that the volume itself holds, for a first copy' })
+      .option('keep-equal', { ...flag, describe: 'with --to, keep also what is equal in both snapshots' })
+      .option('data-source', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'read the data from this device or image instead of the origin',
       })
       .option('output', OUTPUT)
       .option('force', FORCE)
@@ -52,69 +38,37 @@ export const dump = defineCommand({
         describe: 'lvmsync: the plain stream',
       } as const)
       .option('level', LEVEL)
-      .option('base-state', { ...text, describe: "id of the snapshot's state, or of --from's" })
-      .option('result-state', { ...text, describe: "id of the origin's state, or of --to's" })
       .option('base-digests', {
         ...flag,
-        describe: 'with --cow, say what the device must hold before the stream is applied',
+        describe: 'say what the device must hold before the stream is applied (not with --thin-metadata)',
       })
-      .option('consistent', {
-        ...flag,
-        default: true,
-        describe: 'the origin or source was not in use (--no-consistent: it was)',
-      })
-      .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'write the changes to vm.lvs')
-      .example(
-        '$0 --thin-metadata tmeta.img --from 2 --to 1 --source vm.img -o vm.lvs',
-        'the same of thin device 1 since its snapshot 2',
-      ),
+      .example('$0 vg/vm-monday -o vm.lvs', 'the changes of vg/vm since its snapshot')
+      .example('$0 vg/vm-monday --to vg/vm-tuesday -o vm.lvs', 'between two snapshots, while vg/vm is in use')
+      .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),
   run: async (args) => {
     const path = outputPath(args.output);
-    const form = openForm(args);
-    const codec = createCodec({ level: args.level });
-    const options = {
-      baseState: stateOf(args.baseState),
-      resultState: stateOf(args.resultState),
-      consistent: args.consistent,
-      id: randomId(),
-      generator: generator(),
-    };
-    await withProgress(
-      'dump',
-      async () => form.countBytes(),
-      args,
-      (watch) =>
-        writeOutput(path, args, async (output) => {
-          if (args.format === 'lvs') await form.write(output, codec, options, watch);
-          else await writePlain(watch(form.batches()), output);
-        }),
-    );
+    const changes = await openChanges(args);
+    try {
+      const before = [...changes.remarks];
+      for (const text of before) remark(text, args);
+      await write(changes, path, args);
+      for (const text of changes.remarks.slice(before.length)) remark(text, args);
+    } finally {
+      changes.close();
+    }
     return 0;
   },
 });
 
-function stateOf(id: string | undefined): State | undefined {
-  return id === undefined ? undefined : { id };
-}
-
-interface FormArguments extends ThickArguments, ThinArguments {
-  readonly thinMetadata: string | undefined;
-}
-
-/** Opens what the options name. Those of one form mean nothing to the other: said together they are a mistake. */
-function openForm(args: FormArguments): DumpForm {
-  const { thinMetadata, cow, origin, snapshotData, baseDigests } = args;
-  const { from, to, source, metadataSnapshot } = args;
-  if (thinMetadata === undefined) {
-    refuse('only', { from, to, source, 'metadata-snapshot': metadataSnapshot });
-    return openThickForm(args);
-  }
-  refuse('not', { cow, origin, 'snapshot-data': snapshotData, 'base-digests': baseDigests });
-  return openThinForm(thinMetadata, args);
-}
-
-/** Throws `UsageError` if one of the options is given. */
-function refuse(how: 'only' | 'not', options: Readonly<Record<string, string | boolean | undefined>>): void {
-  const given = Object.keys(options).find((name) => options[name] !== undefined && options[name] !== false);
-  if (given !== undefined) throw new UsageError(`--${given}: ${how} with --thin-metadata`);
+async function write(changes: OpenChanges, path: string, args: DumpArguments): Promise<void> {
+  const { format, level, baseDigests } = args;
+  const codec = createCodec({ level });
+  const options = { baseDigests, id: randomId(), generator: generator() };
+  const total = async () => countBytes(changes);
+  await withProgress('dump', total, args, (watch) =>
+    writeOutput(path, args, async (output) => {
+      if (format === 'lvmsync') await writePlainDump(changes, output, watch);
+      else await writeDump(changes, output, codec, options, watch);
+    }),
+  );
 }

@@ -60,7 +60,7 @@ export function outputPath(output: string | undefined): string {
 }
 
 /** A whole number from 0 to `most`. Throws `UsageError`. */
-function wholeNumber(option: string, text: unknown, most: number): number {
+export function wholeNumber(option: string, text: unknown, most: number): number {
   const number = typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (number <= most) return number;
   throw new UsageError(`${option} ${String(text)}: not a whole number from 0 to ${most}`);

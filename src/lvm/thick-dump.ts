@@ -1,6 +1,7 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { readRanges } from '../algebra/read-ranges.js';
 import type { BufferPool, DataBatch } from '../format/batch.js';
+import type { Changes } from './changes.js';
 import { changedRanges, type ExceptionStore, readExceptionStore, sortExceptions } from './exception-store.js';
 import { createSnapshotView } from './snapshot-view.js';
 
@@ -39,4 +40,18 @@ export function dumpSnapshotData(
   pool?: BufferPool,
 ): AsyncIterable<DataBatch> {
   return readRanges(changedRanges(exceptions, origin.size), createSnapshotView(exceptions, origin), pool);
+}
+
+/** The same, either way, as a dump takes them; whether that was a single moment is the caller's to say. */
+export function thickChanges(snapshot: ThickSnapshot, undo: boolean): Omit<Changes, 'settle'> {
+  const { exceptions, origin } = snapshot;
+  return {
+    baseSize: origin.size,
+    resultSize: origin.size,
+    chunkSize: exceptions.chunkSize,
+    origin: { path: origin.name },
+    ranges: () => changedRanges(exceptions, origin.size),
+    batches: () => (undo ? dumpSnapshotData(snapshot) : dumpChanges(snapshot)),
+    before: undo ? origin : createSnapshotView(exceptions, origin),
+  };
 }

@@ -3,10 +3,11 @@ import { readRanges } from '../algebra/read-ranges.js';
 import { createBufferPool, type BufferPool, type Range, type RecordBatch } from '../format/batch.js';
 import { MIN_ZERO_RUN } from '../format/layout.js';
 import { cutZeroRanges } from '../format/zero-frame.js';
+import type { Changes } from './changes.js';
 import { thinDifference, type ThinMetadata } from './thin-metadata.js';
 
-/** What changed from one thin device of a pool to another, whose data can be read. */
-export interface ThinChanges {
+/** Two thin devices of a pool, and the data of the second one. */
+export interface ThinPair {
   readonly pool: ThinMetadata;
   /** Ids of the devices. */
   readonly from: number;
@@ -25,9 +26,9 @@ export interface ThinChange extends Range {
  * The ranges that changed, ascending, clipped; neighbours are joined, unless one is `unmapped` and the other not.
  * Throws the `LvmError`s of {@link thinDifference}.
  */
-export function* changedThinRanges(changes: ThinChanges): Generator<ThinChange, void, undefined> {
+export function* changedThinRanges(pair: ThinPair): Generator<ThinChange, void, undefined> {
   let last: ThinChange | undefined;
-  for (const change of clippedRuns(changes)) {
+  for (const change of clippedRuns(pair)) {
     const joins = last?.unmapped === change.unmapped && last.offset + last.length === change.offset;
     if (last !== undefined && !joins) yield last;
     last = joins ? { ...last!, length: last!.length + change.length } : change;
@@ -35,7 +36,7 @@ export function* changedThinRanges(changes: ThinChanges): Generator<ThinChange, 
   if (last !== undefined) yield last;
 }
 
-function* clippedRuns({ pool, from, to, source }: ThinChanges): Generator<ThinChange, void, undefined> {
+function* clippedRuns({ pool, from, to, source }: ThinPair): Generator<ThinChange, void, undefined> {
   const { dataBlockSize } = pool.superblock;
   for (const { kind, begin, length: blocks } of thinDifference(pool, from, to)) {
     const offset = begin * dataBlockSize;
@@ -54,14 +55,28 @@ function* clippedRuns({ pool, from, to, source }: ThinChanges): Generator<ThinCh
  * owns each batch; see `releaseBatch`.
  */
 export async function* dumpThinChanges(
-  changes: ThinChanges,
+  pair: ThinPair,
   buffers: BufferPool = createBufferPool(),
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const ranges = new Lookahead(changedThinRanges(changes));
+  const ranges = new Lookahead(changedThinRanges(pair));
   while (ranges.peek() !== undefined) {
-    yield* readRanges(takeWhile(ranges, false), changes.source, buffers);
+    yield* readRanges(takeWhile(ranges, false), pair.source, buffers);
     for (const range of takeWhile(ranges, true)) yield* cutZeroRanges([range]);
   }
+}
+
+/**
+ * The same as a dump takes them; whether that was a single moment is the caller's to say. Metadata knows no sizes of
+ * volumes: that of the base stays unsaid.
+ */
+export function thinChanges(pair: ThinPair): Omit<Changes, 'settle'> {
+  return {
+    resultSize: pair.source.size,
+    chunkSize: pair.pool.superblock.dataBlockSize,
+    origin: { path: pair.source.name },
+    ranges: () => changedThinRanges(pair),
+    batches: () => dumpThinChanges(pair),
+  };
 }
 
 function* takeWhile(

@@ -77,7 +77,10 @@ describe('dump --thin-metadata', () => {
     [['--thin-metadata', 'f', '--base-digests'], '--base-digests: not with --thin-metadata'],
     [['--cow', 'c', '--origin', 'o', '--from', '1'], '--from: only with --thin-metadata'],
     [['--cow', 'c'], '--origin is missing'],
-    [[], '--cow is missing'],
+    [['--origin', 'o'], '--cow is missing'],
+    [[], 'no snapshot is named'],
+    [['vg/vm', '--cow', 'c'], '--cow: not of a snapshot that is named'],
+    [['--cow', 'c', '--origin', 'o', '--full'], '--full: only of a snapshot that is named'],
   ])('is refused where the command line is wrong: %j', async (given, message) => {
     const run = await lvstream(['dump', ...given]);
     expect(run).toMatchObject({ status: 2, text: '' });

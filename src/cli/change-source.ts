@@ -1,0 +1,131 @@
+import type { ArgumentsCamelCase, Argv } from 'yargs';
+import { UsageError } from '../errors.js';
+import type { State } from '../format/state.js';
+import type { OpenChanges } from '../lvm/changes.js';
+import type { CommonOptions } from './command.js';
+import { parseSize, wholeNumber } from './options.js';
+
+const text = { type: 'string', requiresArg: true } as const;
+const flag = { type: 'boolean', default: false } as const;
+
+const MAX_WAIT_SECONDS = 86_400;
+
+/** Declares where changes come from: a snapshot in use, or images of what one is made of. */
+export function declareChanges(yargs: Argv<CommonOptions>) {
+  return yargs
+    .positional('snapshot', { type: 'string', describe: 'a snapshot: VG/LV, /dev/VG/LV, a UUID' })
+    .option('to', {
+      ...text,
+      describe: 'a second snapshot that the changes lead to (with --thin-metadata the id of a thin device)',
+    })
+    .option('undo', { ...flag, describe: 'the reverse: what takes the origin back to the snapshot' })
+    .option('temporary-snapshot', {
+      ...text,
+      describe: 'read from a second snapshot, made with a store of this size and removed afterwards',
+      coerce: (size: unknown) =>
+        typeof size === 'string' ? parseSize('--temporary-snapshot', size) : undefined,
+    })
+    .option('wait', {
+      ...text,
+      default: '30',
+      describe: "seconds to wait for a thin pool's metadata snapshot that somebody else holds",
+      coerce: (seconds: unknown) => wholeNumber('--wait', seconds, MAX_WAIT_SECONDS),
+    })
+    .option('cow', {
+      ...text,
+      describe: "offline: the snapshot's exception store, an image of its -cow device",
+    })
+    .option('origin', { ...text, describe: 'with --cow, the volume that the snapshot was taken of' })
+    .option('snapshot-data', { ...flag, describe: 'with --cow, the same as --undo' })
+    .option('thin-metadata', {
+      ...text,
+      describe: "offline, between two thin devices: their pool's metadata, an image of its _tmeta device",
+    })
+    .option('from', { ...text, describe: 'with --thin-metadata, id of the device that the changes begin at' })
+    .option('source', {
+      ...text,
+      describe: 'with --thin-metadata, an image of the device --to (without an external origin)',
+    })
+    .option('metadata-snapshot', {
+      ...flag,
+      describe: 'with --thin-metadata, read the metadata snapshot that it holds',
+    })
+    .option('base-state', { ...text, describe: "offline: id of the snapshot's state, or of --from's" })
+    .option('result-state', { ...text, describe: "offline: id of the origin's state, or of --to's" })
+    .option('consistent', {
+      ...flag,
+      default: true,
+      describe: 'offline: the origin or source was not in use (--no-consistent: it was)',
+    });
+}
+
+type Declared<T> = T extends Argv<infer Options> ? Options : never;
+
+/** What {@link declareChanges} gives, and what some commands add. */
+export type ChangeArguments = ArgumentsCamelCase<Declared<ReturnType<typeof declareChanges>>> & {
+  readonly full?: boolean | undefined;
+  readonly keepEqual?: boolean | undefined;
+  readonly dataSource?: string | undefined;
+  readonly baseDigests?: boolean | undefined;
+};
+
+/** Opens what the options name; the caller closes it. Each form's own options mean nothing to the others: that is a mistake. */
+export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
+  if (args.snapshot !== undefined) return openLive(args, args.snapshot);
+  refuse('only of a snapshot that is named', live(args));
+  const { to, undo, thinMetadata, cow, origin, snapshotData, baseDigests } = args;
+  if (thinMetadata !== undefined) {
+    const thick = { cow, origin, 'snapshot-data': snapshotData, undo, 'base-digests': baseDigests };
+    refuse('not with --thin-metadata', thick);
+    const { openThinImages } = await import('./dump-thin.js');
+    return named(openThinImages(thinMetadata, args), args);
+  }
+  if (cow === undefined && origin === undefined)
+    throw new UsageError('no snapshot is named', {
+      hint: 'name a snapshot, or --cow and --origin, or --thin-metadata',
+    });
+  refuse('only with --thin-metadata', { to, ...thinOnly(args) });
+  const { openThickImages } = await import('./dump-thick.js');
+  const reverse = undo || snapshotData;
+  const { base, result, ...changes } = named(openThickImages({ ...args, snapshotData: reverse }), args);
+  return reverse ? { ...changes, base: result, result: base } : { ...changes, base, result };
+}
+
+async function openLive(args: ChangeArguments, snapshot: string): Promise<OpenChanges> {
+  const { cow, origin, thinMetadata, snapshotData, baseState, resultState, consistent } = args;
+  refuse('not of a snapshot that is named', {
+    ...{ cow, origin, 'snapshot-data': snapshotData, 'thin-metadata': thinMetadata, ...thinOnly(args) },
+    ...{ 'base-state': baseState, 'result-state': resultState, 'no-consistent': !consistent },
+  });
+  const { openLiveChanges } = await import('../lvm/live.js');
+  const { full = false, keepEqual = false } = args;
+  return openLiveChanges(snapshot, { ...args, full, keepEqual, waitSeconds: args.wait });
+}
+
+function live({ full, keepEqual, dataSource, temporarySnapshot }: ChangeArguments) {
+  return {
+    full,
+    'keep-equal': keepEqual,
+    'data-source': dataSource,
+    'temporary-snapshot': temporarySnapshot,
+  };
+}
+
+function thinOnly({ from, source, metadataSnapshot }: ChangeArguments) {
+  return { from, source, 'metadata-snapshot': metadataSnapshot };
+}
+
+/** Gives the states their names. */
+function named(changes: OpenChanges, { baseState, resultState }: ChangeArguments): OpenChanges {
+  return { ...changes, base: stateOf(baseState), result: stateOf(resultState) };
+}
+
+function stateOf(id: string | undefined): State | undefined {
+  return id === undefined ? undefined : { id };
+}
+
+/** Throws `UsageError` if one of the options is given. */
+function refuse(why: string, options: Readonly<Record<string, string | number | boolean | undefined>>): void {
+  const given = Object.keys(options).find((name) => options[name] !== undefined && options[name] !== false);
+  if (given !== undefined) throw new UsageError(`--${given}: ${why}`);
+}

@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process';
+import { DeviceError } from '../errors.js';
+
+/** What a program said. */
+export interface ToolResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Reports of hosts with thousands of volumes. */
+const MAX_OUTPUT = 1 << 28;
+
+/** cron's PATH leaves the sbin directories out; what is read here must not be translated. */
+const ENVIRONMENT = { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+
+/**
+ * Runs a program to its end. No other work of this process, and no signal's handler, comes in between.
+ * Throws `DeviceError` if it cannot be run; `debian` is the package that has it.
+ */
+export function runTool(command: string, args: readonly string[], debian: string): ToolResult {
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: MAX_OUTPUT,
+    env: { ...process.env, ...ENVIRONMENT },
+  });
+  if (error !== undefined) throw cannotRun(command, error, debian);
+  if (status === null) throw new DeviceError(`${command} was ended by ${String(signal)}`);
+  return { status, stdout, stderr };
+}
+
+function cannotRun(command: string, cause: Error, debian: string): DeviceError {
+  const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  const why = missing ? 'it is not installed' : cause.message;
+  const hint = missing ? `install it (Debian package ${debian})` : undefined;
+  return new DeviceError(`${command} cannot be run: ${why}`, { cause, hint });
+}
+
+/** What a program complains of, on one line. */
+export function complaintOf({ status, stderr }: ToolResult): string {
+  const lines = stderr.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '').join('; ') || `exit status ${status}`;
+}

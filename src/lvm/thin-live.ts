@@ -1,0 +1,8 @@
+import { LvmError } from '../errors.js';
+import type { OpenChanges } from './changes.js';
+import type { LiveOptions, Subject } from './live.js';
+
+/** Opens the changes of a thin volume (see `openLiveChanges`). */
+export async function openThinChanges({ volume }: Subject, _options: LiveOptions): Promise<OpenChanges> {
+  throw new LvmError(`${volume.name}: not available yet`);
+}

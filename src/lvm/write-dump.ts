@@ -1,0 +1,83 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { splitZeroRuns } from '../algebra/split-zeros.js';
+import { createPieceDigester } from '../device/digest-pieces.js';
+import type { RecordBatch } from '../format/batch.js';
+import type { Closing } from '../format/closing.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { StreamHeader } from '../format/header.js';
+import type { ByteSink } from '../format/lvs-writer.js';
+import { writePlain } from '../format/plain.js';
+import { resultState } from '../format/result-state.js';
+import { writeLvs } from '../format/write-lvs.js';
+import type { Changes } from './changes.js';
+
+export interface DumpOptions {
+  /** Say of every piece what the device must hold before; needs `Changes.before`. */
+  readonly baseDigests: boolean;
+  /** 16 bytes that name the stream. */
+  readonly id: Uint8Array;
+  readonly generator: string;
+}
+
+/** Passes batches on, and sees them pass. */
+export type Watch = (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
+
+/** Writes changes as an `.lvs` file. Throws what reading them and {@link Changes.settle} throw, and what `sink` does. */
+export function writeDump(
+  changes: Changes,
+  sink: ByteSink,
+  codec: FrameCodec,
+  options: DumpOptions,
+  watch: Watch = (batches) => batches,
+): Promise<Closing> {
+  const batches = watch(splitZeroRuns(changes.batches()));
+  const before = options.baseDigests ? changes.before : undefined;
+  const digested = before === undefined ? batches : addBaseDigests(batches, before, codec);
+  return writeLvs(digested, sink, codec, dumpHeader(changes, options), (digest) => ({
+    result: resultState(changes, digest, codec),
+    consistent: changes.settle().consistent,
+    endTime: Date.now(),
+  }));
+}
+
+/** Writes changes as a plain lvmsync stream; what does not prove sound at the end is an error all the same. */
+export async function writePlainDump(
+  changes: Changes,
+  sink: ByteSink,
+  watch: Watch = (batches) => batches,
+): Promise<void> {
+  await writePlain(watch(settleAfter(changes)), sink);
+}
+
+async function* settleAfter(changes: Changes): AsyncGenerator<RecordBatch> {
+  yield* changes.batches();
+  changes.settle();
+}
+
+/** The header of a stream of these changes (§4.2). */
+export function dumpHeader(changes: Changes, { id, generator, baseDigests }: DumpOptions): StreamHeader {
+  const { base, baseSize, resultSize, chunkSize, origin } = changes;
+  return {
+    id,
+    kind: 'changes',
+    requires: [],
+    order: 'sorted',
+    base,
+    baseDigests: baseDigests || undefined,
+    baseSize,
+    resultSize,
+    chunkSize,
+    origin,
+    generator,
+    time: Date.now(),
+  };
+}
+
+async function* addBaseDigests(
+  batches: AsyncIterable<RecordBatch>,
+  before: RandomAccessReader,
+  codec: FrameCodec,
+): AsyncGenerator<RecordBatch> {
+  const digestPieces = createPieceDigester(before, codec);
+  for await (const batch of batches) yield { ...batch, pieces: digestPieces(batch) };
+}
