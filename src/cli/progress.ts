@@ -1,8 +1,6 @@
 import type { SingleBar } from 'cli-progress';
 import { encodedSize, type RecordBatch } from '../format/batch.js';
-
-/** Passes batches on and counts them. */
-export type Watch = (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
+import type { Watch } from '../lvm/write-dump.js';
 
 /** Tells how many bytes of plain stream there will be, if anybody knows. */
 export type Total = () => Promise<number | undefined>;

@@ -156,8 +156,7 @@ export function findVolume({ volumes, complaint }: VolumeList, name: string): Lo
   const found = volumes.find((volume) => isNamed(volume, name) || (number && volume.number === number));
   if (found !== undefined) return found;
   const why = number === undefined ? 'there is no such logical volume' : 'it is no logical volume';
-  const hint =
-    'lvs -a lists those that there are; images are dumped with --cow and --origin, or --thin-metadata';
+  const hint = 'lvs -a lists those that there are; of images see lvstream dump --help';
   throw new LvmError(`${name}: ${why}${complaint === undefined ? '' : ` (${complaint})`}`, { hint });
 }
 

@@ -163,13 +163,27 @@ describe('what it refuses, with FATAL ERROR and status 1', () => {
   });
 
   it.each([
-    ['sending a snapshot', ['vg/snap', 'host:/dev/vg/lv']],
-    ['sending a snapshot', ['vg/snap', '/dev/vg/lv', '--snapback', 'x']],
-    ['--stdout', ['vg/snap', '--stdout']],
-    ['--data-source', ['-r', '/dev/vg/other', 'vg/snap', 'host:/dev/vg/lv']],
-    ['--rsh', ['-e', 'ssh -p 2222', 'vg/snap', 'host:/dev/vg/lv']],
-  ])('%s, as long as there is no such form', async (what, argv) => {
-    expect(await lvmsync(argv)).toEqual(fatal(`${what} is not available yet for this form`));
+    ['a snapshot that does not exist', ['vg/snap', '/dev/vg/lv', '--snapback', 'x']],
+    ['a snapshot that does not exist, to standard output', ['vg/snap', '--stdout']],
+  ])('%s', async (_, argv) => {
+    const { status, out, err } = await lvmsync(argv);
+    expect({ status, out }).toEqual({ status: 1, out: '' });
+    expect(err).toMatch(
+      /^FATAL ERROR: (vg\/snap: there is no such logical volume|lvs cannot be run|logical volumes can)/,
+    );
+  });
+
+  it.each([
+    [['vg/snap', 'host:/dev/vg/lv']],
+    [['-r', '/dev/vg/other', 'vg/snap', 'root@host:/dev/vg/lv']],
+    [['-e', 'ssh -p 2222', 'vg/snap', 'host:/dev/vg/lv']],
+  ])('another host: %j', async (argv) => {
+    expect(await lvmsync(argv)).toEqual(fatal('sending to another host is not available yet'));
+  });
+
+  it('two destinations, and none', async () => {
+    expect(await lvmsync(['vg/snap', 'one', 'two'])).toEqual(fatal('a snapshot and a device, not 3 names'));
+    expect(await lvmsync(['vg/snap'])).toEqual(fatal('no destination is given'));
   });
 
   it('a plain snapback, asked for either way, before anything is written', async () => {
@@ -213,6 +227,6 @@ describe('what it refuses, with FATAL ERROR and status 1', () => {
   it('says whose option it is that a hint names', async () => {
     const device = deviceWith(old.subarray(0, 4096));
     const { err } = await lvmsync(['-a', stream, device]);
-    expect(err).toMatch(/\nlvmsync: hint: .*--skip-past-end.* \(an option of lvstream apply\)$/);
+    expect(err).toMatch(/\nlvmsync: hint: .*--skip-past-end.* \(an option of lvstream\)$/);
   });
 });

@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs';
+import { createCodec } from '../codec/codec.js';
+import { randomId } from '../codec/random-id.js';
+import { applyStream } from '../device/apply.js';
+import { hasOpen } from '../device/own-files.js';
+import { partialPath } from '../device/journal.js';
+import { RefusedError, UsageError } from '../errors.js';
+import { openInput } from '../files/open-input.js';
+import { writeOutput } from '../files/write-output.js';
+import { countRecords, encodedSize, type RecordBatch } from '../format/batch.js';
+import type { FrameCodec } from '../format/codec.js';
+import { RECORD_HEADER_SIZE } from '../format/layout.js';
+import { countBytes, type OpenChanges } from '../lvm/changes.js';
+import { inputOf, spoolChanges } from '../lvm/changes-input.js';
+import { openLiveChanges } from '../lvm/live.js';
+import { writePlainDump, type Watch } from '../lvm/write-dump.js';
+import { applyOptions } from './lvmsync-apply.js';
+import { warn, type Chattiness } from './lvmsync-options.js';
+import { outputPath } from './options.js';
+import { generator } from './package-version.js';
+import { withProgress } from './progress.js';
+import { widenPipes } from './widen-pipes.js';
+
+const WAIT_SECONDS = 30;
+
+/** Where the changes go: standard output, or a device, with the undo saved if that is named. */
+export interface Destination {
+  readonly device: string | undefined;
+  readonly snapback: string | undefined;
+}
+
+/** Sends the changes of a snapshot: `lvmsync SNAPSHOT --stdout` or `lvmsync SNAPSHOT DEVICE`. */
+export async function send(
+  snapshot: string,
+  dataSource: string | undefined,
+  { device, snapback }: Destination,
+  chattiness: Chattiness,
+): Promise<void> {
+  const changes = await openLiveChanges(snapshot, {
+    ...{ dataSource, undo: false, full: false, keepEqual: false, waitSeconds: WAIT_SECONDS },
+  });
+  try {
+    for (const text of changes.remarks) warn(text, chattiness);
+    widenPipes();
+    const started = performance.now();
+    const counter = { bytes: 0 };
+    const total = async () => countBytes(changes);
+    await withProgress('lvmsync', total, chattiness, (watch) => {
+      const counting: Watch = (batches) => watch(count(batches, counter));
+      if (device === undefined)
+        return writeOutput(outputPath(undefined), {}, (output) => writePlainDump(changes, output, counting));
+      return applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
+    });
+    report(counter.bytes, performance.now() - started, changes.resultSize, chattiness);
+  } finally {
+    changes.close();
+  }
+}
+
+/** Writes to a device of this host. What an interrupted run has left is gone on with, for which all must be read first. */
+async function applyHere(
+  changes: OpenChanges,
+  snapshot: string,
+  { device, snapback }: Destination & { readonly device: string },
+  watch: Watch,
+  chattiness: Chattiness,
+): Promise<void> {
+  refuseSource(device);
+  const codec = createCodec({ level: 3 });
+  const openFile = (path: string) => openInput(path, codec, { pieces: true });
+  const input = await openChangesInput(changes, snapshot, snapback, codec, watch);
+  try {
+    const { notices } = await applyStream(input, device, codec, openFile, applyOptions(snapback));
+    for (const notice of notices) warn(notice, chattiness);
+  } finally {
+    input.close();
+    await codec.close();
+  }
+}
+
+function openChangesInput(
+  changes: OpenChanges,
+  snapshot: string,
+  snapback: string | undefined,
+  codec: FrameCodec,
+  watch: Watch,
+) {
+  const options = { baseDigests: false, id: randomId(), generator: generator() };
+  const isUnfinished = snapback !== undefined && existsSync(partialPath(snapback));
+  if (isUnfinished) return spoolChanges(changes, codec, options, watch);
+  return inputOf(changes, `the changes of ${snapshot}`, codec, options, watch);
+}
+
+/** `HOST:DEVICE`, where the host has no slash. Throws `UsageError`. */
+export function refuseHost(device: string, snapshot: string): void {
+  const [, host, remote] = /^([^/:]+):(.*)$/s.exec(device) ?? [];
+  if (host === undefined) return;
+  throw new UsageError('sending to another host is not available yet', {
+    hint: `lvmsync --stdout ${snapshot} | ssh ${host} lvmsync --apply - ${remote ?? ''}`,
+  });
+}
+
+function refuseSource(device: string): void {
+  if (!hasOpen(device)) return;
+  throw new RefusedError(`${device}: is what the changes are read from`, {
+    hint: 'name the device that they are to be written to',
+  });
+}
+
+async function* count(
+  batches: AsyncIterable<RecordBatch>,
+  counter: { bytes: number },
+): AsyncGenerator<RecordBatch> {
+  for await (const batch of batches) {
+    counter.bytes += encodedSize(batch) - countRecords(batch) * RECORD_HEADER_SIZE;
+    yield batch;
+  }
+}
+
+/** The original's last words. */
+function report(bytes: number, milliseconds: number, deviceSize: number, { quiet }: Chattiness): void {
+  if (quiet) return;
+  process.stderr.write(`Transferred ${bytes} bytes in ${(milliseconds / 1000).toFixed(2)} seconds\n`);
+  if (bytes === 0) return;
+  const times = (deviceSize / bytes).toFixed(2);
+  process.stderr.write(`You transferred your changes ${times}x faster than a full dd!\n`);
+}
