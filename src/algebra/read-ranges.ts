@@ -1,12 +1,6 @@
-import type { BufferPool, DataBatch, Range } from '../format/batch.js';
-import { createBufferPool } from '../format/batch.js';
-import { PIECE_SIZE, RECORD_HEADER_SIZE } from '../format/layout.js';
-import { encodeRecordHeader } from '../format/record.js';
-import { SegmentList } from '../format/segments.js';
+import { type BufferPool, createBufferPool, type DataBatch, type Range } from '../format/batch.js';
+import { draftBatches, fillSegments } from './draft-batches.js';
 import type { RandomAccessReader } from './random-access.js';
-
-/** A range that doesn't fit is begun in a batch that has this much room left; otherwise in the next one. */
-const WORTH_CUTTING = 1 << 17;
 
 /**
  * Reads ranges of a device into batches of whole records, one record a range; a range longer than a batch becomes
@@ -21,61 +15,8 @@ export async function* readRanges(
   source: RandomAccessReader,
   pool: BufferPool = createBufferPool(),
 ): AsyncGenerator<DataBatch, void, undefined> {
-  yield* readRangesSync(ranges, source, pool);
-}
-
-function* readRangesSync(
-  ranges: Iterable<Range>,
-  source: RandomAccessReader,
-  pool: BufferPool,
-): Generator<DataBatch> {
-  let draft = begin(pool);
-  for (const range of ranges) {
-    const end = range.offset + range.length;
-    for (let offset = range.offset; offset < end;) {
-      const length = roomFor(draft, offset, end - offset);
-      if (length > 0) append(draft, offset, length, source);
-      else {
-        yield finish(draft, pool);
-        draft = begin(pool);
-      }
-      offset += length;
-    }
+  for (const batch of draftBatches(ranges, pool)) {
+    fillSegments(batch, source, 0, batch.count);
+    yield batch;
   }
-  if (draft.used > 0) yield finish(draft, pool);
-}
-
-/** A batch in the making. */
-interface Draft {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  readonly segments: SegmentList;
-  used: number;
-}
-
-function begin(pool: BufferPool): Draft {
-  const bytes = pool.take();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return { bytes, view, segments: new SegmentList(), used: 0 };
-}
-
-function finish({ bytes, segments, used }: Draft, pool: BufferPool): DataBatch {
-  return segments.toBatch(bytes.subarray(0, used), false, false, pool);
-}
-
-/** How much of `length` bytes from `offset` on the batch takes as its next record; 0 if the next batch should. */
-function roomFor(draft: Draft, offset: number, length: number): number {
-  const room = draft.bytes.length - draft.used - RECORD_HEADER_SIZE;
-  if (length <= room) return length;
-  if (draft.used > 0 && room < WORTH_CUTTING) return 0;
-  const whole = room - ((offset + room) % PIECE_SIZE);
-  return whole > 0 ? whole : room;
-}
-
-function append(draft: Draft, offset: number, length: number, source: RandomAccessReader): void {
-  const position = draft.used + RECORD_HEADER_SIZE;
-  encodeRecordHeader(draft.view, draft.used, offset, length);
-  source.readInto(draft.bytes.subarray(position, position + length), offset);
-  draft.segments.push(offset, length, position);
-  draft.used = position + length;
 }
