@@ -2,8 +2,9 @@ import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import type { ByteSink, ClosingExtras } from '../format/lvs-writer.js';
-import type { ChangeStream, LvsStream, PlainStream } from '../format/open-stream.js';
+import { isMap, type ChangeStream, type LvsStream, type PlainStream } from '../format/open-stream.js';
 import { writeLvs } from '../format/write-lvs.js';
+import { writeMap } from '../format/write-map.js';
 import { takeZeroRecords } from './split-zeros.js';
 
 /** Who packs and when, for the header of a stream that has none. */
@@ -15,7 +16,8 @@ export interface Packer {
 
 /**
  * Writes any stream as an `.lvs` file that has the same digest: decompress(pack(s)) = s for version 3, byte for byte.
- * A stream that is one already keeps what it says of itself, unknown keys too, and the pieces that its batches carry.
+ * A stream that is one already keeps what it says of itself, unknown keys too, and the pieces that its batches carry;
+ * a map keeps its ranges.
  */
 export function packStream(
   stream: ChangeStream,
@@ -26,12 +28,10 @@ export function packStream(
   return stream.format === 'lvs' ? repack(stream, sink, codec) : pack(stream, sink, codec, packer);
 }
 
-function repack(
-  { batches, header, closing }: LvsStream,
-  sink: ByteSink,
-  codec: FrameCodec,
-): Promise<Closing> {
-  return writeLvs(batches, sink, codec, header, () => keptExtras(closing()));
+function repack(stream: LvsStream, sink: ByteSink, codec: FrameCodec): Promise<Closing> {
+  const extras = () => keptExtras(stream.closing());
+  if (isMap(stream)) return writeMap(stream.ranges, sink, codec, stream.header, extras);
+  return writeLvs(stream.batches, sink, codec, stream.header, extras);
 }
 
 function keptExtras({ base, result, undoes, consistent, endTime, unknown }: Closing): ClosingExtras {

@@ -5,13 +5,13 @@ import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes, FileIndex, PlacedPage } from '../format/file-index.js';
 import { FRAME_KINDS } from '../format/frame-entry.js';
 import { equalBytes } from '../format/identifier.js';
-import { decodeMapRange } from '../format/index-page.js';
 import {
   MAX_DATA_CONTENT,
   MAX_FRAME_SIZE,
   MAX_ZERO_RANGES_SIZE,
   RECORD_HEADER_SIZE,
 } from '../format/layout.js';
+import { decodeMapRanges } from '../format/map-ranges.js';
 import { placeEntries, type PlacedEntry } from '../format/place-entries.js';
 import { parseContent } from '../format/segments.js';
 import { decodeZeroRanges } from '../format/zero-frame.js';
@@ -57,13 +57,12 @@ export async function addFrames(
 }
 
 async function addMap(density: Density, pages: AsyncIterable<PlacedPage>): Promise<void> {
-  for await (const { page } of pages) {
-    const count = (page.ranges?.length ?? 0) / 16;
-    for (let i = 0; i < count; i++) {
-      const { offset, length } = decodeMapRange(page.ranges!, i);
-      if (offset + length > offset) density.add(offset, offset + length);
-    }
-  }
+  for await (const { page } of pages) if (page.ranges) addRanges(density, decodeMapRanges(page.ranges));
+}
+
+/** Ranges that no map may have are for `verify` to name. */
+export function addRanges(density: Density, ranges: Iterable<Range>): void {
+  for (const { offset, length } of ranges) if (offset + length > offset) density.add(offset, offset + length);
 }
 
 function dataOf({ entry: { contentSize, records } }: PlacedEntry): number {
@@ -87,7 +86,7 @@ async function addExactly(
 ): Promise<void> {
   const ranges = await readFrameRanges(file, candidate, codec);
   if (!ranges) addEvenly(density, candidate);
-  else for (const { offset, length } of ranges) density.add(offset, offset + length);
+  else addRanges(density, ranges);
 }
 
 /** Undefined of a frame that is not what the index says: that is for `verify` to name. */

@@ -9,7 +9,7 @@ import type { Dialect } from '../format/legacy.js';
 import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
 import { walkRecords } from '../format/walk-headers.js';
-import { addFrames } from './frame-density.js';
+import { addFrames, addRanges } from './frame-density.js';
 import { openIndex, type StreamFile, type StreamInput } from './open-input.js';
 
 /** What a stream is, as far as it can be told without reading more than that takes. */
@@ -94,9 +94,12 @@ async function inspectPlain(
 async function inspectPipe(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
   const stream = await input.open();
   const density = new Density();
-  const { totals, order, digest, closing } = await readThrough(stream, codec, (batch) => {
-    for (const { offset, length } of rangesOf(batch)) density.add(offset, offset + length);
-  });
+  const { totals, order, digest, closing } = await readThrough(
+    stream,
+    codec,
+    (batch) => addRanges(density, rangesOf(batch)),
+    (ranges) => addRanges(density, ranges),
+  );
   const header = stream.format === 'lvs' ? stream.header : undefined;
   const dialect = stream.format === 'lvs' ? undefined : stream.dialect;
   return {

@@ -10,6 +10,7 @@ import { FIRST_LINE_SIZE, MAX_HEADER_SIZE, SKIPPABLE_HEADER_SIZE } from '../form
 import type { Dialect } from '../format/legacy.js';
 import {
   isContainer,
+  isMap,
   openStream,
   recogniseVersion,
   type ChangeStream,
@@ -95,7 +96,10 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
       const stream = await namingFaults(name, () =>
         openStream(reader, codec, { ...options, dialect, checked }),
       );
-      return { ...stream, batches: nameFaults(name, withPieces(stream, file, codec, pieces)) };
+      const batches = nameFaults(name, withPieces(stream, file, codec, pieces));
+      return isMap(stream)
+        ? { ...stream, batches, ranges: nameFaults(name, stream.ranges) }
+        : { ...stream, batches };
     },
     close: () => {
       source.close();
@@ -178,12 +182,12 @@ async function* lazyPages(file: FileBytes, codec: FrameCodec) {
   yield* (await readFileIndex(file, codec)).pages();
 }
 
-/** Faults that the batches throw name the stream. */
-async function* nameFaults(name: string, batches: AsyncIterable<RecordBatch>): AsyncGenerator<RecordBatch> {
-  const iterator = batches[Symbol.asyncIterator]();
+/** Faults that the parts of a stream throw name it. */
+async function* nameFaults<T>(name: string, parts: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = parts[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const step: IteratorResult<RecordBatch, unknown> = await namingFaults(name, () => iterator.next());
+      const step: IteratorResult<T, unknown> = await namingFaults(name, () => iterator.next());
       if (step.done === true) return;
       yield step.value;
     }

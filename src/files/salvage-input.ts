@@ -1,5 +1,6 @@
 import { fillPieces, findSalvage, salvagedHeader, takeUntil, type Salvage } from '../algebra/salvage.js';
 import type { Packer } from '../algebra/pack-stream.js';
+import { RefusedError } from '../errors.js';
 import { attachPieces } from '../format/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
@@ -9,7 +10,7 @@ import { FrameScanner, type ScannedFrame } from '../format/frame-scanner.js';
 import type { StreamHeader } from '../format/header.js';
 import { decodePage } from '../format/index-page.js';
 import type { ByteSink } from '../format/lvs-writer.js';
-import type { ChangeStream } from '../format/open-stream.js';
+import { isMap, type ChangeStream } from '../format/open-stream.js';
 import { writeLvs } from '../format/write-lvs.js';
 import type { StreamInput } from './open-input.js';
 
@@ -24,7 +25,10 @@ export async function surveyDamage(input: StreamInput): Promise<Salvage> {
   return { ...(await findSalvage((await input.open({ pieces: false })).batches, limit)), fault: found.fault };
 }
 
-/** Writes the whole records before the fault as an `.lvs` file of its own id; digests of whole pages are kept. */
+/**
+ * Writes the whole records before the fault as an `.lvs` file of its own id; digests of whole pages are kept. Refuses a
+ * map: what is lost of it would be taken for unchanged.
+ */
 export async function writeSalvage(
   input: StreamInput,
   { cut, fault }: Salvage,
@@ -33,6 +37,10 @@ export async function writeSalvage(
   { id, ...packer }: Packer & { readonly id: Uint8Array },
 ): Promise<void> {
   const stream = await input.open({ pieces: false });
+  if (isMap(stream)) {
+    const hint = 'every range that is lost would count as unchanged; list the changes anew';
+    throw new RefusedError(`${input.name}: a damaged map is of no use`, { hint, cause: fault });
+  }
   const header = salvagedHeader(headerOf(stream, packer), id);
   const kept = takeUntil(withPieces(input, stream, fault), cut);
   await writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);

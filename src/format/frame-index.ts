@@ -41,14 +41,14 @@ export class FrameIndex {
     return this.#entries.length > MAX_PAGE_ENTRIES - PAIR || this.#piecesSize >= FULL_PIECES;
   }
 
-  /** The page of what has been listed since the last one, to be written at `position` of the file. */
-  takePage(position: number): Uint8Array {
-    const page = this.#encode();
+  /** The page of what has been listed since the last one, to be written at `position` of the file; of a map its ranges. */
+  takePage(position: number, ranges?: Uint8Array): Uint8Array {
+    const page = this.#encode(undefined, ranges);
     this.#table.push({ position, size: page.length, sha256: this.#codec.sha256(page) });
     return page;
   }
 
-  /** The last page, which lists the rest. */
+  /** The last page, which lists the rest; of a map its ranges. */
   takeLastPage(closing: Closing, ranges?: Uint8Array): Uint8Array {
     return this.#encode({ table: this.#table, closing }, ranges);
   }

@@ -4,6 +4,7 @@ import {
   CRC_SIZE,
   DIGEST_SIZE,
   ENTRY_SIZE,
+  MAP_RANGE_SIZE,
   MAX_CLOSING_SIZE,
   MAX_PAGE_ENTRIES,
   MAX_PAGE_SIZE,
@@ -19,7 +20,6 @@ import { isSealed, sealFrame, viewOf } from './skippable.js';
 const LAST = 1;
 const PIECES = 2;
 const RANGES = 4;
-const RANGE_SIZE = 16;
 const PAGE_TABLE_HEADER_SIZE = 8;
 /** A page table without pages and the shortest map. */
 const MIN_LAST_SIZE = PAGE_TABLE_HEADER_SIZE + 1;
@@ -59,7 +59,7 @@ export function encodePage(page: IndexPage): Uint8Array {
   encodeU64(view, 8, page.first, true);
   view.setUint32(16, page.entries.length / ENTRY_SIZE, true);
   view.setUint32(20, page.pieces?.length ?? 0, true);
-  view.setUint32(24, (page.ranges?.length ?? 0) / RANGE_SIZE, true);
+  view.setUint32(24, (page.ranges?.length ?? 0) / MAP_RANGE_SIZE, true);
   const none = new Uint8Array(0);
   const end = page.last ? [encodeTable(page.last.table), encodeClosing(page.last.closing)] : [];
   return sealFrame(PAGE_MAGIC, head, page.entries, page.pieces ?? none, page.ranges ?? none, ...end);
@@ -106,7 +106,7 @@ function measure(frame: Uint8Array) {
   const rangeCount = view.getUint32(32, true);
   const entriesEnd = PAGE_HEADER_SIZE + count * ENTRY_SIZE;
   const piecesEnd = entriesEnd + piecesSize;
-  const rangesEnd = piecesEnd + rangeCount * RANGE_SIZE;
+  const rangesEnd = piecesEnd + rangeCount * MAP_RANGE_SIZE;
   const end = frame.length - CRC_SIZE;
   const known =
     flags <= (LAST | PIECES | RANGES) && view.getUint32(36, true) === 0 && count <= MAX_PAGE_ENTRIES;
@@ -157,10 +157,4 @@ function decodeClosingMap(bytes: Uint8Array, position: number): Closing {
     if (!(cause instanceof MapError)) throw cause;
     throw new FormatError('closing-map', position, `the closing map: ${cause.message}`, { cause });
   }
-}
-
-/** Reads range number `i` of a map's page; NaN where a number is 2^53 or more. */
-export function decodeMapRange(ranges: Uint8Array, i: number): { offset: number; length: number } {
-  const view = viewOf(ranges);
-  return { offset: decodeU64(view, i * RANGE_SIZE, true), length: decodeU64(view, i * RANGE_SIZE + 8, true) };
 }

@@ -1,5 +1,12 @@
 import { FormatError } from '../errors.js';
-import { countRecords, createBufferPool, encodedSize, type BufferPool, type RecordBatch } from './batch.js';
+import {
+  countRecords,
+  createBufferPool,
+  encodedSize,
+  type BufferPool,
+  type Range,
+  type RecordBatch,
+} from './batch.js';
 import type { ByteReader } from './byte-reader.js';
 import { findDifferentTotal, type Closing, type Totals } from './closing.js';
 import type { DecodedFrame, FrameCodec } from './codec.js';
@@ -12,7 +19,7 @@ import { decodeHeader, type Order, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
 import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
 import { DIGEST_SIZE, ENTRY_SIZE, FRAME_ROOM, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
-import { MapRangeCheck } from './map-ranges.js';
+import { decodeMapRanges, MapRangeTally } from './map-ranges.js';
 import { declaredSize, OrderCheck } from './order-check.js';
 import { countPieces, measurePieceRuns } from './pieces.js';
 import { SeekTable, seekTableSize } from './seek-table.js';
@@ -26,6 +33,11 @@ export interface ReadFrame {
   readonly position: number;
   readonly entry: FrameEntry;
   readonly batch: RecordBatch | undefined;
+}
+
+/** The ranges of a map in an index page that has passed. */
+interface ReadPage {
+  readonly ranges: Iterable<Range>;
 }
 
 /** What a reader works with. */
@@ -56,7 +68,7 @@ export class LvsReader {
   readonly #digest: StreamDigest;
   readonly #tally = new Tally();
   readonly #order: OrderCheck;
-  readonly #mapRanges: MapRangeCheck;
+  readonly #mapRanges: MapRangeTally;
   readonly #unlisted = new EntryLog();
   readonly #seekTable = new SeekTable();
   readonly #pages: PageReference[] = [];
@@ -75,7 +87,7 @@ export class LvsReader {
     this.#frames = frames;
     this.#digest = new StreamDigest(codec);
     this.#order = new OrderCheck(header);
-    this.#mapRanges = new MapRangeCheck(declaredSize(header));
+    this.#mapRanges = new MapRangeTally(declaredSize(header));
   }
 
   /**
@@ -104,6 +116,15 @@ export class LvsReader {
 
   /** The frames that an index lists, in order, with the records in them; throws as `batches` does. */
   async *frames(): AsyncGenerator<ReadFrame> {
+    for await (const read of this.#read()) if ('entry' in read) yield read;
+  }
+
+  /** The ranges of a map, those of a page once it has passed (§4.8); throws as `batches` does, whose place it takes. */
+  async *ranges(): AsyncGenerator<Iterable<Range>> {
+    for await (const read of this.#read()) if ('ranges' in read) yield read.ranges;
+  }
+
+  async *#read(): AsyncGenerator<ReadFrame | ReadPage> {
     yield this.#list(this.#headerFrame, 'header', 0);
     const admit = (frame: BegunFrame) => this.#admit(frame);
     const options = { hashes: !this.#isChecked, contents: this.#contents };
@@ -142,16 +163,17 @@ export class LvsReader {
     }
   }
 
-  async #settle(frame: ScannedFrame, decoded: DecodedFrame | undefined): Promise<ReadFrame | undefined> {
+  async #settle(
+    frame: ScannedFrame,
+    decoded: DecodedFrame | undefined,
+  ): Promise<ReadFrame | ReadPage | undefined> {
     switch (frame.kind) {
       case 'data':
         return this.#settleData(frame.position, decoded!);
       case 'zeros':
         return this.#settleZeros(frame);
-      case 'page': {
-        this.#settlePage(frame);
-        return;
-      }
+      case 'page':
+        return this.#settlePage(frame);
       case 'seekTable':
         return this.#settleSeekTable(frame);
       case 'zeroRanges':
@@ -219,22 +241,20 @@ export class LvsReader {
     return { position, entry, batch };
   }
 
-  #settlePage(frame: ScannedFrame): undefined {
-    const page = decodePage(frame.bytes, frame.position);
+  #settlePage({ bytes, position }: ScannedFrame): ReadPage {
+    const page = decodePage(bytes, position);
+    const ranges = page.ranges ? decodeMapRanges(page.ranges) : [];
     if (this.#isChecked) {
       this.#last = page.last;
-      return;
+      return { ranges };
     }
-    this.#checkPage(page, frame.position);
-    this.#checkEntries(page, frame.position);
-    this.#mapRanges.check(page, frame.position);
-    this.#seekTable.add(frame.bytes.length, 0);
-    if (page.isLast) {
-      this.#settleLastPage(page, frame.position);
-      return;
-    }
-    const sha256 = this.#codec.sha256(frame.bytes);
-    this.#pages.push({ position: frame.position, size: frame.bytes.length, sha256 });
+    this.#checkPage(page, position);
+    this.#checkEntries(page, position);
+    this.#mapRanges.addAll(ranges, position);
+    this.#seekTable.add(bytes.length, 0);
+    if (page.isLast) this.#settleLastPage(page, position);
+    else this.#pages.push({ position, size: bytes.length, sha256: this.#codec.sha256(bytes) });
+    return { ranges };
   }
 
   #checkPage({ number, first, entries, pieces, ranges }: IndexPage, position: number): void {
@@ -287,7 +307,7 @@ export class LvsReader {
     }
   }
 
-  #settleLastPage(page: IndexPage, position: number): undefined {
+  #settleLastPage(page: IndexPage, position: number): void {
     this.#refuseOpenRecord(position, 'the end');
     if (this.#unlisted.count > 0) {
       throw new FormatError(
@@ -306,7 +326,8 @@ export class LvsReader {
 
   #checkClosing(closing: Closing, position: number): void {
     this.#checkStates(closing, position);
-    const totals = { ...this.#tally.totals(), ...this.#mapRanges.totals(this.header.kind === 'map') };
+    const isMap = this.header.kind === 'map';
+    const totals = { ...this.#tally.totals(), ...(isMap && this.#mapRanges.totals()) };
     const different = findDifferentTotal(closing, totals);
     if (different)
       throw new FormatError('totals', position, `the closing map's ${different} is not the file's`);

@@ -3,6 +3,7 @@ import {
   createBufferPool,
   type DataBatch,
   encodedSize,
+  type Range,
   type RecordBatch,
   releaseBatch,
   type ZeroBatch,
@@ -14,6 +15,8 @@ import { FIRST_LINE_BYTES, FIRST_LINE_FRAME } from './first-line.js';
 import { FRAME_KINDS, type FrameEntry } from './frame-entry.js';
 import { FrameIndex } from './frame-index.js';
 import { encodeHeader, type StreamHeader } from './header.js';
+import { MapPageDraft, MapRangeTally } from './map-ranges.js';
+import { declaredSize } from './order-check.js';
 import { SeekTable } from './seek-table.js';
 import { StreamDigest, updateDigestOfZeros, type Fold } from './stream-digest.js';
 import { Tally, type Extremes } from './totals.js';
@@ -31,6 +34,12 @@ export type ClosingExtras = Pick<
   'base' | 'result' | 'undoes' | 'consistent' | 'endTime' | 'unknown'
 >;
 
+/** The ranges of a map: those for the next page, and what has been counted. */
+interface MapRanges {
+  readonly draft: MapPageDraft;
+  readonly tally: MapRangeTally;
+}
+
 /** A frame under way: what it takes to write and list it once it is compressed. */
 interface Pending {
   readonly batch: DataBatch;
@@ -42,8 +51,8 @@ interface Pending {
 const NOWHERE: Extremes = { low: 0, high: 0 };
 
 /**
- * Writes an `.lvs` file (§4): start, then batches, then finish. Batches are compressed several at a time and
- * written in order. Takes over the batches that it is given.
+ * Writes an `.lvs` file (§4): start, then batches, of a map its ranges, then finish. Batches are compressed several at
+ * a time and written in order. Takes over the batches that it is given.
  */
 export class LvsWriter {
   readonly #sink: ByteSink;
@@ -53,6 +62,7 @@ export class LvsWriter {
   readonly #digest: StreamDigest;
   readonly #seekTable = new SeekTable();
   readonly #tally = new Tally();
+  readonly #map: MapRanges | undefined;
   readonly #rooms = createBufferPool(FRAME_ROOM);
   readonly #pending: Pending[] = [];
   #position = 0;
@@ -63,6 +73,8 @@ export class LvsWriter {
     this.#header = header;
     this.#index = new FrameIndex(codec, header.baseDigests === true);
     this.#digest = new StreamDigest(codec);
+    if (header.kind === 'map')
+      this.#map = { draft: new MapPageDraft(), tally: new MapRangeTally(declaredSize(header)) };
   }
 
   /** Bytes of the file so far. */
@@ -79,8 +91,21 @@ export class LvsWriter {
     await this.#place(FIRST_LINE_FRAME, size, this.#describe(FIRST_LINE_FRAME, FRAME_KINDS.firstLine, size));
   }
 
+  /** Adds ranges of a map: ascending, no two of them touching, inside the device. Waits while pages are written. */
+  async addRanges(ranges: Iterable<Range>): Promise<void> {
+    if (!this.#map) throw new Error('ranges are for maps only');
+    const { draft, tally } = this.#map;
+    for (const range of ranges) {
+      if (draft.isFull) await this.#writePage();
+      const fault = tally.add(range);
+      if (fault) throw new Error(`a map may not have the range at ${range.offset} (${fault})`);
+      draft.add(range);
+    }
+  }
+
   /** Adds a batch; waits while too many are under way. */
   async add(batch: RecordBatch): Promise<void> {
+    if (this.#map) throw new Error('a map holds no data');
     if (batch.kind === 'zeros') return this.#addZeros(batch);
     const extremes = this.#tally.add(batch);
     const streamPosition = this.#digest.position;
@@ -106,8 +131,9 @@ export class LvsWriter {
     const digest = this.#digest.digest();
     const found = this.#tally.order();
     const order = found === 'sorted' && this.#header.order !== 'sorted' ? found : undefined;
-    const closing: Closing = { ...this.#tally.totals(), digest, order, ...extras(digest) };
-    const page = this.#index.takeLastPage(closing);
+    const totals = { ...this.#tally.totals(), ...this.#map?.tally.totals() };
+    const closing: Closing = { ...totals, digest, order, ...extras(digest) };
+    const page = this.#index.takeLastPage(closing, this.#map?.draft.take());
     this.#seekTable.add(page.length, 0);
     await this.#sink.write(page);
     await this.#sink.write(this.#seekTable.encode());
@@ -169,8 +195,11 @@ export class LvsWriter {
     this.#position += frame.length;
     this.#seekTable.add(frame.length, contentSize);
     this.#index.list(entry, pieces);
-    if (!this.#index.isFull) return;
-    const page = this.#index.takePage(this.#position);
+    if (this.#index.isFull) await this.#writePage();
+  }
+
+  async #writePage(): Promise<void> {
+    const page = this.#index.takePage(this.#position, this.#map?.draft.take());
     await this.#sink.write(page);
     this.#position += page.length;
     this.#seekTable.add(page.length, 0);

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js';
-import type { RecordBatch } from './batch.js';
+import type { Range, RecordBatch } from './batch.js';
 import type { ByteReader } from './byte-reader.js';
 import type { Closing } from './closing.js';
 import type { FrameCodec } from './codec.js';
@@ -33,8 +33,19 @@ export interface LvsStream {
   readonly format: 'lvs';
   readonly header: StreamHeader;
   readonly batches: AsyncIterable<RecordBatch>;
-  /** What the file says at its end; to be called when `batches` has ended. */
+  /**
+   * Of a map, to be iterated in place of `batches`: its ranges, ascending and apart, in parts that have been checked.
+   * The map has proven whole once the last part has been followed by the end of the iteration.
+   */
+  readonly ranges?: AsyncIterable<Iterable<Range>> | undefined;
+  /** What the file says at its end; to be called when `batches` or `ranges` has ended. */
   readonly closing: () => Closing;
+}
+
+/** A map: ranges, and no data to apply (§4.6.3). */
+export interface MapStream extends LvsStream {
+  readonly header: StreamHeader & { readonly kind: 'map' };
+  readonly ranges: AsyncIterable<Iterable<Range>>;
 }
 
 /** A stream of any format, on which `batches` can be iterated once. */
@@ -56,12 +67,17 @@ export async function openStream(
   const start = await reader.peek(LONGEST_FIRST_LINE);
   if (isContainer(start)) {
     const lvs = await LvsReader.open(reader, codec, options.checked);
-    return { format: 'lvs', header: lvs.header, batches: lvs.batches(), closing: () => lvs.closing };
+    const ranges = lvs.header.kind === 'map' ? lvs.ranges() : undefined;
+    return { format: 'lvs', header: lvs.header, batches: lvs.batches(), ranges, closing: () => lvs.closing };
   }
   const version = recogniseVersion(start, options);
   if (!version.assumed) reader.skip(SIGNATURE.length + 3);
   const dialect = options.dialect ?? survey(await reader.peek(BATCH_SIZE), version.number, options);
   return { format: `lvmsync${version.number}`, dialect, batches: readLegacy(reader, dialect) };
+}
+
+export function isMap(stream: ChangeStream): stream is MapStream {
+  return stream.format === 'lvs' && stream.ranges !== undefined;
 }
 
 /** Whether a stream that begins so is an `.lvs` file. */

@@ -1,9 +1,9 @@
-import { releaseBatch, type RecordBatch } from './batch.js';
+import { releaseBatch, type Range, type RecordBatch } from './batch.js';
 import type { Closing, Totals } from './closing.js';
 import type { FrameCodec } from './codec.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import type { Order } from './header.js';
-import type { ChangeStream } from './open-stream.js';
+import { isMap, type ChangeStream } from './open-stream.js';
 import { StreamDigest, updateDigestOfZeros } from './stream-digest.js';
 import { Tally } from './totals.js';
 
@@ -18,21 +18,27 @@ export interface ReadThrough {
   readonly closing: Closing | undefined;
 }
 
-/** Reads all of a stream and checks all that can be checked. `visit` may look at each batch. Throws its faults. */
+/**
+ * Reads all of a stream and checks all that can be checked. `visit` may look at each batch, `visitRanges` at the ranges
+ * of a map. Throws its faults.
+ */
 export async function readThrough(
   stream: ChangeStream,
   codec: FrameCodec,
   visit: (batch: RecordBatch) => Promise<void> | void = () => undefined,
+  visitRanges: (ranges: Iterable<Range>) => void = () => undefined,
 ): Promise<ReadThrough> {
   const tally = new Tally();
   const digest = stream.format === 'lvs' ? undefined : new StreamDigest(codec);
   digest?.update(FIRST_LINE_BYTES);
-  for await (const batch of stream.batches) {
-    tally.add(batch);
-    if (digest) updateDigest(digest, batch);
-    await visit(batch);
-    releaseBatch(batch);
-  }
+  if (isMap(stream)) for await (const part of stream.ranges) visitRanges(part);
+  else
+    for await (const batch of stream.batches) {
+      tally.add(batch);
+      if (digest) updateDigest(digest, batch);
+      await visit(batch);
+      releaseBatch(batch);
+    }
   const closing = stream.format === 'lvs' ? stream.closing() : undefined;
   const promised = stream.format === 'lvs' ? stream.header.order : 'given';
   const order = tally.order() === 'sorted' ? 'sorted' : promised;
