@@ -1,0 +1,16 @@
+/** A test that runs in the guest, as root, on clean disks. */
+export interface Case {
+  readonly name: string;
+  /** Throws what makes the case fail. */
+  readonly run: () => void | Promise<void>;
+  /** 180 unless said: everything takes ten times as long as it does on a real machine. */
+  readonly timeoutSeconds?: number;
+}
+
+/** How a case ended: a line of JSON from the guest. */
+export interface CaseResult {
+  readonly name: string;
+  readonly seconds: number;
+  /** What it failed with: a message and the stack. */
+  readonly failure?: string;
+}

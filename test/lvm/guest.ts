@@ -1,0 +1,47 @@
+import { writeSync, openSync } from 'node:fs';
+import type { Case, CaseResult } from './case.js';
+import { cleanUp } from './clean-up.js';
+
+/**
+ * Runs cases inside the guest: `node guest.js SUITE NAME…`. Each one's result is written to the report port as it ends.
+ */
+
+const [, , suite = '', ...wanted] = process.argv;
+const DEFAULT_TIMEOUT_SECONDS = 180;
+const report = openSync(process.env['REPORT_PORT']!, 'w');
+
+const { cases } = (await import(`./cases/${suite}.js`)) as { readonly cases: readonly Case[] };
+for (const each of cases) {
+  if (!wanted.includes(each.name)) continue;
+  const result = await runCase(each);
+  writeSync(report, `${JSON.stringify(result)}\n`);
+}
+process.exit(0);
+
+/** Cleans up before the case too: what the one before could not remove is its fault alone. */
+async function runCase({ name, run, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: Case): Promise<CaseResult> {
+  const begin = performance.now();
+  const failures: string[] = [];
+  const note = (error: unknown): void => void failures.push(describe(error));
+  await withTimeout(run, timeoutSeconds).catch(note);
+  await cleanUp().catch(note);
+  const seconds = Math.round(performance.now() - begin) / 1000;
+  return failures.length === 0 ? { name, seconds } : { name, seconds, failure: failures.join('\n\n') };
+}
+
+async function withTimeout(run: Case['run'], timeoutSeconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(new Error(`the case took more than ${timeoutSeconds} s`));
+    timer = setTimeout(fail, timeoutSeconds * 1000);
+  });
+  try {
+    await Promise.race([Promise.resolve().then(run), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

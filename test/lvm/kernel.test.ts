@@ -1,0 +1,4 @@
+import { cases } from './cases/kernel.js';
+import { describeInVm } from './suite.js';
+
+describeInVm('kernel', cases);
