@@ -1,7 +1,9 @@
+import type { Numbers } from './number-list.js';
+
 /** Two columns of a table of chunk numbers, whole numbers below 2^53, row by row. */
 export interface Columns {
-  readonly oldChunks: Float64Array;
-  readonly newChunks: Float64Array;
+  readonly oldChunks: Numbers;
+  readonly newChunks: Numbers;
 }
 
 const DIGIT_BITS = 11;
@@ -14,17 +16,24 @@ const DIGITS = 1 << DIGIT_BITS;
 export function sortColumns({ oldChunks, newChunks }: Columns): Columns {
   let from: Columns = { oldChunks, newChunks };
   let spare: Columns | undefined;
-  const highest = oldChunks.reduce((high, chunk) => Math.max(high, chunk), 0);
+  const highest = highestOf(oldChunks);
   for (let unit = 1; unit <= highest; unit *= DIGITS) {
-    const to = spare ?? {
-      oldChunks: new Float64Array(oldChunks.length),
-      newChunks: new Float64Array(oldChunks.length),
-    };
+    const to = spare ?? { oldChunks: emptyLike(oldChunks), newChunks: emptyLike(newChunks) };
     sortByDigit(from, to, 1 / unit);
     spare = from;
     from = to;
   }
   return from;
+}
+
+function highestOf(numbers: Numbers): number {
+  let highest = 0;
+  for (const number of numbers) if (number > highest) highest = number;
+  return highest;
+}
+
+function emptyLike(numbers: Numbers): Numbers {
+  return numbers instanceof Uint32Array ? new Uint32Array(numbers.length) : new Float64Array(numbers.length);
 }
 
 /** One stable pass; `scale`, a negative power of two, brings the digit to the ones. */
@@ -41,7 +50,7 @@ function sortByDigit(from: Columns, to: Columns, scale: number): void {
 }
 
 /** Where the first number of each digit goes. */
-function digitPlaces(chunks: Float64Array, scale: number): Float64Array {
+function digitPlaces(chunks: Numbers, scale: number): Float64Array {
   const places = new Float64Array(DIGITS + 1);
   for (const chunk of chunks) places[((chunk * scale) & (DIGITS - 1)) + 1]! += 1;
   for (let digit = 1; digit < DIGITS; digit += 1) places[digit]! += places[digit - 1]!;
