@@ -19,6 +19,8 @@ const SUITE_TIMEOUT_SECONDS = 1200;
  * the first test, and runs only those that vitest was asked for (`-t`).
  */
 export function describeInVm(name: string, cases: readonly Case[], options: SuiteOptions = {}): void {
+  const names = new Set(cases.map((each) => each.name));
+  if (names.size < cases.length) throw new Error(`two cases of ${name} have one name`);
   describe(name, () => {
     let guest: Guest | undefined;
     for (const each of cases) {
@@ -47,6 +49,7 @@ interface Guest {
 
 function boot(suite: string, wanted: readonly string[], options: SuiteOptions): Guest {
   const settle = new Map<string, (result: CaseResult) => void>();
+  let reported = 0;
   const results = wanted.map((name) => new Promise<CaseResult>((resolve) => settle.set(name, resolve)));
   const ended = runInVm([process.execPath, 'test/lvm/guest.js', suite, ...wanted], {
     disks: [GIBIBYTE, GIBIBYTE],
@@ -55,12 +58,18 @@ function boot(suite: string, wanted: readonly string[], options: SuiteOptions): 
     onReport: (line) => {
       const result = JSON.parse(line) as CaseResult;
       settle.get(result.name)?.(result);
+      reported += 1;
     },
   }).then(({ status, stdout, stderr }) => {
     process.stderr.write(stdout + stderr);
-    throw new Error(`the guest ended with status ${status} before this case\n${stderr}`);
+    throw new Error(`the guest ended with status ${status} before all cases did\n${stderr}`);
   });
-  const races = results.map((result) => Promise.race([result, ended]));
+  // Cases run in their order, so the one behind the last report is to blame; the others need not tell it again.
+  const endedBefore = (index: number): Promise<never> =>
+    ended.catch((error: unknown) => {
+      throw index === reported ? error : new Error('the guest ended in a case before this one');
+    });
+  const races = results.map((result, index) => Promise.race([result, endedBefore(index)]));
   return {
     results: new Map(wanted.map((name, index) => [name, races[index]!])),
     ended: Promise.allSettled([ended, ...races]),
