@@ -35,9 +35,11 @@ export { listRecords } from './format/list-records.js';
 export { LvsReader } from './format/lvs-reader.js';
 export { LvsWriter, type ByteSink, type ClosingExtras } from './format/lvs-writer.js';
 export {
+  isMap,
   openStream,
   type ChangeStream,
   type LvsStream,
+  type MapStream,
   type PlainStream,
   type StreamOptions,
 } from './format/open-stream.js';
@@ -47,9 +49,12 @@ export { readThrough, type ReadThrough } from './format/read-through.js';
 export { resultStateId } from './format/result-state.js';
 export type { State } from './format/state.js';
 export { writeLvs } from './format/write-lvs.js';
+export { writeMap, type RangeParts } from './format/write-map.js';
 
 export { Density } from './algebra/density.js';
+export { mergeRanges } from './algebra/merge-ranges.js';
 export { packStream, type Packer } from './algebra/pack-stream.js';
+export { RangeList } from './algebra/range-list.js';
 export type { RandomAccessReader } from './algebra/random-access.js';
 export { readRanges } from './algebra/read-ranges.js';
 export { splitZeroRuns, takeZeroRecords } from './algebra/split-zeros.js';
@@ -58,6 +63,7 @@ export { createCodec } from './codec/codec.js';
 
 export { inspect, type Inspection } from './files/inspect.js';
 export { openIndex, openInput, type InputOptions, type StreamInput } from './files/open-input.js';
+export { readMap, type ChangeMap } from './files/read-map.js';
 export { openOutput, type Output } from './files/sink.js';
 export { openSource, spool, type Source } from './files/source.js';
 export { writeOutput } from './files/write-output.js';

@@ -1,5 +1,5 @@
 import { ascii, filled, hex, join, noise, u16, u16be, u32, u32be, u64, u64be } from './bytes.js';
-import { cutPieces, cutRecord, encodeRuns, pieceRun, resultId, type Base } from './container.js';
+import { cutPieces, cutRecord, encodeRuns, pieceRun, resultId, type Base, type Range } from './container.js';
 import { pack, wide, type Encoded, type Value, type ValueMap } from './msgpack.js';
 import {
   changes,
@@ -358,6 +358,9 @@ const digests = (): Vector[] => [
   ),
 ];
 
+const manyRanges = (start: number, count: number): Range[] =>
+  Array.from({ length: count }, (_, i) => ({ offset: start + i * 65536, length: 4096 * (1 + (i % 15)) }));
+
 const maps = (): Vector[] => [
   lvs('good-map', 'A map: ranges and no data.', map, (file) => {
     file.finish({
@@ -380,6 +383,15 @@ const maps = (): Vector[] => [
     });
     file.finish();
   }),
+  lvs(
+    'good-map-pages-many',
+    'A map whose first page lists its two frames; the later ones, the last one too, hold ranges alone.',
+    { ...map, id: uuid, base_size: 64 * MIB, result_size: 64 * MIB, chunk_size: 4096 },
+    (file) => {
+      for (const page of [0, 1, 2]) file.page({ ranges: manyRanges(page * 12 * MIB, 100) });
+      file.finish({ ranges: [...manyRanges(36 * MIB, 50), { offset: 64 * MIB - 4096, length: 4096 }] });
+    },
+  ),
 ];
 
 const nested = (depth: number): Value => (depth === 0 ? [] : { deeper: nested(depth - 1) });
