@@ -1,6 +1,8 @@
 import { createCodec } from '../codec/codec.js';
 import { openInput, plainSize } from '../files/open-input.js';
+import { RefusedError } from '../errors.js';
 import { writeOutput } from '../files/write-output.js';
+import { isMap } from '../format/open-stream.js';
 import { writePlain } from '../format/plain.js';
 import { defineCommand } from './command.js';
 import { DIALECT, dialectOf, FORCE, inputPath, OUTPUT, outputPath } from './options.js';
@@ -23,6 +25,10 @@ export const decompress = defineCommand({
     const codec = createCodec({ level: 0 });
     const input = await openInput(inputPath(args.stream), codec, dialectOf(args));
     const stream = await input.open();
+    if (isMap(stream)) {
+      const hint = 'lvstream info --records lists its ranges';
+      throw new RefusedError(`${input.name}: a map holds no records, and a plain stream no ranges`, { hint });
+    }
     remarkDialect(input, stream, args);
     await withProgress(
       'decompress',

@@ -1,4 +1,5 @@
 import type { Inspection } from '../files/inspect.js';
+import type { StreamHeader } from '../format/header.js';
 import { formatId } from '../format/identifier.js';
 import type { State } from '../format/state.js';
 import { countOf, formatSize, roundSize } from './sizes.js';
@@ -10,19 +11,36 @@ export type Line = readonly [label: string, value: string];
 export function describeStream(found: Inspection): Line[] {
   const lines: (readonly [string, string | undefined])[] = [
     ['format', describeFormat(found)],
-    ['id', describeId(found)],
-    ['digest', found.digest && formatId(found.digest)],
-    ['records', describeRecords(found)],
-    ['data', formatSize(found.totals.data)],
-    [
-      'zeros',
-      found.totals.zeros > 0 ? `${formatSize(found.totals.zeros)} of the data, in zero frames` : undefined,
-    ],
+    ...(isMap(found) ? describeRanges(found) : describeContents(found)),
     ['extent', describeExtent(found)],
     ...describeHeader(found),
     ['file', describeFile(found)],
   ];
   return lines.flatMap(([label, value]): Line[] => (value === undefined ? [] : [[label, value]]));
+}
+
+function describeContents(found: Inspection): (readonly [string, string | undefined])[] {
+  const { data, zeros } = found.totals;
+  return [
+    ['id', describeId(found)],
+    ['digest', found.digest && formatId(found.digest)],
+    ['records', describeRecords(found)],
+    ['data', formatSize(data)],
+    ['zeros', zeros > 0 ? `${formatSize(zeros)} of the data, in zero frames` : undefined],
+  ];
+}
+
+/** The digest is left out: all maps have the same. */
+function describeRanges({ header, totals }: Inspection): (readonly [string, string | undefined])[] {
+  return [
+    ['id', header?.id && formatId(header.id)],
+    ['ranges', String(totals.runs)],
+    ['changed', formatSize(totals.data)],
+  ];
+}
+
+function isMap({ header }: Inspection): boolean {
+  return header?.kind === 'map';
 }
 
 /** The same for programs. */
@@ -50,7 +68,7 @@ export function describeForPrograms({ format, header, closing, dialect, ...found
 }
 
 function describeFormat({ format, header, dialect, order }: Inspection): string {
-  if (header) return `lvs, ${header.kind}, order ${order}`;
+  if (header) return header.kind === 'map' ? 'lvs, map' : `lvs, ${header.kind}, order ${order}`;
   const units = dialect?.version === 2 ? `, offsets in ${dialect.units}` : '';
   return `lvmsync version ${format.slice(-1)}, ${dialect!.byteOrder}-endian${units}, order ${order}`;
 }
@@ -70,13 +88,13 @@ function describeExtent({ totals: { low, high } }: Inspection): string | undefin
 
 function describeHeader({ header, closing }: Inspection): (readonly [string, string | undefined])[] {
   if (!header) return [];
-  const { baseSize, resultSize, chunkSize, target, undoes, follows, generator, time, baseDigests } = header;
+  const { baseSize, resultSize, chunkSize, target, undoes, follows, generator, time } = header;
   return [
     ['device', describeSizes(baseSize, resultSize)],
     ['chunk size', chunkSize === undefined ? undefined : formatSize(chunkSize)],
     ['base', describeState(header.base ?? closing?.base)],
     ['result', describeState(header.result ?? closing?.result)],
-    ['base digests', baseDigests === true ? 'yes: what the device must hold before is checked' : 'no'],
+    ['base digests', describeDigests(header)],
     [
       'consistent',
       closing?.consistent === undefined
@@ -93,6 +111,11 @@ function describeHeader({ header, closing }: Inspection): (readonly [string, str
     ['generator', generator],
     ['time', describeTimes(time, closing?.endTime)],
   ];
+}
+
+function describeDigests({ kind, baseDigests }: StreamHeader): string | undefined {
+  if (kind === 'map') return undefined;
+  return baseDigests === true ? 'yes: what the device must hold before is checked' : 'no';
 }
 
 function describeSizes(base: number | undefined, result: number | undefined): string | undefined {

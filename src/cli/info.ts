@@ -4,7 +4,8 @@ import { inspect, type Inspection } from '../files/inspect.js';
 import { openInput, type InputOptions, type StreamInput } from '../files/open-input.js';
 import { ClosedOutputError } from '../files/sink.js';
 import type { FrameCodec } from '../format/codec.js';
-import { listRecords } from '../format/list-records.js';
+import { listRanges, listRecords } from '../format/list-records.js';
+import { isMap } from '../format/open-stream.js';
 import { declaredSize } from '../format/order-check.js';
 import { defineCommand } from './command.js';
 import { describeForPrograms, describeStream } from './describe-stream.js';
@@ -33,7 +34,7 @@ export const info = defineCommand({
       .option('records', {
         type: 'boolean',
         default: false,
-        describe: 'list offset and length of every record',
+        describe: 'list offset and length of every record, of a map of every range',
       })
       .options(DIALECT)
       .example('$0 vm.lvs', 'what vm.lvs holds, and for which device'),
@@ -87,7 +88,8 @@ async function printForPrograms(input: StreamInput, found: Inspection, records: 
   const text = visibleJson({ stream: input.name, ...describeForPrograms(found), map });
   if (!records) return print(`${text}\n`);
   let comma = '';
-  await print(`${text.slice(0, -1)},"recordList":[`);
+  const list = found.header?.kind === 'map' ? 'rangeList' : 'recordList';
+  await print(`${text.slice(0, -1)},"${list}":[`);
   await eachRecords(input, (list) => {
     const part = comma + list.map((record) => JSON.stringify(record)).join(',');
     comma = ',';
@@ -100,7 +102,8 @@ async function eachRecords(
   input: StreamInput,
   say: (list: readonly [number, number][]) => string,
 ): Promise<void> {
-  for await (const records of listRecords((await input.open()).batches)) {
+  const stream = await input.open();
+  for await (const records of isMap(stream) ? listRanges(stream.ranges) : listRecords(stream.batches)) {
     await print(say(records.map(({ offset, length }) => [offset, length])));
   }
 }

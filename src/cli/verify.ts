@@ -2,12 +2,12 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { createCodec } from '../codec/codec.js';
 import { ResultComparison, type Comparison } from '../device/compare.js';
 import { openImage } from '../device/image.js';
-import { FormatError, LvstreamError } from '../errors.js';
+import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { openInput, plainSize, type InputOptions } from '../files/open-input.js';
 import { ClosedOutputError } from '../files/sink.js';
 import type { FrameCodec } from '../format/codec.js';
 import { formatId } from '../format/identifier.js';
-import type { ChangeStream } from '../format/open-stream.js';
+import { isMap, type ChangeStream } from '../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../format/read-through.js';
 import { defineCommand } from './command.js';
 import { describeError, exitStatus, gravestStatus, reportError } from './exit.js';
@@ -65,7 +65,7 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
     const input = await openInput(path, codec, options);
     try {
       const stream = await input.open();
-      const comparison = compareWith(options.device, stream);
+      const comparison = compareWith(options.device, stream, input.name);
       const read = await withProgress(
         `verify ${visible(input.name)}`,
         () => plainSize(input, codec),
@@ -96,8 +96,14 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
 function compareWith(
   device: RandomAccessReader | undefined,
   stream: ChangeStream,
+  name: string,
 ): ResultComparison | undefined {
   if (device === undefined) return undefined;
+  if (isMap(stream)) {
+    throw new RefusedError(`${name}: a map holds no data to compare`, {
+      hint: 'it lists ranges only; compare the stream that holds their data',
+    });
+  }
   return new ResultComparison(device, stream.format === 'lvs' ? stream.header.order : 'given');
 }
 
@@ -113,10 +119,12 @@ function describeRead(stream: ChangeStream, { totals, order, digest, closing }: 
   const { size, records, runs, data, zeros, low, high } = totals;
   const verdict = closing ? 'whole' : 'readable';
   const counted = { size, records, runs, data, zeros, low, high };
-  return { verdict, format: stream.format, order, digest: formatId(digest), ...counted };
+  const kind = stream.format === 'lvs' ? stream.header.kind : undefined;
+  return { verdict, format: stream.format, kind, order, digest: formatId(digest), ...counted };
 }
 
 function sayRead(stream: ChangeStream, { totals, digest, closing }: ReadThrough): string {
+  if (isMap(stream)) return `whole, a map of ${countOf(totals.runs, 'range')}, ${formatSize(totals.data)}`;
   const what = `${countOf(totals.records, 'record')}, ${formatSize(totals.data)}, digest ${formatId(digest)}`;
   if (closing) return `whole, ${what}`;
   const dialect = describeDialect(stream);

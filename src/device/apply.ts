@@ -114,7 +114,7 @@ export async function applyToTarget(
   const work: Work = { input, target, codec, options, openFile, notices, damage };
   const first = await openWhole(work);
   const header = first.format === 'lvs' ? first.header : undefined;
-  refuseUnfit(header, target, options);
+  refuseUnfit(header, work);
   if (await isFinished(work, header))
     return report(work, { outcome: 'already-applied', snapback: options.snapback });
   const recorder = await openRecorderFor(work, header);
@@ -199,11 +199,10 @@ async function openRecorderFor(work: Work, header: StreamHeader | undefined): Pr
 /** What the header alone tells. */
 function refuseUnfit(
   header: StreamHeader | undefined,
-  target: RandomAccessWriter,
-  { skipPastEnd }: ApplyOptions,
+  { input, target, options: { skipPastEnd } }: Work,
 ): void {
   if (header?.kind === 'map') {
-    throw new RefusedError('a map holds no data to apply', {
+    throw new RefusedError(`${input.name}: a map holds no data to apply`, {
       hint: 'it lists ranges only; apply the stream that holds their data',
     });
   }

@@ -11,3 +11,18 @@ export async function* listRecords(batches: AsyncIterable<RecordBatch>): AsyncGe
     if (records.length > 0) yield records;
   }
 }
+
+const RANGES = 4096;
+
+/** The ranges of a map, 4096 at a time. */
+export async function* listRanges(parts: AsyncIterable<Iterable<Range>>): AsyncGenerator<readonly Range[]> {
+  let ranges: Range[] = [];
+  for await (const part of parts) {
+    for (const range of part) {
+      if (ranges.push(range) < RANGES) continue;
+      yield ranges;
+      ranges = [];
+    }
+  }
+  if (ranges.length > 0) yield ranges;
+}
