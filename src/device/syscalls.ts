@@ -22,6 +22,7 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const ADVICE_DONT_NEED = 4;
 const SET_PIPE_SIZE = 1031;
+const BLKFLSBUF = 0x1261;
 const BLKSSZGET = 0x1268;
 const BLKZEROOUT = 0x127f;
 const BLKGETSIZE64 = 0x80081272;
@@ -33,6 +34,7 @@ interface SystemCalls {
   readonly fallocate: SystemCall;
   readonly lseek: SystemCall;
   readonly posix_fadvise: SystemCall;
+  readonly syncfs: SystemCall;
   readonly ioctl: SystemCall;
   readonly fcntl: SystemCall;
   errno(): number;
@@ -73,6 +75,7 @@ function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
     fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
     posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
+    syncfs: library.func('int syncfs(int fd)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
     fcntl: library.func('int fcntl(int fd, int command, ...)'),
   };
@@ -168,6 +171,19 @@ export function seekHole(fd: number, offset: number): number {
 export function dropCache(fd: number, { offset, length }: Range): void {
   const errno = systemCalls().posix_fadvise(fd, offset, length, ADVICE_DONT_NEED);
   if (errno !== 0) fail('posix_fadvise', errno);
+}
+
+/** Writes out what the file system of the open file or directory holds back (syncfs(2)). */
+export function syncFileSystem(fd: number): void {
+  call('syncfs', 'syncfs', fd);
+}
+
+/**
+ * Writes out the file system on a block device, in whatever mount namespace it is mounted, and the pages of the device's
+ * node; then drops those (block/ioctl.c, blkdev_flushbuf). Needs root.
+ */
+export function flushBuffers(fd: number): void {
+  call('ioctl', 'ioctl BLKFLSBUF', fd, BLKFLSBUF);
 }
 
 /** Asks for a pipe of `size` bytes; the kernel rounds up. Returns the bytes that it has now (fcntl(2), F_SETPIPE_SZ). */

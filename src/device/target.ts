@@ -25,7 +25,8 @@ import {
   statPath,
   type OpenFile,
 } from './image.js';
-import { deviceNumber, refuseWhenLocked, refuseWhenUsed } from './in-use.js';
+import { refuseWhenLocked, refuseWhenUsed } from './in-use.js';
+import { deviceNumber } from './subject.js';
 import { errorCode, logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
 
 export interface TargetOptions {

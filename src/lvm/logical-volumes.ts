@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { deviceNumber } from '../device/in-use.js';
+import { deviceNumber } from '../device/subject.js';
 import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
 import { LvmError } from '../errors.js';
 

@@ -5,11 +5,13 @@ import {
   deviceSize,
   dropCache,
   errorCode,
+  flushBuffers,
   logicalSectorSize,
   punchHole,
   seekData,
   seekHole,
   setPipeSize,
+  syncFileSystem,
   tryLock,
   zeroOut,
 } from '#src/device/syscalls.js';
@@ -44,6 +46,12 @@ describe('system calls', () => {
         dropCache(NO_FILE, { offset: 0, length: 0 });
       },
       () => setPipeSize(NO_FILE, MIB),
+      () => {
+        syncFileSystem(NO_FILE);
+      },
+      () => {
+        flushBuffers(NO_FILE);
+      },
     ];
     for (const fail of failing) {
       expect(fail).toThrow(DeviceError);
