@@ -6,7 +6,7 @@ import { FormatError } from '#src/errors.js';
 import type { Range } from '#src/format/batch.js';
 import { ByteReader } from '#src/format/byte-reader.js';
 import type { StreamHeader } from '#src/format/header.js';
-import type { ByteSink } from '#src/format/lvs-writer.js';
+import { LvsWriter, type ByteSink } from '#src/format/lvs-writer.js';
 import { isMap, openStream, type MapStream } from '#src/format/open-stream.js';
 import { writeMap } from '#src/format/write-map.js';
 import { decode, ReferenceFault, toJson } from '../reference/decoder.js';
@@ -175,6 +175,14 @@ describe('a map that was written', () => {
     const list = pairs.map(([offset, length]) => ({ offset: offset!, length: length! }));
     await expect(fileOf(list, { baseSize: 2 ** 20 })).rejects.toThrow('a map may not have the range');
   }); // prettier-ignore
+});
+
+it('holds no data, and no other stream ranges', async () => {
+  const sink = { write: async () => undefined };
+  const batch = { kind: 'zeros', ranges: [{ offset: 0, length: 1 }] } as const;
+  await expect(new LvsWriter(sink, codec, header).add(batch)).rejects.toThrow('a map holds no data');
+  const other = new LvsWriter(sink, codec, { ...header, kind: 'changes' });
+  await expect(other.addRanges([])).rejects.toThrow('ranges are for maps only');
 });
 
 const maps = vectorFiles.filter(({ expected }) => expected.ranges !== undefined);
