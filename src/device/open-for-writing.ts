@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { statImage } from './image.js';
 import { readText, safely } from './kernel-files.js';
 import { findSwapArea, isMountOf, listMounts } from './mounts.js';
@@ -9,9 +10,11 @@ import {
   infoOf,
   isForReading,
   isForWriting,
+  type OpenedFile,
 } from './open-files.js';
 import { holdersOf, loopsOn } from './stacked-devices.js';
 import { deviceNumber, isSame, settle, type Subject, subjectOf } from './subject.js';
+import { isSameOpenFile, type ProcessFile } from './syscalls.js';
 
 /**
  * What has a device or image file open for writing, as the end of a sentence that begins with its name: a mount, swap,
@@ -83,9 +86,18 @@ function countReaders(subject: Subject): number {
   return countOwnFiles(subject) + countFilesOfOthers(subject) + stacked + (isMounted ? 1 : 0);
 }
 
-/** Processes share what one of them opened; what looks alike is counted once, so that never too many are known. */
+/** A process can have a file from another one that opened it: that is one open. */
 function countFilesOfOthers(subject: Subject): number {
   const files = [...filesOfOthers(subject)].filter(({ link }) => safely(() => isSame(subject, link)));
-  const infos = files.map((file) => infoOf(file) ?? '').filter((info) => isForReading(info));
-  return new Set(infos).size;
+  const readers = files.filter((file) => isForReading(infoOf(file) ?? ''));
+  return readers.filter((file, i) => !readers.slice(0, i).some((earlier) => isShared(file, earlier))).length;
+}
+
+/** Where the kernel can't tell they are taken for one, so that never too many are known. */
+function isShared(file: OpenedFile, other: OpenedFile): boolean {
+  return safely(() => isSameOpenFile(descriptorOf(file), descriptorOf(other))) ?? true;
+}
+
+function descriptorOf({ pid, link }: OpenedFile): ProcessFile {
+  return { pid: Number(pid), fd: Number(basename(link)) };
 }

@@ -22,6 +22,9 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const ADVICE_DONT_NEED = 4;
 const SET_PIPE_SIZE = 1031;
+/** kcmp(2) has a number of its own on x86 (asm/unistd_64.h), and the generic one on ARM and RISC-V. */
+const KCMP = process.arch === 'x64' ? 312 : 272;
+const KCMP_FILE = 0;
 const BLKFLSBUF = 0x1261;
 const BLKSSZGET = 0x1268;
 const BLKZEROOUT = 0x127f;
@@ -35,6 +38,7 @@ interface SystemCalls {
   readonly lseek: SystemCall;
   readonly posix_fadvise: SystemCall;
   readonly syncfs: SystemCall;
+  readonly syscall: SystemCall;
   readonly ioctl: SystemCall;
   readonly fcntl: SystemCall;
   errno(): number;
@@ -76,6 +80,7 @@ function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
     lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
     posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
     syncfs: library.func('int syncfs(int fd)'),
+    syscall: library.func('int64_t syscall(int64_t number, ...)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
     fcntl: library.func('int fcntl(int fd, int command, ...)'),
   };
@@ -184,6 +189,21 @@ export function syncFileSystem(fd: number): void {
  */
 export function flushBuffers(fd: number): void {
   call('ioctl', 'ioctl BLKFLSBUF', fd, BLKFLSBUF);
+}
+
+/** A file descriptor of a process. */
+export interface ProcessFile {
+  readonly pid: number;
+  readonly fd: number;
+}
+
+/**
+ * Whether two descriptors came from one open(2), by fork, dup or being passed on (kcmp(2)). Needs root; throws if either
+ * process has ended.
+ */
+export function isSameOpenFile(one: ProcessFile, other: ProcessFile): boolean {
+  const values = [one.pid, other.pid, KCMP_FILE, one.fd, other.fd].flatMap((value) => ['int64_t', value]);
+  return call('syscall', 'kcmp', KCMP, ...values) === 0;
 }
 
 /** Asks for a pipe of `size` bytes; the kernel rounds up. Returns the bytes that it has now (fcntl(2), F_SETPIPE_SZ). */

@@ -1,3 +1,4 @@
+import { openDirect } from './direct.js';
 import { statImage } from './image.js';
 import { readText } from './kernel-files.js';
 import { deviceNumber } from './subject.js';
@@ -7,22 +8,34 @@ import { deviceNumber } from './subject.js';
  * calls to see whether the device was written to in between. Flush the device first, so that writes that were made
  * earlier aren't counted later. Of a file it is the time of its last change in microseconds.
  *
- * It is NaN, which equals nothing, where the kernel keeps no count (`queue/iostats` is 0, or no /sys).
- * Throws `DeviceError` if there is no such device or file.
+ * It is NaN, which equals nothing, where the kernel keeps no count (`queue/iostats`, or no /sys).
+ * Throws `DeviceError` if there is no such device or file, or if the device's beginning cannot be read.
  */
 export function writesTo(path: string): number {
   const stats = statImage(path);
   if (!stats.isBlockDevice()) return Number(stats.mtimeNs / 1000n);
-  const directory = `/sys/dev/block/${deviceNumber(stats.rdev)}`;
-  const isCounted = readText(`${directory}/queue/iostats`) ?? readText(`${directory}/../queue/iostats`);
-  const counts = readText(`${directory}/stat`)?.trim().split(/\s+/).map(Number);
-  return isCounted === '1' && counts ? writesIn(counts) : Number.NaN;
+  const number = deviceNumber(stats.rdev);
+  const before = readSectors(number);
+  readBeginning(path);
+  const after = readSectors(number);
+  return after.read > before.read ? after.written : Number.NaN;
+}
+
+/** A read shows whether the kernel counts: `queue/iostats` says 0 of mapped devices that are counted (Linux 6.1, dm.c). */
+function readBeginning(path: string): void {
+  const reader = openDirect(path);
+  try {
+    reader.readInto(new Uint8Array(Math.min(reader.size, 1)), 0);
+  } finally {
+    reader.close();
+  }
 }
 
 /**
- * Documentation/block/stat.rst: sectors written and discarded. The numbers of requests are no good: they are counted only
- * after whoever waits for a request has been woken (blk_mq_end_request), so a write that was waited for can count late.
+ * Documentation/block/stat.rst: sectors read, written and discarded. The numbers of requests are no good: they count
+ * flushes, and only after whoever waits for a request has been woken (blk_mq_end_request).
  */
-function writesIn(counts: readonly number[]): number {
-  return (counts[6] ?? 0) + (counts[13] ?? 0);
+function readSectors(number: string): { read: number; written: number } {
+  const counts = (readText(`/sys/dev/block/${number}/stat`) ?? '').trim().split(/\s+/).map(Number);
+  return { read: counts[2] ?? 0, written: (counts[6] ?? 0) + (counts[13] ?? 0) };
 }

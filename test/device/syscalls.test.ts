@@ -6,6 +6,7 @@ import {
   dropCache,
   errorCode,
   flushBuffers,
+  isSameOpenFile,
   logicalSectorSize,
   punchHole,
   seekData,
@@ -16,7 +17,7 @@ import {
   zeroOut,
 } from '#src/device/syscalls.js';
 import { DeviceError } from '#src/errors.js';
-import { attachLoop, KIB, makeFile, makeFolder, MIB, run } from './block-devices.js';
+import { attachLoop, KIB, makeFile, makeFolder, MIB, run, startHolding } from './block-devices.js';
 
 const open = (file: string, flags: number = constants.O_RDWR): number => {
   const fd = openSync(file, flags);
@@ -107,6 +108,18 @@ describe('system calls', () => {
     const file = makeFile(MIB, new Uint8Array(MIB).fill(3));
     dropCache(open(file), { offset: 0, length: 0 });
     expect(readFileSync(file).every((byte) => byte === 3)).toBe(true);
+  });
+
+  it('tell what two processes share from what each has opened', async () => {
+    const file = makeFile(10);
+    const pid = await startHolding('exec 3<"$1" 4<&3 5<"$1"; sleep 1000 & echo $!; wait', file);
+    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+    expect(isSameOpenFile({ pid, fd: 3 }, { pid: child, fd: 3 })).toBe(true);
+    expect(isSameOpenFile({ pid, fd: 3 }, { pid: child, fd: 4 })).toBe(true);
+    expect(isSameOpenFile({ pid, fd: 3 }, { pid: child, fd: 5 })).toBe(false);
+    expect(isSameOpenFile({ pid, fd: 3 }, { pid: process.pid, fd: open(file) })).toBe(false);
+    expect(() => isSameOpenFile({ pid, fd: 3 }, { pid, fd: NO_FILE })).toThrow('kcmp: EBADF');
+    process.kill(child);
   });
 
   it('widen a pipe', () => {
