@@ -1,8 +1,149 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { openDirect } from '../device/direct.js';
+import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
+import type { Range } from '../format/batch.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
+import { type LiveDevice, namesOf, openLiveDevice, openLiveVolume, stateOfVolume } from './live-volume.js';
+import { findVolume, type LogicalVolume } from './logical-volumes.js';
+import { type Keep, openTogether } from './opened.js';
+import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
+import { readSnapshotStatus } from './snapshot-status.js';
+import { changesUpTo, clipRanges, readSnapshotTable } from './snapshot-table.js';
+import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
 
 /** Opens the changes of a thick volume (see `openLiveChanges`). */
-export async function openThickChanges({ volume }: Subject, _options: LiveOptions): Promise<OpenChanges> {
-  throw new LvmError(`${volume.name}: not available yet`);
+export async function openThickChanges(subject: Subject, options: LiveOptions): Promise<OpenChanges> {
+  const { to, temporarySnapshot } = options;
+  if (options.full) return openTogether((keep) => openFull(subject, keep));
+  const pair = requireThickSnapshot(subject);
+  if (to !== undefined) {
+    const second = requireThickSnapshot({ ...subject, volume: findVolume(subject.volumes, to) });
+    return openTogether((keep) => openSnapshotPair(pair, second, options, keep));
+  }
+  if (temporarySnapshot !== undefined)
+    return openTogether((keep) => openTemporaryPair(pair, subject.volumes, options, keep));
+  return openTogether((keep) => (options.undo ? openUndo(pair, keep) : openForward(pair, options, keep)));
+}
+
+type Opening = Promise<Omit<OpenChanges, 'close'>>;
+
+/** From the snapshot to what its origin, or another device in its place, holds now. */
+async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOptions, keep: Keep): Opening {
+  const { snapshot } = pair;
+  const origin = keep(openLiveVolume(pair.origin));
+  const data = dataSource === undefined ? origin : keep(openLiveDevice(dataSource));
+  const table = await readSnapshotTable(snapshot);
+  const size = origin.reader.size;
+  const ranges = () => changesUpTo(table, size);
+  refuseShorter(data, ranges());
+  const remarks = rangesOnly ? [] : remarksOn(data);
+  return {
+    base: stateOfVolume(snapshot),
+    baseSize: table.size,
+    resultSize: size,
+    chunkSize: table.chunkSize,
+    origin: { ...namesOf(pair.origin), ...snapshotNames(snapshot) },
+    ranges,
+    batches: () => readRangesAhead(ranges(), data.reader),
+    before: size > table.size ? undefined : keep(openLazily(snapshot, table.size)),
+    remarks,
+    settle: () => {
+      table.checkStillThere();
+      return { consistent: isQuiet(data, remarks) };
+    },
+  };
+}
+
+/** From what the origin holds now back to the snapshot, whose own device has the data whatever is written meanwhile. */
+async function openUndo(pair: ThickPair, keep: Keep): Opening {
+  const origin = keep(openLiveVolume(pair.origin));
+  const snapshot = keep(openLiveVolume(pair.snapshot));
+  const table = await readSnapshotTable(pair.snapshot);
+  const ranges = () => clipRanges(table.ranges, origin.reader.size);
+  const remarks = remarksOn(snapshot);
+  if (origin.writer !== undefined) remarks.push(notUndone(`${origin.name} ${origin.writer}`));
+  return {
+    result: stateOfVolume(pair.snapshot),
+    baseSize: origin.reader.size,
+    resultSize: table.size,
+    chunkSize: table.chunkSize,
+    origin: { ...namesOf(pair.origin), ...snapshotNames(pair.snapshot) },
+    ranges,
+    batches: () => readRangesAhead(ranges(), snapshot.reader),
+    before: origin.reader,
+    remarks,
+    settle: () => {
+      table.checkStillThere();
+      if (origin.writer === undefined && origin.wasWritten())
+        remarks.push(notUndone(`${origin.name} was written to meanwhile`));
+      return { consistent: isQuiet(snapshot, remarks) };
+    },
+  };
+}
+
+function notUndone(why: string): string {
+  return `${why}: what was not there yet when the dump began is not undone`;
+}
+
+/** All that a volume holds. Of a snapshot that is a state; of any other volume it is what it holds just now. */
+async function openFull({ volume }: Subject, keep: Keep): Opening {
+  const isSnapshot = volume.roles.includes('thicksnapshot');
+  if (isSnapshot) readSnapshotStatus(volume);
+  const data = keep(openLiveVolume(volume));
+  const size = data.reader.size;
+  const remarks = remarksOn(data);
+  const ranges = (): Range[] => (size > 0 ? [{ offset: 0, length: size }] : []);
+  return {
+    result: isSnapshot && data.writer === undefined ? stateOfVolume(volume) : undefined,
+    resultSize: size,
+    chunkSize: undefined,
+    origin: namesOf(volume),
+    ranges,
+    batches: () => readRangesAhead(ranges(), data.reader),
+    remarks,
+    settle: () => {
+      if (isSnapshot) readSnapshotStatus(volume);
+      return { consistent: isQuiet(data, remarks) };
+    },
+  };
+}
+
+function snapshotNames({ name, uuid }: LogicalVolume): Record<string, string> {
+  return { snapshot: name, snapshot_uuid: uuid };
+}
+
+const BETTER = 'a snapshot is: --to SNAPSHOT, or --temporary-snapshot SIZE';
+
+function remarksOn({ name, writer }: LiveDevice): string[] {
+  return writer === undefined ? [] : [`${name} ${writer}: what is read is no single moment; ${BETTER}`];
+}
+
+/** Whether all that was read is one moment; says so where it was not and nobody could know. */
+function isQuiet(device: LiveDevice, remarks: string[]): boolean {
+  if (device.writer !== undefined) return false;
+  if (!device.wasWritten()) return true;
+  remarks.push(`${device.name} was written to while it was read, so that it is no single moment; ${BETTER}`);
+  return false;
+}
+
+function refuseShorter({ name, reader }: LiveDevice, ranges: Iterable<Range>): void {
+  let end = 0;
+  for (const { offset, length } of ranges) end = offset + length;
+  if (end <= reader.size) return;
+  throw new LvmError(`${name}: the changes reach to byte ${end}, and it ends at byte ${reader.size}`, {
+    hint: 'name a device that is as large as the origin',
+  });
+}
+
+/** A volume that few ask to be read: until then nobody is kept from removing it. */
+function openLazily({ name, dmPath }: LogicalVolume, size: number): RandomAccessReader & { close(): void } {
+  let opened: ReturnType<typeof openDirect> | undefined;
+  return {
+    name,
+    size,
+    readInto: (target, offset) => (opened ??= openDirect(dmPath)).readInto(target, offset),
+    close: () => opened?.close(),
+  };
 }

@@ -1,0 +1,92 @@
+import { type DirectReader, openDirect } from '../device/direct.js';
+import { listMappedDevices, type MappedDevice } from '../device/device-mapper.js';
+import { flushDevice } from '../device/flush.js';
+import { findWriter } from '../device/open-for-writing.js';
+import { writesTo } from '../device/write-counter.js';
+import { LvmError } from '../errors.js';
+import type { State } from '../format/state.js';
+import { type LogicalVolume, mappedUuid } from './logical-volumes.js';
+import type { Closable } from './opened.js';
+
+/** A device that is read while others may use it. The caller closes it. */
+export interface LiveDevice extends Closable {
+  /** What to call it in a message. */
+  readonly name: string;
+  /** Reads past every cache. */
+  readonly reader: DirectReader;
+  /** What had it open for writing when it was opened, as the end of a sentence that begins with its name. */
+  readonly writer: string | undefined;
+  /** Whether anything was written to it since. */
+  wasWritten(): boolean;
+}
+
+/** An active volume that is read. */
+export interface LiveVolume extends LiveDevice {
+  readonly volume: LogicalVolume;
+  readonly mapped: MappedDevice;
+}
+
+/**
+ * Opens the device of an active volume as {@link openLiveDevice} does. Throws `LvmError` if it is not active or
+ * suspended, and what opening a device throws.
+ */
+export function openLiveVolume(volume: LogicalVolume): LiveVolume {
+  const mapped = mappedDeviceOf(volume);
+  return { ...openLiveDevice(mapped.path, volume.name), volume, mapped };
+}
+
+/**
+ * Opens a device or image for reading, with everything that was written to it before on it: what is read from now on is
+ * what it held at this moment, unless it {@link LiveDevice.wasWritten} meanwhile. Throws `DeviceError`.
+ */
+export function openLiveDevice(path: string, name = path): LiveDevice {
+  flushDevice(path);
+  const before = writesTo(path);
+  const writer = findWriter(path);
+  const reader = openDirect(path);
+  return {
+    name,
+    reader,
+    writer,
+    wasWritten: () => writesTo(path) !== before,
+    close: () => {
+      reader.close();
+    },
+  };
+}
+
+/**
+ * The device-mapper device of a volume, or of a layer below it (`cow`, `real`, `tpool`, …), found by its UUID and never
+ * by its name. Throws `LvmError` if there is none, or if it is suspended: whoever reads it would wait until it is not.
+ */
+export function mappedDeviceOf(volume: LogicalVolume, layer?: string): MappedDevice {
+  const mapped = findMappedDevice(volume, layer);
+  if (mapped === undefined) throw notActive(volume);
+  if (mapped.suspended) {
+    const hint = `if nobody is at work on it, dmsetup resume ${mapped.name} lets it go on`;
+    throw new LvmError(`${volume.name}: its device ${mapped.name} is suspended`, { hint });
+  }
+  return mapped;
+}
+
+/** The same, suspended or not; `undefined` while there is none. */
+export function findMappedDevice(volume: LogicalVolume, layer?: string): MappedDevice | undefined {
+  const uuid = mappedUuid(volume, layer);
+  return listMappedDevices().find((device) => device.uuid === uuid);
+}
+
+function notActive({ name, thin }: LogicalVolume): LvmError {
+  const skip = thin === undefined ? '' : '-K ';
+  return new LvmError(`${name}: it is not active`, { hint: `lvchange -ay ${skip}${name} activates it` });
+}
+
+/** What the volume holds: of a snapshot, for as long as nobody writes to it (§6.1). */
+export function stateOfVolume({ uuid, thin, time, vg, lv }: LogicalVolume): State {
+  const id = thin === undefined ? `lv:${uuid}` : `thin:${thin.poolUuid}/${thin.id}`;
+  return { id, time, details: { vg, lv, lv_uuid: uuid } };
+}
+
+/** Names of a volume that is read, for people (§4.2, `origin`). */
+export function namesOf({ vg, lv, vgUuid, uuid, path }: LogicalVolume): Record<string, string> {
+  return { vg, lv, vg_uuid: vgUuid, lv_uuid: uuid, path };
+}

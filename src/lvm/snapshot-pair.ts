@@ -1,0 +1,111 @@
+import { leaveOutEqual } from '../algebra/leave-out-equal.js';
+import { mergeRanges } from '../algebra/merge-ranges.js';
+import { readRangesAhead } from '../device/read-ranges-ahead.js';
+import { LvmError, RefusedError, UsageError } from '../errors.js';
+import type { DataBatch, Range } from '../format/batch.js';
+import type { OpenChanges } from './changes.js';
+import type { LiveOptions } from './live.js';
+import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
+import type { VolumeList } from './logical-volumes.js';
+import type { Keep } from './opened.js';
+import { changesUpTo, clipRanges, readSnapshotTable } from './snapshot-table.js';
+import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
+import type { ThickPair } from './thick-snapshot.js';
+
+type Opening = Promise<Omit<OpenChanges, 'close'>>;
+type PairOptions = Pick<LiveOptions, 'keepEqual'>;
+
+/**
+ * Opens the changes between two thick snapshots of one origin, whichever is older and whatever their chunk sizes. All
+ * that differs is in one of their tables: what the origin wrote since the older one was made is in that one's, what was
+ * written to a snapshot is in its own. Writes to the origin meanwhile change neither.
+ *
+ * Throws `UsageError` if both are the same, `RefusedError` if their origins differ or one is open for writing.
+ */
+export async function openSnapshotPair(
+  from: ThickPair,
+  to: ThickPair,
+  options: PairOptions,
+  keep: Keep,
+): Opening {
+  refuseUnlike(from, to);
+  const left = keep(openUnwritten(from));
+  const right = keep(openUnwritten(to));
+  const before = await readSnapshotTable(from.snapshot);
+  const after = await readSnapshotTable(to.snapshot);
+  const size = after.size;
+  const ranges = () => mergeRanges(changesUpTo(before, size), after.ranges);
+  return {
+    base: stateOfVolume(from.snapshot),
+    result: stateOfVolume(to.snapshot),
+    baseSize: before.size,
+    resultSize: size,
+    chunkSize: Math.min(before.chunkSize, after.chunkSize),
+    origin: namesOf(from.origin),
+    ranges,
+    batches: () =>
+      options.keepEqual ? readRangesAhead(ranges(), right.reader) : readUnequal(ranges, left, right),
+    before: size > before.size ? undefined : left.reader,
+    remarks: [],
+    settle: () => {
+      before.checkStillThere();
+      after.checkStillThere();
+      for (const each of [left, right]) refuseWritten(each);
+      return { consistent: true };
+    },
+  };
+}
+
+/**
+ * The same from a snapshot to one that is made for it, with a store of so many bytes, and removed when the changes are
+ * closed. What an lvstream that was killed left behind is removed first. Throws `LvmError` if it cannot be made.
+ */
+export async function openTemporaryPair(
+  from: ThickPair,
+  volumes: VolumeList,
+  { temporarySnapshot = 0, keepEqual }: LiveOptions,
+  keep: Keep,
+): Opening {
+  const remarks = removeAbandonedSnapshots(from.origin, volumes);
+  const { volume } = keep(createTemporarySnapshot(from.origin, ['--size', `${temporarySnapshot}b`]));
+  const changes = await openSnapshotPair(from, { ...from, snapshot: volume }, { keepEqual }, keep);
+  return { ...changes, remarks };
+}
+
+function refuseUnlike(from: ThickPair, to: ThickPair): void {
+  const names = `${from.snapshot.name} and ${to.snapshot.name}`;
+  if (from.snapshot.uuid === to.snapshot.uuid)
+    throw new UsageError(`${names} are the same snapshot`, { hint: '--to names a second one' });
+  if (from.origin.uuid === to.origin.uuid) return;
+  const origins = `${from.origin.name} and ${to.origin.name}`;
+  throw new RefusedError(`${names} are snapshots of different origins, ${origins}`, {
+    hint: `name two snapshots of one volume; lvstream diff compares any two`,
+  });
+}
+
+function openUnwritten({ snapshot }: ThickPair): LiveVolume {
+  const volume = openLiveVolume(snapshot);
+  if (volume.writer === undefined) return volume;
+  volume.close();
+  throw new RefusedError(`${volume.name} ${volume.writer}`, {
+    hint: 'end that use first: only a snapshot that nobody writes to is a single moment',
+  });
+}
+
+function refuseWritten(volume: LiveVolume): void {
+  if (!volume.wasWritten()) return;
+  throw new LvmError(`${volume.name}: it was written to while it was read`, {
+    hint: 'only a snapshot that nobody writes to is a single moment: try again',
+  });
+}
+
+async function* readUnequal(
+  ranges: () => Iterable<Range>,
+  left: LiveVolume,
+  right: LiveVolume,
+): AsyncGenerator<DataBatch, void, undefined> {
+  const [end, size] = [left.reader.size, right.reader.size];
+  const inBoth = () => clipRanges(ranges(), end);
+  yield* leaveOutEqual(readRangesAhead(inBoth(), left.reader), readRangesAhead(inBoth(), right.reader));
+  if (size > end) yield* readRangesAhead([{ offset: end, length: size - end }], right.reader);
+}

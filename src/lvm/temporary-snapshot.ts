@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { errorCode, tryLock } from '../device/syscalls.js';
+import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
+import { DeviceError, LvmError } from '../errors.js';
+import { reason } from '../files/reason.js';
+import { listVolumes, type LogicalVolume, type VolumeList } from './logical-volumes.js';
+import type { Closable } from './opened.js';
+
+/** Marks a snapshot that nobody but lvstream needs (lvm(8), tags). */
+const TAG = 'lvstream.temporary';
+const PREFIX = 'lvstream-';
+/** Gone after a restart of the machine, as every process is. */
+const FOLDER = '/run/lvstream';
+
+/** A snapshot that is removed when it is closed. */
+export interface TemporarySnapshot extends Closable {
+  readonly volume: LogicalVolume;
+}
+
+/**
+ * Makes a read-only snapshot of a volume, with a name that nothing else has and a tag; `more` are options of lvcreate,
+ * such as its size. Its devices must be closed before it is. As long as this process lives a lock says that the
+ * snapshot is in use. Throws `LvmError` with what lvcreate complains of; closing throws it if it cannot be removed.
+ */
+export function createTemporarySnapshot(origin: LogicalVolume, more: readonly string[]): TemporarySnapshot {
+  const lv = `${PREFIX}${randomBytes(6).toString('hex')}`;
+  const name = `${origin.vg}/${lv}`;
+  const lock = takeLock(lv);
+  const close = (): void => {
+    removeVolume(name);
+    lock.close();
+  };
+  try {
+    const names = ['--snapshot', '--name', lv, '--addtag', TAG, '--permission', 'r'];
+    const result = runTool('lvcreate', ['--quiet', '--yes', ...names, ...more, origin.name], 'lvm2');
+    const volume = findExact(name);
+    if (result.status === 0 && volume !== undefined) return { volume, close };
+    if (volume !== undefined) removeVolume(name);
+    throw notMade(origin, result);
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function notMade({ name, vg }: LogicalVolume, result: ToolResult): LvmError {
+  return new LvmError(`${name}: no temporary snapshot can be made: lvcreate: ${complaintOf(result)}`, {
+    hint: `vgs ${vg} shows the room that there is; --to takes a snapshot that exists`,
+  });
+}
+
+function findExact(name: string): LogicalVolume | undefined {
+  return listVolumes().volumes.find((volume) => volume.name === name);
+}
+
+function removeVolume(name: string): void {
+  const result = runTool('lvremove', ['--quiet', '--yes', '--force', name], 'lvm2');
+  if (result.status === 0) return;
+  throw new LvmError(`${name}: the temporary snapshot cannot be removed: lvremove: ${complaintOf(result)}`, {
+    hint: `lvremove ${name}`,
+  });
+}
+
+/**
+ * Removes the temporary snapshots of a volume whose makers were killed, and says so, a sentence each. Those of an
+ * lvstream that still runs are left alone.
+ */
+export function removeAbandonedSnapshots({ uuid }: LogicalVolume, { volumes }: VolumeList): string[] {
+  const made = volumes.filter(
+    ({ originUuid, tags, lv }) => originUuid === uuid && tags.includes(TAG) && lv.startsWith(PREFIX),
+  );
+  return made.flatMap((volume) => removeIfAbandoned(volume));
+}
+
+function removeIfAbandoned({ name, lv }: LogicalVolume): string[] {
+  const lock = tryTakeLock(lv);
+  if (lock === undefined) return [];
+  try {
+    removeVolume(name);
+    return [`${name} was left behind by an lvstream that was killed, and is removed`];
+  } finally {
+    lock.close();
+  }
+}
+
+/** Before the snapshot is made: without its lock it would look like one that was left behind. */
+function takeLock(lv: string): Closable {
+  const lock = tryTakeLock(lv);
+  if (lock !== undefined) return lock;
+  throw new DeviceError(`${lockPath(lv)}: locked by another process`);
+}
+
+const lockPath = (lv: string): string => path.join(FOLDER, `${lv}.lock`);
+
+/** The lock of a temporary snapshot, whose file disappears with it; `undefined` if another process has it. */
+function tryTakeLock(lv: string): Closable | undefined {
+  const fd = openLock(lockPath(lv));
+  if (!tryLock(fd, 'exclusive')) {
+    closeSync(fd);
+    return undefined;
+  }
+  return {
+    close: () => {
+      rmSync(lockPath(lv), { force: true });
+      closeSync(fd);
+    },
+  };
+}
+
+function openLock(file: string): number {
+  try {
+    mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+    return openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+  } catch (cause) {
+    if (errorCode(cause) === undefined) throw cause;
+    throw new DeviceError(`${file}: cannot be opened: ${reason(cause)}`, { cause });
+  }
+}
