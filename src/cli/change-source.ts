@@ -67,10 +67,14 @@ export type ChangeArguments = ArgumentsCamelCase<Declared<ReturnType<typeof decl
   readonly keepEqual?: boolean | undefined;
   readonly dataSource?: string | undefined;
   readonly baseDigests?: boolean | undefined;
+  readonly map?: string | undefined;
+  /** The data is not asked for. */
+  readonly rangesOnly?: boolean | undefined;
 };
 
 /** Opens what the options name; the caller closes it. Each form's own options mean nothing to the others: that is a mistake. */
 export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
+  if (args.map !== undefined) return openMapOf(args, args.map);
   if (args.snapshot !== undefined) return openLive(args, args.snapshot);
   refuse('only of a snapshot that is named', live(args));
   const { to, undo, thinMetadata, cow, origin, snapshotData, baseDigests } = args;
@@ -91,6 +95,17 @@ export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
   return reverse ? { ...changes, base: result, result: base } : { ...changes, base, result };
 }
 
+async function openMapOf(args: ChangeArguments, map: string): Promise<OpenChanges> {
+  const { snapshot, to, undo, thinMetadata, cow, origin, baseDigests } = args;
+  refuse('not with --map', {
+    ...{ to, undo, cow, origin, 'thin-metadata': thinMetadata, 'base-digests': baseDigests },
+    ...{ ...live(args), 'data-source': undefined, ...thinOnly(args) },
+  });
+  if (snapshot !== undefined) throw new UsageError('--map lists the changes: no snapshot is needed');
+  const { openMap } = await import('./dump-map.js');
+  return openMap(map, args.dataSource);
+}
+
 async function openLive(args: ChangeArguments, snapshot: string): Promise<OpenChanges> {
   const { cow, origin, thinMetadata, snapshotData, baseState, resultState, consistent } = args;
   refuse('not of a snapshot that is named', {
@@ -98,8 +113,8 @@ async function openLive(args: ChangeArguments, snapshot: string): Promise<OpenCh
     ...{ 'base-state': baseState, 'result-state': resultState, 'no-consistent': !consistent },
   });
   const { openLiveChanges } = await import('../lvm/live.js');
-  const { full = false, keepEqual = false } = args;
-  return openLiveChanges(snapshot, { ...args, full, keepEqual, waitSeconds: args.wait });
+  const { full = false, keepEqual = false, rangesOnly = false } = args;
+  return openLiveChanges(snapshot, { ...args, full, keepEqual, rangesOnly, waitSeconds: args.wait });
 }
 
 function live({ full, keepEqual, dataSource, temporarySnapshot }: ChangeArguments) {

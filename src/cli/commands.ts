@@ -9,6 +9,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./dump.js')).dump,
   },
   {
+    name: 'changes',
+    positionals: '[snapshot]',
+    summary: 'the list of what changed alone, as a map',
+    load: async () => (await import('./changes.js')).changes,
+  },
+  {
+    name: 'merge',
+    positionals: '<stream..>',
+    summary: 'one map of all that several maps list',
+    load: async () => (await import('./merge.js')).merge,
+  },
+  {
     name: 'apply',
     positionals: '<stream> <device>',
     summary: 'writes a stream to a device, and saves the undo first',

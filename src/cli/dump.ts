@@ -25,6 +25,11 @@ export const dump = defineCommand({
     declareChanges(yargs)
       .option('full', { ...flag, describe: 'all that the volume itself holds, for a first copy' })
       .option('keep-equal', { ...flag, describe: 'with --to, keep also what is equal in both snapshots' })
+      .option('map', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'dump the ranges that this map lists, with their data from --data-source',
+      })
       .option('data-source', {
         type: 'string',
         requiresArg: true,

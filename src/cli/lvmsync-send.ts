@@ -37,7 +37,14 @@ export async function send(
   chattiness: Chattiness,
 ): Promise<void> {
   const changes = await openLiveChanges(snapshot, {
-    ...{ dataSource, undo: false, full: false, keepEqual: false, waitSeconds: WAIT_SECONDS },
+    ...{
+      dataSource,
+      undo: false,
+      full: false,
+      keepEqual: false,
+      rangesOnly: false,
+      waitSeconds: WAIT_SECONDS,
+    },
   });
   try {
     for (const text of changes.remarks) warn(text, chattiness);

@@ -11,7 +11,7 @@ export interface Changes {
   readonly baseSize?: number | undefined;
   readonly resultSize: number;
   /** The unit in which changes were recorded. */
-  readonly chunkSize: number;
+  readonly chunkSize: number | undefined;
   /** Names of what was read, for people. */
   readonly origin: Readonly<Record<string, string>>;
   /** What may have changed: ascending, disjoint, inside the device. Each call begins anew. */

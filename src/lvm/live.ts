@@ -18,6 +18,8 @@ export interface LiveOptions {
   readonly dataSource?: string | undefined;
   /** Make a second snapshot with a store of so many bytes, read from it, and remove it. */
   readonly temporarySnapshot?: number | undefined;
+  /** Only the ranges are asked for: nothing is read that only their data needs. */
+  readonly rangesOnly: boolean;
   /** How long to wait for a thin pool's metadata snapshot that somebody else holds. */
   readonly waitSeconds: number;
 }

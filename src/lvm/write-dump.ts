@@ -1,3 +1,4 @@
+import { mergeRanges } from '../algebra/merge-ranges.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { splitZeroRuns } from '../algebra/split-zeros.js';
 import { createPieceDigester } from '../device/digest-pieces.js';
@@ -9,6 +10,7 @@ import type { ByteSink } from '../format/lvs-writer.js';
 import { writePlain } from '../format/plain.js';
 import { resultState } from '../format/result-state.js';
 import { writeLvs } from '../format/write-lvs.js';
+import { writeMap } from '../format/write-map.js';
 import type { Changes } from './changes.js';
 
 export interface DumpOptions {
@@ -38,6 +40,20 @@ export function writeDump(
     consistent: changes.settle().consistent,
     endTime: Date.now(),
   }));
+}
+
+/** Writes the ranges of changes as a map (§4.6.3), without their data. Throws as {@link writeDump} does. */
+export function writeChangeMap(
+  changes: Changes,
+  sink: ByteSink,
+  codec: FrameCodec,
+  options: Omit<DumpOptions, 'baseDigests'>,
+): Promise<Closing> {
+  const header = { ...dumpHeader(changes, { ...options, baseDigests: false }), kind: 'map' as const };
+  return writeMap([mergeRanges(changes.ranges())], sink, codec, header, () => {
+    changes.settle();
+    return { result: changes.result, endTime: Date.now() };
+  });
 }
 
 /** Writes changes as a plain lvmsync stream; what does not prove sound at the end is an error all the same. */

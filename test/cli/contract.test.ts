@@ -17,6 +17,8 @@ const names = COMMANDS.map(({ name }) => name);
 /** For each command, arguments that name an input that is not there. */
 const withMissingFile: Readonly<Record<string, readonly string[]>> = {
   dump: ['dump', '--cow', missing, '--origin', missing, '-o', folder.fresh('dump')],
+  changes: ['changes', '--cow', missing, '--origin', missing, '-o', folder.fresh('changes')],
+  merge: ['merge', missing, '-o', folder.fresh('merge')],
   apply: ['apply', missing, captureFile('a', 'snapshot.img')],
   info: ['info', missing],
   verify: ['verify', missing],

@@ -1,0 +1,35 @@
+import { createCodec } from '../codec/codec.js';
+import { randomId } from '../codec/random-id.js';
+import { writeOutput } from '../files/write-output.js';
+import { writeChangeMap } from '../lvm/write-dump.js';
+import { declareChanges, openChanges } from './change-source.js';
+import { defineCommand } from './command.js';
+import { FORCE, OUTPUT, outputPath } from './options.js';
+import { generator } from './package-version.js';
+import { remark } from './remarks.js';
+
+/** Maps hold no frame of data but the first line. */
+const LEVEL = 0;
+
+export const changes = defineCommand({
+  declare: (yargs) =>
+    declareChanges(yargs)
+      .option('output', OUTPUT)
+      .option('force', FORCE)
+      .example('$0 vg/vm-monday -o vm.map', 'keep the list of what changed, so that the snapshot can go')
+      .example('lvstream dump --map vm.map --data-source /dev/vg/vm -o vm.lvs', 'make a stream of it later'),
+  run: async (args) => {
+    const path = outputPath(args.output);
+    const codec = createCodec({ level: LEVEL });
+    const found = await openChanges({ ...args, rangesOnly: true });
+    try {
+      for (const text of found.remarks) remark(text, args);
+      const options = { id: randomId(), generator: generator() };
+      await writeOutput(path, args, (output) => writeChangeMap(found, output, codec, options));
+    } finally {
+      found.close();
+      await codec.close();
+    }
+    return 0;
+  },
+});

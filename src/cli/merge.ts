@@ -1,0 +1,50 @@
+import { createCodec } from '../codec/codec.js';
+import { randomId } from '../codec/random-id.js';
+import { openInput } from '../files/open-input.js';
+import { readMap, type ChangeMap } from '../files/read-map.js';
+import { writeOutput } from '../files/write-output.js';
+import type { FrameCodec } from '../format/codec.js';
+import { mergeMaps } from '../files/merge-maps.js';
+import { defineCommand } from './command.js';
+import { FORCE, OUTPUT, outputPath } from './options.js';
+import { generator } from './package-version.js';
+
+/** Maps hold no frame of data but the first line. */
+const LEVEL = 0;
+
+export const merge = defineCommand({
+  declare: (yargs) =>
+    yargs
+      .positional('stream', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'maps, the oldest first; - is standard input',
+      })
+      .option('output', OUTPUT)
+      .option('force', FORCE)
+      .example('$0 monday.map tuesday.map -o both.map', 'all that changed on either day'),
+  run: async (args) => {
+    const path = outputPath(args.output);
+    const codec = createCodec({ level: LEVEL });
+    try {
+      const maps: ChangeMap[] = [];
+      for (const stream of args.stream) maps.push(await readMapFrom(stream, codec));
+      const options = { id: randomId(), generator: generator(), time: Date.now() };
+      await writeOutput(path, args, (output) => mergeMaps(maps, output, codec, options));
+    } finally {
+      await codec.close();
+    }
+    return 0;
+  },
+});
+
+/** Reads a map by name. Throws what opening and reading throw, and `RefusedError` for any other stream. */
+export async function readMapFrom(path: string, codec: FrameCodec): Promise<ChangeMap> {
+  const input = await openInput(path, codec);
+  try {
+    return await readMap(input);
+  } finally {
+    input.close();
+  }
+}

@@ -1,0 +1,58 @@
+import { mergeRanges } from '../algebra/merge-ranges.js';
+import { RefusedError } from '../errors.js';
+import type { Closing } from '../format/closing.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { Derivation } from '../format/header.js';
+import type { ByteSink } from '../format/lvs-writer.js';
+import { writeMap } from '../format/write-map.js';
+import type { State } from '../format/state.js';
+import type { ChangeMap } from './read-map.js';
+
+/**
+ * Writes one map of all that several maps list, the oldest first: from the base of the first to the result of the last.
+ * Throws `RefusedError` where one is known not to follow the one before: what changed in between would be missing.
+ */
+export async function mergeMaps(
+  maps: readonly ChangeMap[],
+  sink: ByteSink,
+  codec: FrameCodec,
+  { id, generator, time }: { readonly id: Uint8Array; readonly generator: string; readonly time: number },
+): Promise<Closing> {
+  refuseGaps(maps);
+  const [first, last] = [maps[0]!, maps.at(-1)!];
+  const chunkSizes = new Set(maps.map(({ header }) => header.chunkSize));
+  const header = {
+    ...({ id, generator, time, kind: 'map', requires: [], order: 'sorted' } as const),
+    base: baseOf(first),
+    baseSize: first.header.baseSize,
+    resultSize: last.header.resultSize,
+    chunkSize: chunkSizes.size === 1 ? first.header.chunkSize : undefined,
+    origin: last.header.origin,
+    derivedFrom: maps.flatMap(derivation),
+  };
+  const ranges = mergeRanges(...maps.map((map) => map.ranges));
+  return writeMap([ranges], sink, codec, header, () => ({ result: resultOf(last), endTime: Date.now() }));
+}
+
+function derivation({ header }: ChangeMap): Derivation[] {
+  return header.id === undefined ? [] : [{ id: header.id, by: 'merge' }];
+}
+
+function refuseGaps(maps: readonly ChangeMap[]): void {
+  for (let i = 1; i < maps.length; i += 1) {
+    const before = resultOf(maps[i - 1]!)?.id;
+    const after = baseOf(maps[i]!)?.id;
+    if (before === undefined || after === undefined || before === after) continue;
+    throw new RefusedError(`map ${i + 1} begins at ${after}, the one before it ends at ${before}`, {
+      hint: 'name maps in the order of their changes, with none left out',
+    });
+  }
+}
+
+function baseOf({ header, closing }: ChangeMap): State | undefined {
+  return closing.base ?? header.base;
+}
+
+function resultOf({ header, closing }: ChangeMap): State | undefined {
+  return closing.result ?? header.result;
+}
