@@ -1,0 +1,4 @@
+import { cases } from './cases/captures.js';
+import { describeInVm } from './suite.js';
+
+describeInVm('captures', cases);
