@@ -1,7 +1,7 @@
 import { openImage } from '../device/image.js';
 import { UsageError } from '../errors.js';
 import type { OpenChanges } from '../lvm/changes.js';
-import { changedThinRanges, thinChanges } from '../lvm/thin-dump.js';
+import { thinChanges } from '../lvm/thin-dump.js';
 import { openThinMetadata } from '../lvm/thin-metadata.js';
 
 /** Device ids have 24 bits (dm-thin.c, `MAX_DEV_ID`). */
@@ -27,7 +27,6 @@ export function openThinImages(thinMetadata: string, args: ThinArguments): OpenC
   const [metadata, source] = images;
   const { metadataSnapshot, consistent } = args;
   const pair = { pool: openThinMetadata(metadata, { metadataSnapshot }), from, to, source };
-  changedThinRanges(pair).next();
   return {
     ...thinChanges(pair),
     remarks: [],

@@ -1,17 +1,23 @@
+import { mergeRanges } from '../algebra/merge-ranges.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
+import { RangeList } from '../algebra/range-list.js';
 import { readRanges } from '../algebra/read-ranges.js';
+import { weaveZeros } from '../algebra/weave-zeros.js';
 import { createBufferPool, type BufferPool, type Range, type RecordBatch } from '../format/batch.js';
 import { MIN_ZERO_RUN } from '../format/layout.js';
-import { cutZeroRanges } from '../format/zero-frame.js';
 import type { Changes } from './changes.js';
 import { thinDifference, type ThinMetadata } from './thin-metadata.js';
 
-/** Two thin devices of a pool, and the data of the second one. */
-export interface ThinPair {
+/** Two thin devices of a pool. */
+export interface ThinDevices {
   readonly pool: ThinMetadata;
-  /** Ids of the devices. */
-  readonly from: number;
+  /** Ids of the devices; a first one of `undefined` is one without mappings. */
+  readonly from: number | undefined;
   readonly to: number;
+}
+
+/** Two thin devices, and the data of the second one. */
+export interface ThinPair extends ThinDevices {
   /** The device `to`, or an image of it; the changes are clipped to its size. It stays the caller's. */
   readonly source: RandomAccessReader;
 }
@@ -22,13 +28,24 @@ export interface ThinChange extends Range {
   readonly unmapped: boolean;
 }
 
+/** Ranges that changed, in 5 bytes of memory or so each; both ascend, and have no byte in common. */
+export interface ThinRanges {
+  /** To be read. */
+  readonly data: Iterable<Range>;
+  /** What reads as zeros, and need not be read. */
+  readonly zeros: Iterable<Range>;
+}
+
 /**
- * The ranges that changed, ascending, clipped; neighbours are joined, unless one is `unmapped` and the other not.
- * Throws the `LvmError`s of {@link thinDifference}.
+ * The ranges that changed, ascending, clipped to `size`; neighbours are joined, unless one is `unmapped` and the other
+ * not. Throws the `LvmError`s of {@link thinDifference}.
  */
-export function* changedThinRanges(pair: ThinPair): Generator<ThinChange, void, undefined> {
+export function* changedThinRanges(
+  devices: ThinDevices,
+  size: number,
+): Generator<ThinChange, void, undefined> {
   let last: ThinChange | undefined;
-  for (const change of clippedRuns(pair)) {
+  for (const change of clippedRuns(devices, size)) {
     const joins = last?.unmapped === change.unmapped && last.offset + last.length === change.offset;
     if (last !== undefined && !joins) yield last;
     last = joins ? { ...last!, length: last!.length + change.length } : change;
@@ -36,14 +53,21 @@ export function* changedThinRanges(pair: ThinPair): Generator<ThinChange, void, 
   if (last !== undefined) yield last;
 }
 
-function* clippedRuns({ pool, from, to, source }: ThinPair): Generator<ThinChange, void, undefined> {
+function* clippedRuns({ pool, from, to }: ThinDevices, size: number): Generator<ThinChange, void, undefined> {
   const { dataBlockSize } = pool.superblock;
   for (const { kind, begin, length: blocks } of thinDifference(pool, from, to)) {
     const offset = begin * dataBlockSize;
-    const length = Math.min((begin + blocks) * dataBlockSize, source.size) - offset;
+    const length = Math.min((begin + blocks) * dataBlockSize, size) - offset;
     if (length <= 0) return;
     yield { offset, length, unmapped: kind === 'left' && length >= MIN_ZERO_RUN };
   }
+}
+
+/** Keeps ascending changes for as long as they are needed. Throws what iterating them throws. */
+export function collectThinRanges(changes: Iterable<ThinChange>): ThinRanges {
+  const ranges = { data: new RangeList(), zeros: new RangeList() };
+  for (const change of changes) (change.unmapped ? ranges.zeros : ranges.data).append(change);
+  return ranges;
 }
 
 /**
@@ -58,53 +82,22 @@ export async function* dumpThinChanges(
   pair: ThinPair,
   buffers: BufferPool = createBufferPool(),
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const ranges = new Lookahead(changedThinRanges(pair));
-  while (ranges.peek() !== undefined) {
-    yield* readRanges(takeWhile(ranges, false), pair.source, buffers);
-    for (const range of takeWhile(ranges, true)) yield* cutZeroRanges([range]);
-  }
+  const { data, zeros } = collectThinRanges(changedThinRanges(pair, pair.source.size));
+  yield* weaveZeros(readRanges(data, pair.source, buffers), zeros);
 }
 
 /**
  * The same as a dump takes them; whether that was a single moment is the caller's to say. Metadata knows no sizes of
- * volumes: that of the base stays unsaid.
+ * volumes: that of the base stays unsaid. Reads the metadata now, and throws as {@link dumpThinChanges} does.
  */
 export function thinChanges(pair: ThinPair): Omit<Changes, 'settle'> {
+  const { source, pool } = pair;
+  const { data, zeros } = collectThinRanges(changedThinRanges(pair, pair.source.size));
   return {
-    resultSize: pair.source.size,
-    chunkSize: pair.pool.superblock.dataBlockSize,
-    origin: { path: pair.source.name },
-    ranges: () => changedThinRanges(pair),
-    batches: () => dumpThinChanges(pair),
+    resultSize: source.size,
+    chunkSize: pool.superblock.dataBlockSize,
+    origin: { path: source.name },
+    ranges: () => mergeRanges(data, zeros),
+    batches: () => weaveZeros(readRanges(data, source), zeros),
   };
-}
-
-function* takeWhile(
-  ranges: Lookahead<ThinChange>,
-  unmapped: boolean,
-): Generator<ThinChange, void, undefined> {
-  for (let next = ranges.peek(); next?.unmapped === unmapped; next = ranges.peek()) {
-    ranges.take();
-    yield next;
-  }
-}
-
-/** An iterator whose next item can be looked at before it is taken. */
-class Lookahead<T> {
-  readonly #items: Iterator<T, void, undefined>;
-  #next: IteratorResult<T, void>;
-
-  constructor(items: Iterator<T, void, undefined>) {
-    this.#items = items;
-    this.#next = items.next();
-  }
-
-  /** Undefined at the end. */
-  peek(): T | undefined {
-    return this.#next.done === true ? undefined : this.#next.value;
-  }
-
-  take(): void {
-    this.#next = this.#items.next();
-  }
 }

@@ -1,8 +1,243 @@
+import { leaveOutEqual } from '../algebra/leave-out-equal.js';
+import { mergeRanges } from '../algebra/merge-ranges.js';
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { weaveZeros } from '../algebra/weave-zeros.js';
+import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
+import type { DataBatch, Range } from '../format/batch.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
+import { type LiveDevice, namesOf, openLiveDevice, stateOfVolume } from './live-volume.js';
+import { findVolume, type LogicalVolume, type VolumeList } from './logical-volumes.js';
+import { readMetadataSnapshot } from './metadata-snapshot.js';
+import { type Closable, type Keep, openTogether } from './opened.js';
+import { isQuiet, refuseShorter, refuseUsed, refuseWritten, remarksOn } from './single-moment.js';
+import { clipRanges } from './snapshot-table.js';
+import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
+import { openActivated, openIfActive } from './thin-activation.js';
+import {
+  courseBetween,
+  courseOfAll,
+  rangesOfCourse,
+  requireThinOrigin,
+  type ThinCourse,
+} from './thin-course.js';
+import { collectThinRanges, type ThinRanges } from './thin-dump.js';
+import { findThinPool } from './thin-pool.js';
 
-/** Opens the changes of a thin volume (see `openLiveChanges`). */
-export async function openThinChanges({ volume }: Subject, _options: LiveOptions): Promise<OpenChanges> {
-  throw new LvmError(`${volume.name}: not available yet`);
+/**
+ * Opens the changes of a thin volume (see `openLiveChanges`). What changed is in the pool's metadata, of which one moment
+ * is read and kept: afterwards nothing of the pool is held. What of it is read from which device is the caller's choice.
+ */
+export async function openThinChanges(subject: Subject, options: LiveOptions): Promise<OpenChanges> {
+  const { volumes, volume } = subject;
+  const { to, temporarySnapshot, full, undo } = options;
+  return openTogether((keep) => {
+    if (full) return openFull(subject, options, keep);
+    if (to !== undefined) return openPair(volumes, [volume, findVolume(volumes, to)], options, keep);
+    if (temporarySnapshot !== undefined) return openTemporary(subject, options, keep);
+    return undo ? openUndo(subject, options, keep) : openForward(subject, options, keep);
+  });
+}
+
+type Opening = Promise<Omit<OpenChanges, 'close'>>;
+type Ends = readonly [from: LogicalVolume, to: LogicalVolume];
+
+/** From the snapshot to what its origin, or another device in its place, holds now. */
+async function openForward(subject: Subject, options: LiveOptions, keep: Keep): Opening {
+  const { volumes, volume: snapshot } = subject;
+  const { dataSource, rangesOnly } = options;
+  const origin = requireThinOrigin(subject);
+  const between = courseBetween(volumes, snapshot, origin);
+  const course = { ...between, unmappedIsZero: between.unmappedIsZero && dataSource === undefined };
+  keepAny(keep, openIfActive(snapshot));
+  const target = rangesOnly || dataSource !== undefined ? undefined : keep(openActivated(origin));
+  if (target === undefined) keepAny(keep, openIfActive(origin));
+  const data = dataSource === undefined ? target : keep(openLiveDevice(dataSource));
+  const known = await readCourse(volumes, course, options);
+  if (dataSource !== undefined) refuseShorter(data!, known.ranges.data);
+  const remarks = [...known.remarks, ...remarksOn(data)];
+  return {
+    ...describe(known, origin, snapshot),
+    base: stateOfVolume(snapshot),
+    batches: () => readAll(known.ranges, data!),
+    before: keepAny(keep, openLazily(snapshot, course)),
+    remarks,
+    settle: () => ({ consistent: isQuiet(data, remarks) }),
+  };
+}
+
+/** From what the origin holds now back to the snapshot. */
+async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Opening {
+  const { volumes, volume: snapshot } = subject;
+  const origin = requireThinOrigin(subject);
+  const course = courseBetween(volumes, origin, snapshot);
+  const before = keepAny(keep, openIfActive(origin));
+  const data = options.rangesOnly ? undefined : keep(openActivated(snapshot));
+  const known = await readCourse(volumes, course, options);
+  const remarks = [...known.remarks, ...remarksOn(data)];
+  if (before?.writer !== undefined) remarks.push(notUndone(`${before.name} ${before.writer}`));
+  return {
+    ...describe(known, origin, snapshot),
+    result: stateOfVolume(snapshot),
+    batches: () => readAll(known.ranges, data!),
+    before: keepAny(keep, openLazily(origin, course)),
+    remarks,
+    settle: () => {
+      if (before?.writer === undefined && before?.wasWritten() === true)
+        remarks.push(notUndone(`${before.name} was written to meanwhile`));
+      return { consistent: isQuiet(data, remarks) };
+    },
+  };
+}
+
+function notUndone(why: string): string {
+  return `${why}: what was not there yet when the dump began is not undone`;
+}
+
+/** All that a volume holds: only what it maps is read. */
+async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep: Keep): Opening {
+  const course = courseOfAll(volumes, volume);
+  const data = keep(openActivated(volume));
+  const known = await readCourse(volumes, course, options);
+  const remarks = [...known.remarks, ...remarksOn(data)];
+  const isSnapshot = volume.originUuid !== undefined;
+  return {
+    ...describe(known, volume),
+    result: isSnapshot && data.writer === undefined ? stateOfVolume(volume) : undefined,
+    batches: () => readAll(known.ranges, data),
+    remarks,
+    settle: () => ({ consistent: isQuiet(data, remarks) }),
+  };
+}
+
+/**
+ * Between two volumes that nobody writes to. Chunks that both map to different places may hold the same data in part or
+ * as a whole, so both are read and what is equal is left out, unless `keepEqual`: then the first is not needed.
+ */
+async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOptions, keep: Keep): Opening {
+  const { rangesOnly, keepEqual } = options;
+  const course = courseBetween(volumes, from, to);
+  const open = (volume: LogicalVolume, isNeeded: boolean): LiveDevice | undefined =>
+    refuseUsed(keepAny(keep, isNeeded ? openActivated(volume) : openIfActive(volume)));
+  const left = open(from, !rangesOnly && !keepEqual);
+  const right = open(to, !rangesOnly);
+  const known = await readCourse(volumes, course, options);
+  return {
+    ...describe(known, to, from),
+    base: stateOfVolume(from),
+    result: stateOfVolume(to),
+    batches: () => (keepEqual ? readAll(known.ranges, right!) : readUnequal(known.ranges, left!, right!)),
+    before: keepAny(keep, openLazily(from, course)),
+    remarks: known.remarks,
+    settle: () => {
+      for (const each of [left, right]) refuseWritten(each);
+      return { consistent: true };
+    },
+  };
+}
+
+/**
+ * From a snapshot to one of its origin that is made for it and removed when the changes are closed. LVM gives its number
+ * in the pool to another volume afterwards, so the state is known by its UUID. Thin snapshots have no store: what size
+ * was given for one means nothing.
+ */
+async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep): Opening {
+  const { volumes, volume } = subject;
+  const origin = requireThinOrigin(subject);
+  if (origin.thin?.poolUuid !== volume.thin?.poolUuid)
+    throw new LvmError(`${volume.name}: its origin ${origin.name} is outside of its pool`, {
+      hint: 'nobody writes to an external origin: no temporary snapshot is needed',
+    });
+  const abandoned = removeAbandonedSnapshots(origin, volumes);
+  const made = keep(createTemporarySnapshot(origin, ['--setactivationskip', 'n'])).volume;
+  const all = { ...volumes, volumes: [...volumes.volumes, made] };
+  const changes = await openPair(all, [volume, made], options, keep);
+  const result = { ...stateOfVolume(made), id: `lv:${made.uuid}` };
+  return { ...changes, result, remarks: [...abandoned, ...changes.remarks] };
+}
+
+/** What is known of the changes before any data is read. */
+interface Known {
+  readonly course: ThinCourse;
+  readonly ranges: ThinRanges;
+  readonly chunkSize: number;
+  readonly remarks: readonly string[];
+}
+
+async function readCourse(
+  volumes: VolumeList,
+  course: ThinCourse,
+  { waitSeconds }: LiveOptions,
+): Promise<Known> {
+  const pool = findThinPool(volumes, course.poolUuid);
+  const { value, remarks } = await readMetadataSnapshot(pool, waitSeconds, (metadata) => ({
+    ranges: collectThinRanges(rangesOfCourse(metadata, course)),
+    chunkSize: metadata.superblock.dataBlockSize,
+  }));
+  return { ...value, course, remarks };
+}
+
+function describe({ course, ranges, chunkSize }: Known, read: LogicalVolume, snapshot?: LogicalVolume) {
+  return {
+    baseSize: course.from?.size,
+    resultSize: course.to.size,
+    chunkSize,
+    origin: {
+      ...namesOf(read),
+      ...(snapshot && { snapshot: snapshot.name, snapshot_uuid: snapshot.uuid }),
+    },
+    ranges: () => mergeRanges(ranges.data, ranges.zeros),
+  };
+}
+
+function readAll({ data, zeros }: ThinRanges, { reader }: LiveDevice): OpenBatches {
+  return weaveZeros(readRangesAhead(data, reader), zeros);
+}
+
+type OpenBatches = ReturnType<OpenChanges['batches']>;
+
+function readUnequal({ data, zeros }: ThinRanges, left: LiveDevice, right: LiveDevice): OpenBatches {
+  return weaveZeros(unequalData(data, left, right), zeros);
+}
+
+async function* unequalData(
+  data: Iterable<Range>,
+  { reader: left }: LiveDevice,
+  { reader: right }: LiveDevice,
+): AsyncGenerator<DataBatch, void, undefined> {
+  const inBoth = () => clipRanges(data, left.size);
+  yield* leaveOutEqual(readRangesAhead(inBoth(), left), readRangesAhead(inBoth(), right));
+  if (right.size > left.size) yield* readRangesAhead(rangesFrom(data, left.size), right);
+}
+
+/** The parts of ascending ranges from `begin` on. */
+function* rangesFrom(ranges: Iterable<Range>, begin: number): Generator<Range, void, undefined> {
+  for (const { offset, length } of ranges) {
+    const end = offset + length;
+    if (end > begin) yield { offset: Math.max(offset, begin), length: end - Math.max(offset, begin) };
+  }
+}
+
+function keepAny<T extends Closable>(keep: Keep, item: T | undefined): T | undefined {
+  return item === undefined ? undefined : keep(item);
+}
+
+/** The device as it is before, unless that is smaller than after; activated, if at all, when somebody asks for it. */
+function openLazily(
+  volume: LogicalVolume,
+  { from, to }: ThinCourse,
+): (RandomAccessReader & Closable) | undefined {
+  const size = from?.size ?? 0;
+  if (size < to.size) return undefined;
+  let opened: LiveDevice | undefined;
+  const open = (): RandomAccessReader => (opened ??= openActivated(volume)).reader;
+  return {
+    name: volume.name,
+    size,
+    readInto: (target, offset) => {
+      open().readInto(target, offset);
+    },
+    close: () => opened?.close(),
+  };
 }
