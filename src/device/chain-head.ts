@@ -3,13 +3,16 @@ import { dirname, join, resolve } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
+import { rangesOf, type Range } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
+import { PIECE_SIZE } from '../format/layout.js';
+import { RangeSet } from '../format/range-set.js';
 import { isNamed, type State } from '../format/state.js';
 import type { StreamInput } from '../files/open-input.js';
 import { errorCode } from './syscalls.js';
-import { surveyStream, type Survey } from './survey.js';
+import { surveyStream, type Survey, type SurveyOptions } from './survey.js';
 import type { TargetIdentity } from './target.js';
 import type { Verdict } from './verdict.js';
 
@@ -59,11 +62,12 @@ export async function judgeSnapback(
   device: RandomAccessReader,
   codec: FrameCodec,
   openFile: OpenStreamFile,
+  options: Pick<SurveyOptions, 'exempt' | 'onBatch'> = {},
 ): Promise<JudgedSnapback> {
   const input = await openFile(snapback.path);
   try {
     const stream = await input.open();
-    const survey = await surveyStream(stream.batches, codec, { device });
+    const survey = await surveyStream(stream.batches, codec, { ...options, device });
     if (stream.format !== 'lvs')
       throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
     return { ...snapback, closing: stream.closing(), verdict: verdictOf(survey, device) };
@@ -129,7 +133,8 @@ function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | un
 
 /**
  * Throws `RefusedError` unless a snapback file is the next one to roll back: all newer ones beside it must have been
- * rolled back, and the device be at the state that this one starts from (§6.3).
+ * rolled back, and the device be at the state that this one starts from (§6.3). Where an older one has been rolled back
+ * since, a newer one's data is no longer there.
  */
 export async function checkTurn(
   snapback: { readonly path: string; readonly header: StreamHeader; readonly base: State | undefined },
@@ -140,17 +145,28 @@ export async function checkTurn(
 ): Promise<void> {
   const beside = await findSnapbacks(dirname(resolve(snapback.path)), target);
   const newer = beside.filter(({ header }) => (header.sequence ?? 0) > (snapback.header.sequence ?? 0));
+  const rolledBack = new RangeSet();
   let reached: State | undefined;
-  for (const found of newer) {
-    const { closing, verdict } = await judgeSnapback(found, device, codec, openFile);
+  for (const found of newer.reverse()) {
+    const { closing, verdict } = await judgeSnapback(found, device, codec, openFile, {
+      exempt: rolledBack,
+      onBatch: (batch) => {
+        for (const range of rangesOf(batch)) rolledBack.add(wholePieces(range));
+      },
+    });
     if (verdict.kind !== 'result' && verdict.kind !== 'either') throw outOfTurn(found, verdict);
-    reached = closing.result ?? found.header.result;
+    reached ??= closing.result ?? found.header.result;
   }
   if (!reached || !snapback.base || reached.id === snapback.base.id) return;
   throw new RefusedError(
     `${snapback.path}: starts from state ${snapback.base.id}, but the snapbacks beside it have led to ${reached.id}`,
     { hint: 'a snapback between the two is missing; --out-of-order applies it all the same' },
   );
+}
+
+function wholePieces({ offset, length }: Range): Range {
+  const start = Math.floor(offset / PIECE_SIZE) * PIECE_SIZE;
+  return { offset: start, length: Math.ceil((offset + length) / PIECE_SIZE) * PIECE_SIZE - start };
 }
 
 function outOfTurn({ path }: FoundSnapback, { kind }: Verdict): RefusedError {

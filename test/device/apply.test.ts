@@ -278,6 +278,19 @@ describe('a chain of snapbacks', () => {
     expectHolds(device, blocks(0, 0, 0, 0));
   });
 
+  test('is rolled back newest first where its streams wrote the same blocks, in part or as a whole', async () => {
+    device = fileOf(blocks(0, 0, 0, 0));
+    const paths = ['1', '2', '3'].map((name) => join(folder, name));
+    const [half, whole] = [PIECE / 2, blocks(2, 2)];
+    await apply(inputOf(plainStream([{ offset: 0, data: blocks(1, 1) }])), device, { snapback: paths[0] });
+    await apply(inputOf(plainStream([{ offset: half, data: whole }])), device, { snapback: paths[1] });
+    await apply(inputOf(plainStream([{ offset: PIECE, data: blocks(3, 3) }])), device, {
+      snapback: paths[2],
+    });
+    for (const path of paths.reverse()) await apply(await openFile(path), device);
+    expectHolds(device, blocks(0, 0, 0, 0));
+  });
+
   test('is not rolled back out of order', async () => {
     const [first, second] = await saveThree();
     await expect(apply(await openFile(second!), device)).rejects.toThrow(
