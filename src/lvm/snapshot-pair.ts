@@ -8,7 +8,8 @@ import type { LiveOptions } from './live.js';
 import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
 import type { VolumeList } from './logical-volumes.js';
 import type { Keep } from './opened.js';
-import { changesUpTo, clipRanges, readSnapshotTable } from './snapshot-table.js';
+import { readSnapshotStatus } from './snapshot-status.js';
+import { changesUpTo, clipRanges, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import type { ThickPair } from './thick-snapshot.js';
 
@@ -44,7 +45,10 @@ export async function openSnapshotPair(
     origin: namesOf(from.origin),
     ranges,
     batches: () =>
-      options.keepEqual ? readRangesAhead(ranges(), right.reader) : readUnequal(ranges, left, right),
+      explainLoss(
+        options.keepEqual ? readRangesAhead(ranges(), right.reader) : readUnequal(ranges, left, right),
+        [before, after],
+      ),
     before: size > before.size ? undefined : left.reader,
     remarks: [],
     settle: () => {
@@ -84,6 +88,7 @@ function refuseUnlike(from: ThickPair, to: ThickPair): void {
 }
 
 function openUnwritten({ snapshot }: ThickPair): LiveVolume {
+  readSnapshotStatus(snapshot);
   const volume = openLiveVolume(snapshot);
   if (volume.writer === undefined) return volume;
   volume.close();

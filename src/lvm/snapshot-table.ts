@@ -72,6 +72,19 @@ function miscounted({ name }: LogicalVolume, { count }: ChangedChunks, counted: 
   });
 }
 
+/** Passes batches on; a device that fails because its snapshot is lost is an error that says so. */
+export async function* explainLoss<T>(
+  batches: AsyncIterable<T>,
+  tables: readonly SnapshotTable[],
+): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* batches;
+  } catch (error) {
+    for (const table of tables) table.checkStillThere();
+    throw error;
+  }
+}
+
 function checkStillThere(snapshot: LogicalVolume): void {
   try {
     readSnapshotStatus(snapshot);

@@ -10,7 +10,7 @@ import { findVolume, type LogicalVolume } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
 import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
 import { readSnapshotStatus } from './snapshot-status.js';
-import { changesUpTo, clipRanges, readSnapshotTable } from './snapshot-table.js';
+import { changesUpTo, clipRanges, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
 
 /** Opens the changes of a thick volume (see `openLiveChanges`). */
@@ -71,7 +71,7 @@ async function openUndo(pair: ThickPair, keep: Keep): Opening {
     chunkSize: table.chunkSize,
     origin: { ...namesOf(pair.origin), ...snapshotNames(pair.snapshot) },
     ranges,
-    batches: () => readRangesAhead(ranges(), snapshot.reader),
+    batches: () => explainLoss(readRangesAhead(ranges(), snapshot.reader), [table]),
     before: origin.reader,
     remarks,
     settle: () => {
