@@ -2,6 +2,7 @@ import { mergeRanges } from '../algebra/merge-ranges.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { splitZeroRuns } from '../algebra/split-zeros.js';
 import { createPieceDigester } from '../device/digest-pieces.js';
+import { UsageError } from '../errors.js';
 import type { RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
@@ -24,22 +25,31 @@ export interface DumpOptions {
 /** Passes batches on, and sees them pass. */
 export type Watch = (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
 
-/** Writes changes as an `.lvs` file. Throws what reading them and {@link Changes.settle} throw, and what `sink` does. */
-export function writeDump(
+/**
+ * Writes changes as an `.lvs` file. Throws what reading them and {@link Changes.settle} throw, and what `sink` does;
+ * `UsageError` before anything is written if there can be no base digests.
+ */
+export async function writeDump(
   changes: Changes,
   sink: ByteSink,
   codec: FrameCodec,
   options: DumpOptions,
   watch: Watch = (batches) => batches,
 ): Promise<Closing> {
+  const before = options.baseDigests ? beforeOf(changes) : undefined;
   const batches = watch(splitZeroRuns(changes.batches()));
-  const before = options.baseDigests ? changes.before : undefined;
   const digested = before === undefined ? batches : addBaseDigests(batches, before, codec);
   return writeLvs(digested, sink, codec, dumpHeader(changes, options), (digest) => ({
     result: resultState(changes, digest, codec),
     consistent: changes.settle().consistent,
     endTime: Date.now(),
   }));
+}
+
+function beforeOf({ before }: Changes): RandomAccessReader {
+  if (before !== undefined) return before;
+  const hint = 'leave out --base-digests';
+  throw new UsageError('no base digests: what the device held before is not there to be read', { hint });
 }
 
 /** Writes the ranges of changes as a map (§4.6.3), without their data. Throws as {@link writeDump} does. */

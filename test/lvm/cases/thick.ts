@@ -55,6 +55,7 @@ const ofChunks = (chunkSize: number): Case => ({
 
 const kinds: Case = {
   name: 'dumps from striped, mirrored and cached origins',
+  timeoutSeconds: 400,
   run: async () => {
     const group = makeVolumeGroup('vg', disks);
     for (const more of [
@@ -262,6 +263,7 @@ const extended: Case = {
 
 const command: Case = {
   name: 'dumps to a file that carries the origin over, and back',
+  timeoutSeconds: 400,
   run: () => {
     const { origin, snapshot } = snapshotOf(makeOrigin(), 4 * KIBIBYTE);
     const target = makeVolume({ vg: 'vg' }, 'target', SIZE);
