@@ -51,7 +51,7 @@ async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOpti
     remarks,
     settle: () => {
       table.checkStillThere();
-      return { consistent: isQuiet(data, remarks) };
+      return { consistent: rangesOnly || isQuiet(data, remarks) };
     },
   };
 }
