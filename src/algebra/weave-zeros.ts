@@ -1,4 +1,4 @@
-import type { BufferPool, DataBatch, Range, RecordBatch } from '../format/batch.js';
+import { type DataBatch, type Range, type RecordBatch, releaseBatch } from '../format/batch.js';
 import { RECORD_HEADER_SIZE } from '../format/layout.js';
 import { cutZeroRanges } from '../format/zero-frame.js';
 
@@ -10,9 +10,9 @@ const MOST_TOGETHER = 4096;
  * applying the data and the zeros.
  *
  * `zeros` ascends, and has no byte in common with the data, which comes in batches of whole records, as `readRanges`
- * makes them. A batch that a zero range falls into is cut between two records: its parts share its buffer, which goes
- * back to its pool when all of them are released. All others pass through as they are. The caller owns each batch.
- * Throws what `data` and `zeros` throw.
+ * makes them. A batch that a zero range falls into is cut between two records: its parts are copied, since whoever owns
+ * one may give its buffer away, and the batch is released. All others pass through as they are. The caller owns each
+ * batch. Throws what `data` and `zeros` throw.
  */
 export async function* weaveZeros(
   data: AsyncIterable<DataBatch>,
@@ -24,16 +24,18 @@ export async function* weaveZeros(
 }
 
 function* weaveInto(batch: DataBatch, zeros: Waiting): Generator<RecordBatch, void, undefined> {
-  const shared = new SharedBatch(batch);
   const last = batch.offsets[batch.count - 1]!;
   let first = 0;
   while (zeros.next < last) {
     const end = firstBehind(batch, first, zeros.next);
-    if (end > first) yield shared.part(first, end);
+    if (end > first) yield copyPart(batch, first, end);
     yield* zeros.takeBefore(batch.offsets[end]!);
     first = end;
   }
-  yield first === 0 ? batch : shared.rest(first);
+  if (first > 0) {
+    yield copyPart(batch, first, batch.count);
+    releaseBatch(batch);
+  } else yield batch;
 }
 
 /** The first record from `first` on that begins behind `offset`; there is one. */
@@ -77,52 +79,19 @@ class Waiting {
   }
 }
 
-/** A batch that is handed out in parts, each of whole records. */
-class SharedBatch {
-  readonly #batch: DataBatch;
-  readonly #pool: BufferPool | undefined;
-  #heldBack = 1;
-
-  constructor(batch: DataBatch) {
-    this.#batch = batch;
-    const { pool } = batch;
-    this.#pool = pool && {
-      size: pool.size,
-      take: (need) => pool.take(need),
-      give: (buffer) => {
-        this.#heldBack -= 1;
-        if (this.#heldBack === 0) pool.give(buffer);
-      },
-    };
-  }
-
-  /** The records from `first` up to `end`, which is exclusive, and not the last one. */
-  part(first: number, end: number): DataBatch {
-    this.#heldBack += 1;
-    return this.#cut(first, end, this.#headerOf(end));
-  }
-
-  /** The records from `first` on: the last part. */
-  rest(first: number): DataBatch {
-    const { count, bytes } = this.#batch;
-    return this.#cut(first, count, bytes.length);
-  }
-
-  #cut(first: number, end: number, stop: number): DataBatch {
-    const { offsets, lengths, positions, bytes, ...rest } = this.#batch;
-    const start = this.#headerOf(first);
-    return {
-      ...rest,
-      bytes: bytes.subarray(start, stop),
-      count: end - first,
-      offsets: offsets.subarray(first, end),
-      lengths: lengths.subarray(first, end),
-      positions: positions.slice(first, end).map((position) => position - start),
-      pool: this.#pool,
-    };
-  }
-
-  #headerOf(index: number): number {
-    return this.#batch.positions[index]! - RECORD_HEADER_SIZE;
-  }
+/** The records from `first` up to `end`, which is exclusive. */
+function copyPart({ pool, bytes, ...batch }: DataBatch, first: number, end: number): DataBatch {
+  const start = batch.positions[first]! - RECORD_HEADER_SIZE;
+  const length = batch.positions[end - 1]! + batch.lengths[end - 1]! - start;
+  const copy = pool?.take(length) ?? new Uint8Array(length);
+  copy.set(bytes.subarray(start, start + length));
+  return {
+    ...batch,
+    bytes: copy.subarray(0, length),
+    count: end - first,
+    offsets: batch.offsets.slice(first, end),
+    lengths: batch.lengths.slice(first, end),
+    positions: batch.positions.slice(first, end).map((position) => position - start),
+    pool,
+  };
 }
