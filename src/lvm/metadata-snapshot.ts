@@ -54,6 +54,8 @@ async function letSignalsIn<T>(act: () => T): Promise<T> {
   try {
     return act();
   } catch (error) {
+    // The first turn may go on behind the place where the event loop asks for signals; a timer may come before it.
+    await nextTurn();
     await nextTurn();
     throw error;
   }
@@ -178,7 +180,7 @@ function holdAndRead<T>(
   const before = lock.readNote();
   let note: MetadataNote = { state: 'reserving', transactionId };
   lock.writeNote(note);
-  if (!reserve(pool)) {
+  if (!reserve(pool, lock)) {
     lock.writeNote(before);
     return { why: 'uncertain' };
   }
@@ -200,8 +202,8 @@ function holdAndRead<T>(
   }
 }
 
-/** False if somebody else was faster. */
-function reserve(pool: ThinPool): boolean {
+/** False if somebody else was faster. What fails in any other way leaves nothing reserved, and no note of it. */
+function reserve(pool: ThinPool, lock: MetadataLock): boolean {
   try {
     sendMessage(pool.mapped.name, 'reserve_metadata_snap');
     return true;
@@ -209,6 +211,7 @@ function reserve(pool: ThinPool): boolean {
     if (!(cause instanceof DeviceError)) throw cause;
     if (/resource busy/i.test(cause.message)) return false;
     if (readPoolStatus(pool).heldRoot !== undefined) release(pool);
+    lock.writeNote(undefined);
     throw new LvmError(`${pool.volume.name}: no metadata snapshot of the pool can be reserved`, { cause });
   }
 }

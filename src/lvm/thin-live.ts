@@ -23,7 +23,7 @@ import {
   type ThinCourse,
 } from './thin-course.js';
 import { collectThinRanges, type ThinRanges } from './thin-dump.js';
-import { findThinPool } from './thin-pool.js';
+import { checkThinPool, findThinPool } from './thin-pool.js';
 
 /**
  * Opens the changes of a thin volume (see `openLiveChanges`). What changed is in the pool's metadata, of which one moment
@@ -32,6 +32,7 @@ import { findThinPool } from './thin-pool.js';
 export async function openThinChanges(subject: Subject, options: LiveOptions): Promise<OpenChanges> {
   const { volumes, volume } = subject;
   const { to, temporarySnapshot, full, undo } = options;
+  checkThinPool(volumes, volume.thin!.poolUuid);
   return openTogether((keep) => {
     if (full) return openFull(subject, options, keep);
     if (to !== undefined) return openPair(volumes, [volume, findVolume(volumes, to)], options, keep);

@@ -1,6 +1,6 @@
 import { type MappedDevice, statusOf } from '../device/device-mapper.js';
 import { LvmError } from '../errors.js';
-import { mappedDeviceOf } from './live-volume.js';
+import { findMappedDevice, mappedDeviceOf } from './live-volume.js';
 import { type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 
 /** An active thin pool. */
@@ -23,6 +23,16 @@ export function findThinPool(volumes: VolumeList, uuid: string): ThinPool {
     mapped: mappedDeviceOf(volume, 'tpool'),
     metadata: mappedDeviceOf(metadata, 'tmeta'),
   };
+}
+
+/**
+ * Throws what {@link findThinPool} and {@link readPoolStatus} do, but for a pool that is not active. To be asked before
+ * any of its volumes is touched: flushing a volume of a suspended pool takes as long as it is suspended.
+ */
+export function checkThinPool(volumes: VolumeList, uuid: string): void {
+  const volume = volumeOf(volumes, uuid);
+  if (volume === undefined || findMappedDevice(volume, 'tpool') === undefined) return;
+  readPoolStatus(findThinPool(volumes, uuid));
 }
 
 /** What a pool that works says of itself. */
