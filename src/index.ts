@@ -63,17 +63,21 @@ export { createCodec } from './codec/codec.js';
 
 export { inspect, type Inspection } from './files/inspect.js';
 export { openIndex, openInput, type InputOptions, type StreamInput } from './files/open-input.js';
+export { mergeMaps } from './files/merge-maps.js';
 export { readMap, type ChangeMap } from './files/read-map.js';
 export { openOutput, type Output } from './files/sink.js';
 export { openSource, spool, type Source } from './files/source.js';
 export { writeOutput } from './files/write-output.js';
 
 export { applyStream, type ApplyReport } from './device/apply.js';
+export { openDirect, type DirectReader } from './device/direct.js';
 export { openImage, type ImageReader } from './device/image.js';
 
 export { readExceptionStore, sortExceptions, type ExceptionStore } from './lvm/exception-store.js';
 export { createSnapshotView } from './lvm/snapshot-view.js';
-export type { Changes } from './lvm/changes.js';
+export type { Changes, OpenChanges } from './lvm/changes.js';
+export { openLiveChanges, type LiveOptions } from './lvm/live.js';
+export { findVolume, listVolumes, type LogicalVolume, type VolumeList } from './lvm/logical-volumes.js';
 export {
   dumpChanges,
   dumpSnapshotData,
@@ -81,4 +85,6 @@ export {
   thickChanges,
   type ThickSnapshot,
 } from './lvm/thick-dump.js';
-export { writeDump, writePlainDump, type DumpOptions } from './lvm/write-dump.js';
+export { thinChanges, type ThinPair } from './lvm/thin-dump.js';
+export { listThinDevices, openThinMetadata, thinDifference, type ThinMetadata } from './lvm/thin-metadata.js';
+export { writeChangeMap, writeDump, writePlainDump, type DumpOptions } from './lvm/write-dump.js';

@@ -83,7 +83,7 @@ function refuseUnlike(from: ThickPair, to: ThickPair): void {
   if (from.origin.uuid === to.origin.uuid) return;
   const origins = `${from.origin.name} and ${to.origin.name}`;
   throw new RefusedError(`${names} are snapshots of different origins, ${origins}`, {
-    hint: `name two snapshots of one volume; lvstream diff compares any two`,
+    hint: 'name two snapshots of one volume',
   });
 }
 

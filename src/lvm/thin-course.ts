@@ -49,7 +49,7 @@ function refuseIncomparable(
   [fromExternal, toExternal]: readonly (string | undefined)[],
 ): void {
   const names = `${from.name} and ${to.name}`;
-  const hint = 'lvstream diff compares any two';
+  const hint = '--full dumps all that one of them holds';
   if (from.uuid === to.uuid)
     throw new UsageError(`${names} are the same volume`, { hint: '--to names a second one' });
   if (isOutside) return;
