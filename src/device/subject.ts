@@ -11,6 +11,7 @@ export interface Subject {
 
 /** udev and blkid open a block device for a moment after each change; a use that ends in this time is none. */
 const SETTLE_MS = 1000;
+const LEAST_TRIES = 5;
 const SETTLE_STEP_MS = 50;
 
 /** The subject with these stats. */
@@ -56,12 +57,13 @@ export function overlaps(subject: Subject, path: string): boolean {
   return stats?.isBlockDevice() === true && subject.numbers.has(deviceNumber(stats.rdev));
 }
 
-/** The use that `find` finds, once it has lasted for a second; of a file at once. */
+/** The use that `find` finds, once it has lasted for a second, however slow that is to find; of a file at once. */
 export function settle<T>(subject: Subject, find: () => T | undefined): T | undefined {
-  const deadline = performance.now() + (subject.isDevice ? SETTLE_MS : 0);
-  for (;;) {
+  const [wait, tries] = subject.isDevice ? [SETTLE_MS, LEAST_TRIES] : [0, 1];
+  const deadline = performance.now() + wait;
+  for (let tried = 1; ; tried += 1) {
     const use = find();
-    if (use === undefined || performance.now() >= deadline) return use;
+    if (use === undefined || (tried >= tries && performance.now() >= deadline)) return use;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLE_STEP_MS);
   }
 }

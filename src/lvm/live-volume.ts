@@ -80,10 +80,12 @@ function notActive({ name, thin }: LogicalVolume): LvmError {
   return new LvmError(`${name}: it is not active`, { hint: `lvchange -ay ${skip}${name} activates it` });
 }
 
-/** What the volume holds: of a snapshot, for as long as nobody writes to it (§6.1). */
-export function stateOfVolume({ uuid, thin, time, vg, lv }: LogicalVolume): State {
-  const id = thin === undefined ? `lv:${uuid}` : `thin:${thin.poolUuid}/${thin.id}`;
-  return { id, time, details: { vg, lv, lv_uuid: uuid } };
+/**
+ * What the volume holds: of a snapshot, for as long as nobody writes to it (§6.1). A thin one is known by its UUID too:
+ * LVM gives its number in the pool to another one when it is gone.
+ */
+export function stateOfVolume({ uuid, time, vg, lv }: LogicalVolume): State {
+  return { id: `lv:${uuid}`, time, details: { vg, lv, lv_uuid: uuid } };
 }
 
 /** Names of a volume that is read, for people (§4.2, `origin`). */

@@ -5,7 +5,6 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readSync,
   writeSync,
 } from 'node:fs';
@@ -13,11 +12,8 @@ import path from 'node:path';
 import { attempt, closingOnError } from '../device/image.js';
 import { tryLock } from '../device/syscalls.js';
 
-/** Everybody's, so that lvstreams of all users and versions meet; gone after a boot, as is whoever held a lock. */
-const FOLDER = '/run/lvstream';
-
-/** What this host was booted as (proc(5)): notes of an earlier boot mean nothing. */
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+/** Everybody's, so that all lvstreams meet. It outlives a boot, as a metadata snapshot does that a power cut left. */
+const FOLDER = '/var/lib/lvstream';
 
 /** Notes are this long, so that each replaces the last one with one write, which no death of the process can halve. */
 const NOTE_SIZE = 256;
@@ -73,26 +69,20 @@ function lockOf(fd: number, name: string): MetadataLock {
 }
 
 function formatNote(note: MetadataNote): Uint8Array {
-  return Buffer.from(`${JSON.stringify({ ...note, bootId: bootId() })}\n`.padEnd(NOTE_SIZE));
+  return Buffer.from(`${JSON.stringify(note)}\n`.padEnd(NOTE_SIZE));
 }
 
 function readNote(fd: number): MetadataNote | undefined {
   const bytes = Buffer.alloc(NOTE_SIZE);
-  const text = bytes.toString('utf8', 0, readSync(fd, bytes, 0, NOTE_SIZE, 0));
-  const { bootId: booted, ...note } = parseNote(text);
-  return booted === bootId() ? (note as MetadataNote) : undefined;
+  return parseNote(bytes.toString('utf8', 0, readSync(fd, bytes, 0, NOTE_SIZE, 0)));
 }
 
 /** What is no note, whoever wrote it, says nothing. */
-function parseNote(text: string): Partial<MetadataNote> & { readonly bootId?: string } {
+function parseNote(text: string): MetadataNote | undefined {
   try {
-    const parsed = JSON.parse(text) as ReturnType<typeof parseNote> | null;
-    return parsed ?? {};
+    const note = JSON.parse(text) as Partial<MetadataNote> | null;
+    return note?.state === undefined || note.transactionId === undefined ? undefined : (note as MetadataNote);
   } catch {
-    return {};
+    return undefined;
   }
-}
-
-function bootId(): string {
-  return readFileSync(BOOT_ID, 'utf8').trim();
 }

@@ -1,13 +1,14 @@
 import { leaveOutEqual } from '../algebra/leave-out-equal.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
-import { LvmError, RefusedError, UsageError } from '../errors.js';
+import { RefusedError, UsageError } from '../errors.js';
 import type { DataBatch, Range } from '../format/batch.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions } from './live.js';
 import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
 import type { VolumeList } from './logical-volumes.js';
 import type { Keep } from './opened.js';
+import { refuseUsed, refuseWritten } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
 import { changesUpTo, clipRanges, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
@@ -30,8 +31,10 @@ export async function openSnapshotPair(
   keep: Keep,
 ): Opening {
   refuseUnlike(from, to);
-  const left = keep(openUnwritten(from));
-  const right = keep(openUnwritten(to));
+  const [left, right] = [from, to].map(({ snapshot }) => {
+    readSnapshotStatus(snapshot);
+    return refuseUsed(keep(openLiveVolume(snapshot)));
+  }) as [LiveVolume, LiveVolume];
   const before = await readSnapshotTable(from.snapshot);
   const after = await readSnapshotTable(to.snapshot);
   const size = after.size;
@@ -84,23 +87,6 @@ function refuseUnlike(from: ThickPair, to: ThickPair): void {
   const origins = `${from.origin.name} and ${to.origin.name}`;
   throw new RefusedError(`${names} are snapshots of different origins, ${origins}`, {
     hint: 'name two snapshots of one volume',
-  });
-}
-
-function openUnwritten({ snapshot }: ThickPair): LiveVolume {
-  readSnapshotStatus(snapshot);
-  const volume = openLiveVolume(snapshot);
-  if (volume.writer === undefined) return volume;
-  volume.close();
-  throw new RefusedError(`${volume.name} ${volume.writer}`, {
-    hint: 'end that use first: only a snapshot that nobody writes to is a single moment',
-  });
-}
-
-function refuseWritten(volume: LiveVolume): void {
-  if (!volume.wasWritten()) return;
-  throw new LvmError(`${volume.name}: it was written to while it was read`, {
-    hint: 'only a snapshot that nobody writes to is a single moment: try again',
   });
 }
 

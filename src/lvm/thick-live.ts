@@ -1,14 +1,14 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { openDirect } from '../device/direct.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
-import { LvmError } from '../errors.js';
 import type { Range } from '../format/batch.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
-import { type LiveDevice, namesOf, openLiveDevice, openLiveVolume, stateOfVolume } from './live-volume.js';
+import { namesOf, openLiveDevice, openLiveVolume, stateOfVolume } from './live-volume.js';
 import { findVolume, type LogicalVolume } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
 import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
+import { isQuiet, refuseShorter, remarksOn } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
 import { changesUpTo, clipRanges, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
@@ -112,29 +112,6 @@ async function openFull({ volume }: Subject, keep: Keep): Opening {
 
 function snapshotNames({ name, uuid }: LogicalVolume): Record<string, string> {
   return { snapshot: name, snapshot_uuid: uuid };
-}
-
-const BETTER = 'a snapshot is: --to SNAPSHOT, or --temporary-snapshot SIZE';
-
-function remarksOn({ name, writer }: LiveDevice): string[] {
-  return writer === undefined ? [] : [`${name} ${writer}: what is read is no single moment; ${BETTER}`];
-}
-
-/** Whether all that was read is one moment; says so where it was not and nobody could know. */
-function isQuiet(device: LiveDevice, remarks: string[]): boolean {
-  if (device.writer !== undefined) return false;
-  if (!device.wasWritten()) return true;
-  remarks.push(`${device.name} was written to while it was read, so that it is no single moment; ${BETTER}`);
-  return false;
-}
-
-function refuseShorter({ name, reader }: LiveDevice, ranges: Iterable<Range>): void {
-  let end = 0;
-  for (const { offset, length } of ranges) end = offset + length;
-  if (end <= reader.size) return;
-  throw new LvmError(`${name}: the changes reach to byte ${end}, and it ends at byte ${reader.size}`, {
-    hint: 'name a device that is as large as the origin',
-  });
 }
 
 /** A volume that few ask to be read: until then nobody is kept from removing it. */

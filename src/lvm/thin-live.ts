@@ -139,9 +139,8 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
 }
 
 /**
- * From a snapshot to one of its origin that is made for it and removed when the changes are closed. LVM gives its number
- * in the pool to another volume afterwards, so the state is known by its UUID. Thin snapshots have no store: what size
- * was given for one means nothing.
+ * From a snapshot to one of its origin that is made for it and removed when the changes are closed. Thin snapshots have no
+ * store: what size was given for one means nothing.
  */
 async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep): Opening {
   const { volumes, volume } = subject;
@@ -154,8 +153,7 @@ async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep)
   const made = keep(createTemporarySnapshot(origin, ['--setactivationskip', 'n'])).volume;
   const all = { ...volumes, volumes: [...volumes.volumes, made] };
   const changes = await openPair(all, [volume, made], options, keep);
-  const result = { ...stateOfVolume(made), id: `lv:${made.uuid}` };
-  return { ...changes, result, remarks: [...abandoned, ...changes.remarks] };
+  return { ...changes, remarks: [...abandoned, ...changes.remarks] };
 }
 
 /** What is known of the changes before any data is read. */

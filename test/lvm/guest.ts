@@ -11,6 +11,7 @@ const DEFAULT_TIMEOUT_SECONDS = 180;
 const report = openSync(process.env['REPORT_PORT']!, 'w');
 
 const { cases } = (await import(`./cases/${suite}.js`)) as { readonly cases: readonly Case[] };
+await cleanUp();
 for (const each of cases) {
   if (!wanted.includes(each.name)) continue;
   const result = await runCase(each);
@@ -18,7 +19,7 @@ for (const each of cases) {
 }
 process.exit(0);
 
-/** Cleans up before the case too: what the one before could not remove is its fault alone. */
+/** What a case could not have removed is its own fault. */
 async function runCase({ name, run, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: Case): Promise<CaseResult> {
   const begin = performance.now();
   const failures: string[] = [];

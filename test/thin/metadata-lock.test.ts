@@ -56,7 +56,7 @@ describe('the lock of a pool', () => {
   });
 
   it.each([
-    ['of an earlier boot', (text: string) => text.replace(/"bootId":"./, '"bootId":"x')],
+    ['without a state', (text: string) => text.replace('state', 'stale')],
     ['that is half', (text: string) => text.slice(0, 20)],
     ['that is garbage', () => '\0'.repeat(256)],
     ['that is null', () => 'null'],

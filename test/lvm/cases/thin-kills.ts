@@ -65,7 +65,7 @@ async function worksAfterwards({ pool, snapshot, before, after }: Made, found: b
   assert.equal(remark.test(dumped.remarks.join()), found);
   assert.equal(dumped.consistent, true);
   assert.equal(heldRoot(pool), '-');
-  assert.equal(readFileSync(`/run/lvstream/${fieldOf(pool, 'lv_uuid')}.lock`, 'utf8'), '');
+  assert.equal(readFileSync(`/var/lib/lvstream/${fieldOf(pool, 'lv_uuid')}.lock`, 'utf8'), '');
 }
 
 const killedAt = (word: string, moment: string, action: string, found: boolean): Case => ({

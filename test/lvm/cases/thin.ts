@@ -5,7 +5,7 @@ import type { Case } from '../case.js';
 import { fillRandom, sha256, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
 import { attempt, lvstream, run, start } from '../run.js';
-import { activeDevices, deltaOf, fieldOf, heldRoot, poolDevice, thinId } from '../thin-volumes.js';
+import { activeDevices, deltaOf, fieldOf, heldRoot, poolDevice } from '../thin-volumes.js';
 import {
   makeThickSnapshot,
   makeThinPool,
@@ -59,7 +59,7 @@ const ofChunks = (chunkSize: number): Case => ({
     assertSame(dumped.image, after);
     assert.deepEqual(dumped.ranges, wanted);
     assert.deepEqual([dumped.consistent, dumped.remarks], [true, []]);
-    assert.equal(dumped.base, `thin:${fieldOf(pool, 'lv_uuid')}/${thinId(snapshot)}`);
+    assert.equal(dumped.base, `lv:${fieldOf(snapshot, 'lv_uuid')}`);
     assert.deepEqual(activeDevices(), active);
 
     const undone = await dumpOnto(after, snapshot.name, { undo: true });
@@ -220,7 +220,7 @@ const fullCopy: Case = {
     const copied = await dumpOnto(garbage, snapshot.name, { full: true });
     assertSame(copied.image, before);
     assert.deepEqual(copied.ranges, [{ offset: 0, length: SIZE }]);
-    assert.ok(copied.result?.startsWith('thin:'));
+    assert.ok(copied.result?.startsWith('lv:'));
     const ofOrigin = await dumpOnto(garbage, origin.name, { full: true });
     assertSame(ofOrigin.image, contentsOf(origin.device));
     assert.equal(ofOrigin.result, undefined);
