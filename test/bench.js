@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { makeOrigin, makeStore } from './bench/make-snapshot.js';
+import { makePool, makeSparseVolume } from './bench/make-pool.js';
 import { measure } from './bench/measure.js';
 import { WORKS } from './bench/works.js';
 
@@ -49,7 +50,10 @@ const succeeds = (command, args) =>
 function prepare(folder, size) {
   const at = (name) => path.join(folder, name);
   const places = Object.fromEntries(
-    ['origin', 'cow', 'stream', 'lvs', 'target', 'fresh', 'limit'].map((name) => [name, at(name)]),
+    ['origin', 'cow', 'stream', 'lvs', 'target', 'fresh', 'limit', 'pool', 'volume'].map((name) => [
+      name,
+      at(name),
+    ]),
   );
   makeOrigin(places.origin, size);
   const chunks = makeStore(places.cow, size, SHARE);
@@ -61,6 +65,8 @@ function prepare(folder, size) {
   const tools = new Set();
   if (succeeds('cc', ['-O2', '-o', places.limit, source])) tools.add('cc');
   if (spawnSync('zstd', ['--version']).status === 0) tools.add('zstd');
+  if (makePool(places.pool)) tools.add('thin_delta');
+  makeSparseVolume(places.volume);
   return { places: all, chunks, tools };
 }
 
@@ -97,10 +103,10 @@ function tabulate(works, found, streamSize) {
     chars: BORDERLESS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const { name, beside } of works) {
+  for (const { name, beside, data = true } of works) {
     const { median, least, most, peakMib } = summaries.get(name);
     const unit = summaries.get(beside);
-    const speed = Math.round(streamSize / MIB / (median / 1000));
+    const speed = data ? Math.round(streamSize / MIB / (median / 1000)) : '';
     const ratios = unit ? [(median / unit.median).toFixed(2), (least / unit.least).toFixed(2)] : ['', ''];
     const range = `${seconds(least)}–${seconds(most)}`;
     table.push([
