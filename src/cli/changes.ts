@@ -1,5 +1,6 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
+import { refuseTaken } from '../files/sink.js';
 import { writeOutput } from '../files/write-output.js';
 import { writeChangeMap } from '../lvm/write-dump.js';
 import { declareChanges, openChanges } from './change-source.js';
@@ -20,6 +21,7 @@ export const changes = defineCommand({
       .example('lvstream dump --map vm.map --data-source /dev/vg/vm -o vm.lvs', 'make a stream of it later'),
   run: async (args) => {
     const path = outputPath(args.output);
+    refuseTaken(path, args);
     const codec = createCodec({ level: LEVEL });
     const found = await openChanges({ ...args, rangesOnly: true });
     try {

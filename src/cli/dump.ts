@@ -1,5 +1,6 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
+import { refuseTaken } from '../files/sink.js';
 import { writeOutput } from '../files/write-output.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { writeDump, writePlainDump } from '../lvm/write-dump.js';
@@ -52,6 +53,7 @@ export const dump = defineCommand({
       .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),
   run: async (args) => {
     const path = outputPath(args.output);
+    refuseTaken(path, args);
     const changes = await openChanges(args);
     try {
       const before = [...changes.remarks];

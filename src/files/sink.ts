@@ -41,10 +41,8 @@ export interface Output extends ByteSink {
  */
 export function openOutput(path: string, { force = false } = {}): Output {
   if (path === '-') return directOutput(STDOUT, 'standard output');
-  const found = statIfThere(path, statSync);
-  if (found?.isFIFO() === true || found?.isCharacterDevice() === true)
-    return directOutput(openDirect(path), path);
-  if (!force || found?.isFile() === false) refuseExisting(path);
+  if (isStreamed(path)) return directOutput(openDirect(path), path);
+  refuseTaken(path, { force });
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   const fd = create(temporary, path);
   const remove = () => {
@@ -115,6 +113,18 @@ export function syncFolder(path: string): void {
   } finally {
     closeSync(folder);
   }
+}
+
+/** Whether what is written there is gone at once: a pipe or a character device. */
+function isStreamed(path: string): boolean {
+  const found = statIfThere(path, statSync);
+  return found?.isFIFO() === true || found?.isCharacterDevice() === true;
+}
+
+/** Throws what {@link openOutput} would throw of a name that is taken: for what takes long before the first byte. */
+export function refuseTaken(path: string, { force = false }: { readonly force?: boolean | undefined }): void {
+  if (path === '-' || isStreamed(path)) return;
+  if (!force || statIfThere(path, statSync)?.isFile() === false) refuseExisting(path);
 }
 
 /** Throws `RefusedError` when something of that name exists. */

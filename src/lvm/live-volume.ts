@@ -85,7 +85,7 @@ function notActive({ name, thin }: LogicalVolume): LvmError {
  * LVM gives its number in the pool to another one when it is gone.
  */
 export function stateOfVolume({ uuid, time, vg, lv }: LogicalVolume): State {
-  return { id: `lv:${uuid}`, time, details: { vg, lv, lv_uuid: uuid } };
+  return { id: `lv:${uuid}`, time, details: { vg, lv } };
 }
 
 /** Names of a volume that is read, for people (§4.2, `origin`). */
