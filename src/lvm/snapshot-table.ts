@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { RangeList } from '../algebra/range-list.js';
+import { statusOf } from '../device/device-mapper.js';
 import { type DirectReader, openDirect } from '../device/direct.js';
 import { LvmError } from '../errors.js';
 import type { Range } from '../format/batch.js';
 import { type ChangedChunks, changedRanges, readChangedChunks } from './exception-store.js';
 import { mappedDeviceOf } from './live-volume.js';
 import type { LogicalVolume } from './logical-volumes.js';
-import { countHandedOut, readSnapshotStatus } from './snapshot-status.js';
+import { countHandedOut, parseSnapshotStatus, readSnapshotStatus } from './snapshot-status.js';
 
 /** What an active snapshot had recorded when it was read. */
 export interface SnapshotTable {
@@ -32,11 +33,12 @@ const STEP_MS = 20;
  * {@link readSnapshotStatus} and {@link readChangedChunks}.
  */
 export async function readSnapshotTable(snapshot: LogicalVolume): Promise<SnapshotTable> {
-  const { size, used } = readSnapshotStatus(snapshot);
+  const { mapped, size, used } = readSnapshotStatus(snapshot);
   const cow = openDirect(mappedDeviceOf(snapshot, 'cow').path);
   try {
     const chunks = await readAtLeast(snapshot, cow, size, used);
-    const most = countHandedOut(readSnapshotStatus(snapshot).used, chunks.chunkSize);
+    const after = parseSnapshotStatus(snapshot.name, statusOf(mapped.name));
+    const most = countHandedOut(after.used, chunks.chunkSize);
     if (chunks.count > most) throw miscounted(snapshot, chunks, `no more than ${most}`);
     return {
       size,

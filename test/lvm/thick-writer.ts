@@ -13,7 +13,7 @@ const next = () => {
   fs.writeSync(fd, data, 0, data.length, Math.floor(Math.random() * (size / 4096)) * 4096);
   count += 1;
   if (count % 4 === 0) fs.writeFileSync(counter, String(count));
-  setTimeout(next, 1);
+  setTimeout(next, 10);
 };
 next();
 `;
@@ -23,7 +23,10 @@ export interface Writer extends RunningProgram {
   readonly writes: (more: number) => Promise<void>;
 }
 
-/** Keeps writing 4096 bytes at random places of the first `size` bytes until it is killed. */
+/**
+ * Keeps writing 4096 bytes at random places of the first `size` bytes until it is killed, with time in between for
+ * others: there is one processor.
+ */
 export function startWriter(device: string, size: number, counter: string): Writer {
   const program = start(process.execPath, ['-e', WRITER, device, String(size), counter]);
   const count = (): number => (existsSync(counter) ? Number(readFileSync(counter, 'utf8')) : 0);
