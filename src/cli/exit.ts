@@ -5,11 +5,16 @@ import { ClosedOutputError } from '../files/sink.js';
 import { visible } from './visible.js';
 
 const FAILED = 1;
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
-/** Runs a program to its end: what it throws becomes a message on standard error, and all of it an exit status. */
+/**
+ * Runs a program to its end: what it throws becomes a message on standard error, and all of it an exit status. What has
+ * to be taken back is, however it ends, also when nobody reads standard error any more.
+ */
 export async function runToExit(name: string, program: () => Promise<number>): Promise<never> {
-  for (const signal of SIGNALS) process.once(signal, () => interrupt(signal));
+  for (const signal of SIGNALS) process.on(signal, () => interrupt(signal));
+  process.stderr.on('error', () => undefined);
+  process.on('exit', runInterruptActions);
   try {
     return process.exit(await program());
   } catch (error) {

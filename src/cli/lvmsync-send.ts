@@ -13,6 +13,7 @@ import { RECORD_HEADER_SIZE } from '../format/layout.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { inputOf, spoolChanges } from '../lvm/changes-input.js';
 import { openLiveChanges } from '../lvm/live.js';
+import { findVolume, listVolumes, volumeBehind } from '../lvm/logical-volumes.js';
 import { writePlainDump, type Watch } from '../lvm/write-dump.js';
 import { applyOptions } from './lvmsync-apply.js';
 import { warn, type Chattiness } from './lvmsync-options.js';
@@ -47,7 +48,8 @@ export async function send(
     },
   });
   try {
-    for (const text of changes.remarks) warn(text, chattiness);
+    const before = [...changes.remarks];
+    for (const text of before) warn(text, chattiness);
     widenPipes();
     const started = performance.now();
     const counter = { bytes: 0 };
@@ -58,6 +60,7 @@ export async function send(
         return writeOutput(outputPath(undefined), {}, (output) => writePlainDump(changes, output, counting));
       return applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
     });
+    for (const text of changes.remarks.slice(before.length)) warn(text, chattiness);
     report(counter.bytes, performance.now() - started, changes.resultSize, chattiness);
   } finally {
     changes.close();
@@ -72,7 +75,7 @@ async function applyHere(
   watch: Watch,
   chattiness: Chattiness,
 ): Promise<void> {
-  refuseSource(device);
+  refuseSource(device, snapshot);
   const codec = createCodec({ level: 3 });
   const openFile = (path: string) => openInput(path, codec, { pieces: true });
   const input = await openChangesInput(changes, snapshot, snapback, codec, watch);
@@ -107,9 +110,16 @@ export function refuseHost(device: string, snapshot: string): void {
   });
 }
 
-function refuseSource(device: string): void {
-  if (!hasOpen(device)) return;
-  throw new RefusedError(`${device}: is what the changes are read from`, {
+/** What is read, and what shares its store: the snapshot itself, and others of its origin. */
+function refuseSource(device: string, snapshot: string): void {
+  const volumes = listVolumes();
+  const source = findVolume(volumes, snapshot);
+  const target = volumeBehind(volumes, device);
+  const isRelated =
+    target?.uuid === source.uuid ||
+    (source.originUuid !== undefined && target?.originUuid === source.originUuid);
+  if (!hasOpen(device) && !(target && isRelated)) return;
+  throw new RefusedError(`${device}: is what the changes are read from, or another snapshot of it`, {
     hint: 'name the device that they are to be written to',
   });
 }

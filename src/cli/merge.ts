@@ -4,10 +4,11 @@ import { openInput } from '../files/open-input.js';
 import { readMap, type ChangeMap } from '../files/read-map.js';
 import { writeOutput } from '../files/write-output.js';
 import type { FrameCodec } from '../format/codec.js';
-import { mergeMaps } from '../files/merge-maps.js';
+import { findUncertain, mergeMaps } from '../files/merge-maps.js';
 import { defineCommand } from './command.js';
 import { FORCE, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
+import { remark } from './remarks.js';
 
 /** Maps hold no frame of data but the first line. */
 const LEVEL = 0;
@@ -30,6 +31,11 @@ export const merge = defineCommand({
     try {
       const maps: ChangeMap[] = [];
       for (const stream of args.stream) maps.push(await readMapFrom(stream, codec));
+      for (const number of findUncertain(maps))
+        remark(
+          `map ${number} does not say where it ends: that the next one follows it cannot be checked`,
+          args,
+        );
       const options = { id: randomId(), generator: generator(), time: Date.now() };
       await writeOutput(path, args, (output) => mergeMaps(maps, output, codec, options));
     } finally {

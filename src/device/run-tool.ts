@@ -11,17 +11,25 @@ export interface ToolResult {
 /** Reports of hosts with thousands of volumes. */
 const MAX_OUTPUT = 1 << 28;
 
-/** cron's PATH leaves the sbin directories out; what is read here must not be translated. */
-const ENVIRONMENT = { LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+/** `spawnSync` takes it, though the types do not know. */
+const OWN_SESSION = { detached: true };
+
+/** cron's PATH leaves the sbin directories out, and an empty one is the current folder; nothing must be translated. */
+const ENVIRONMENT = {
+  LC_ALL: 'C',
+  PATH: [process.env['PATH'] || '/usr/bin:/bin', '/usr/sbin', '/sbin'].join(':'),
+};
 
 /**
- * Runs a program to its end. No other work of this process, and no signal's handler, comes in between.
+ * Runs a program to its end. No other work of this process, and no signal's handler, comes in between; a signal to all
+ * processes of the terminal does not reach it.
  * Throws `DeviceError` if it cannot be run; `debian` is the package that has it.
  */
 export function runTool(command: string, args: readonly string[], debian: string): ToolResult {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...OWN_SESSION,
     maxBuffer: MAX_OUTPUT,
     env: { ...process.env, ...ENVIRONMENT },
   });

@@ -1,3 +1,4 @@
+import { clipRanges } from '../algebra/clip-ranges.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { RefusedError } from '../errors.js';
 import type { Closing } from '../format/closing.js';
@@ -9,7 +10,8 @@ import type { State } from '../format/state.js';
 import type { ChangeMap } from './read-map.js';
 
 /**
- * Writes one map of all that several maps list, the oldest first: from the base of the first to the result of the last.
+ * Writes one map of all that several maps list, the oldest first: from the base of the first to the result of the last,
+ * which says how large the device is by then.
  * Throws `RefusedError` where one is known not to follow the one before: what changed in between would be missing.
  */
 export async function mergeMaps(
@@ -31,15 +33,26 @@ export async function mergeMaps(
     derivedFrom: maps.flatMap(derivation),
   };
   const ranges = mergeRanges(...maps.map((map) => map.ranges));
-  return writeMap([ranges], sink, codec, header, () => ({ result: resultOf(last), endTime: Date.now() }));
+  const end = last.header.resultSize ?? Infinity;
+  return writeMap([clipRanges(ranges, end)], sink, codec, header, () => ({
+    result: resultOf(last),
+    endTime: Date.now(),
+  }));
 }
 
 function derivation({ header }: ChangeMap): Derivation[] {
   return header.id === undefined ? [] : [{ id: header.id, by: 'merge' }];
 }
 
+/** The maps, counted from 1, of which nobody can tell whether the next one follows. */
+export function findUncertain(maps: readonly ChangeMap[]): number[] {
+  const numbers = maps.map((map, index) => (resultOf(map) === undefined ? index + 1 : 0));
+  return numbers.slice(0, -1).filter((number) => number > 0);
+}
+
 function refuseGaps(maps: readonly ChangeMap[]): void {
   for (let i = 1; i < maps.length; i += 1) {
+    refuseOther(maps[i - 1]!, maps[i]!, i + 1);
     const before = resultOf(maps[i - 1]!)?.id;
     const after = baseOf(maps[i]!)?.id;
     if (before === undefined || after === undefined || before === after) continue;
@@ -47,6 +60,14 @@ function refuseGaps(maps: readonly ChangeMap[]): void {
       hint: 'name maps in the order of their changes, with none left out',
     });
   }
+}
+
+function refuseOther({ header: one }: ChangeMap, { header: other }: ChangeMap, number: number): void {
+  const [uuid, otherUuid] = [one.origin?.['lv_uuid'], other.origin?.['lv_uuid']];
+  if (uuid === undefined || otherUuid === undefined || uuid === otherUuid) return;
+  throw new RefusedError(`map ${number} is of another volume than the one before it`, {
+    hint: 'merge maps of one volume',
+  });
 }
 
 function baseOf({ header, closing }: ChangeMap): State | undefined {

@@ -8,6 +8,10 @@ import type { State } from '../format/state.js';
 import { type LogicalVolume, mappedUuid } from './logical-volumes.js';
 import type { Closable } from './opened.js';
 
+/** How long a device may be suspended before it counts. */
+const SUSPENDED_MS = 3000;
+const SUSPENDED_STEP_MS = 100;
+
 /** A device that is read while others may use it. The caller closes it. */
 export interface LiveDevice extends Closable {
   /** What to call it in a message. */
@@ -16,7 +20,9 @@ export interface LiveDevice extends Closable {
   readonly reader: DirectReader;
   /** What had it open for writing when it was opened, as the end of a sentence that begins with its name. */
   readonly writer: string | undefined;
-  /** Whether anything was written to it since. */
+  /** Something was written to it since it was activated, or nobody knows. */
+  readonly wasEverWritten: boolean;
+  /** Whether anything was written to it since; where the kernel doesn't count, whether it is open for writing now. */
   wasWritten(): boolean;
 }
 
@@ -32,7 +38,11 @@ export interface LiveVolume extends LiveDevice {
  */
 export function openLiveVolume(volume: LogicalVolume): LiveVolume {
   const mapped = mappedDeviceOf(volume);
-  return { ...openLiveDevice(mapped.path, volume.name), volume, mapped };
+  const live = { ...openLiveDevice(mapped.path, volume.name), volume, mapped };
+  const now = findMappedDevice(volume);
+  if (now?.path === mapped.path && now.number === mapped.number) return live;
+  live.close();
+  throw new LvmError(`${volume.name}: it was renamed or activated anew meanwhile`, { hint: 'try again' });
 }
 
 /**
@@ -48,7 +58,8 @@ export function openLiveDevice(path: string, name = path): LiveDevice {
     name,
     reader,
     writer,
-    wasWritten: () => writesTo(path) !== before,
+    wasEverWritten: before !== 0,
+    wasWritten: () => (Number.isNaN(before) ? findWriter(path) !== undefined : writesTo(path) !== before),
     close: () => {
       reader.close();
     },
@@ -60,13 +71,23 @@ export function openLiveDevice(path: string, name = path): LiveDevice {
  * by its name. Throws `LvmError` if there is none, or if it is suspended: whoever reads it would wait until it is not.
  */
 export function mappedDeviceOf(volume: LogicalVolume, layer?: string): MappedDevice {
-  const mapped = findMappedDevice(volume, layer);
+  const mapped = awaitResumed(() => findMappedDevice(volume, layer));
   if (mapped === undefined) throw notActive(volume);
   if (mapped.suspended) {
     const hint = `if nobody is at work on it, dmsetup resume ${mapped.name} lets it go on`;
     throw new LvmError(`${volume.name}: its device ${mapped.name} is suspended`, { hint });
   }
   return mapped;
+}
+
+/** LVM suspends an origin and its snapshots for a moment whenever one of them is made or removed. */
+function awaitResumed(find: () => MappedDevice | undefined): MappedDevice | undefined {
+  const deadline = performance.now() + SUSPENDED_MS;
+  for (;;) {
+    const mapped = find();
+    if (mapped?.suspended !== true || performance.now() > deadline) return mapped;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SUSPENDED_STEP_MS);
+  }
 }
 
 /** The same, suspended or not; `undefined` while there is none. */

@@ -1,8 +1,6 @@
-import { UsageError } from '../errors.js';
+import { LvmError, UsageError } from '../errors.js';
 import type { OpenChanges } from './changes.js';
-import { findVolume, listVolumes, type LogicalVolume, type VolumeList } from './logical-volumes.js';
-import { openThickChanges } from './thick-live.js';
-import { openThinChanges } from './thin-live.js';
+import { findVolume, listVolumes, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 
 /** What to take out of LVM. */
 export interface LiveOptions {
@@ -38,11 +36,44 @@ export async function openLiveChanges(name: string, options: LiveOptions): Promi
   refuseContradictions(options);
   const volumes = listVolumes();
   const volume = findVolume(volumes, name);
-  const open = volume.thin === undefined ? openThickChanges : openThinChanges;
-  return open({ volumes, volume }, options);
+  refuseMerging(volumes, volume);
+  if (options.to !== undefined) refuseMerging(volumes, findVolume(volumes, options.to));
+  if (volume.thin === undefined) {
+    const { openThickChanges } = await import('./thick-live.js');
+    return openThickChanges({ volumes, volume }, options);
+  }
+  const { openThinChanges } = await import('./thin-live.js');
+  return openThinChanges({ volumes, volume }, options);
 }
 
-function refuseContradictions({ to, undo, full, dataSource, temporarySnapshot }: LiveOptions): void {
+/**
+ * What a merge has not copied back yet is in the origin's view already, and in no other snapshot's table. One that is put
+ * off begins as soon as the origin is activated.
+ */
+function refuseMerging(volumes: VolumeList, volume: LogicalVolume): void {
+  const origin = volumeOf(volumes, volume.originUuid);
+  const merged = volumes.volumes.find(
+    ({ merging, originUuid }) =>
+      merging && (originUuid === volume.uuid || originUuid === origin?.uuid) && originUuid !== undefined,
+  );
+  if (merged === undefined) return;
+  const into = volumeOf(volumes, merged.originUuid)!;
+  const what =
+    merged === volume ? 'it is being merged into its origin' : `a snapshot is being merged into ${into.name}`;
+  const hint = `wait for the end of it (lvs -a ${into.vg}); one that is put off begins when ${into.name} is activated`;
+  throw new LvmError(`${volume.name}: ${what}`, { hint });
+}
+
+function refuseContradictions({
+  to,
+  undo,
+  full,
+  keepEqual,
+  dataSource,
+  temporarySnapshot,
+}: LiveOptions): void {
+  if (keepEqual && to === undefined && temporarySnapshot === undefined)
+    throw new UsageError('--keep-equal: only with --to or --temporary-snapshot');
   const given = Object.entries({
     to,
     undo: undo || undefined,

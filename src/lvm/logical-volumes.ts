@@ -32,6 +32,8 @@ export interface LogicalVolume {
   readonly thin: ThinIdentity | undefined;
   /** Of a thin pool: the volume with its metadata. */
   readonly metadataUuid: string | undefined;
+  /** Of a thin pool: LVM counts it up whenever it makes or removes one of the pool's volumes. */
+  readonly transactionId: number | undefined;
   readonly tags: readonly string[];
   /** When it was made, in milliseconds since 1970. */
   readonly time: number | undefined;
@@ -46,21 +48,18 @@ export interface ThinIdentity {
 const FIELDS = [
   ...['lv_uuid', 'lv_full_name', 'lv_name', 'vg_name', 'vg_uuid', 'lv_path', 'lv_dm_path', 'lv_kernel_major'],
   ...['lv_kernel_minor', 'lv_size', 'segtype', 'lv_role', 'lv_active', 'lv_suspended', 'lv_merging'],
-  ...[
-    'lv_snapshot_invalid',
-    'origin_uuid',
-    'pool_lv_uuid',
-    'thin_id',
-    'metadata_lv_uuid',
-    'lv_tags',
-    'lv_time',
-  ],
+  ...['lv_snapshot_invalid', 'origin_uuid', 'pool_lv_uuid', 'thin_id', 'metadata_lv_uuid'],
+  ...['transaction_id', 'lv_tags', 'lv_time'],
 ] as const;
 
 type Row = Readonly<Partial<Record<(typeof FIELDS)[number], string>>>;
 
+/** What an lvm.conf may have set otherwise (lvm.conf(5)). */
+const CONFIGURATION =
+  'report { time_format="%s" binary_values_as_numeric=0 prefixes=0 list_item_separator="," } log { prefix="" }';
+
 const ARGUMENTS = [
-  ...['--all', '--reportformat', 'json', '--units', 'b', '--nosuffix', '--config', 'report/time_format="%s"'],
+  ...['--all', '--reportformat', 'json', '--units', 'b', '--nosuffix', '--config', CONFIGURATION],
   ...['-o', FIELDS.join(',')],
 ];
 
@@ -97,7 +96,7 @@ function parseReport(result: ToolResult): LogicalVolume[] {
 }
 
 /** Parses what `lvs --reportformat json` prints; the report of a volume of several segments has a row for each. */
-export function parseVolumes(json: string): LogicalVolume[] {
+function parseVolumes(json: string): LogicalVolume[] {
   const { report } = JSON.parse(json) as { report: readonly { lv: readonly Row[] }[] };
   const volumes = new Map<string, LogicalVolume>();
   for (const row of report.flatMap(({ lv }) => lv)) {
@@ -130,6 +129,7 @@ function parseVolume(row: Row): LogicalVolume {
     originUuid: text('origin_uuid') || undefined,
     thin: thinIdentity(text('pool_lv_uuid'), text('thin_id')),
     metadataUuid: text('metadata_lv_uuid') || undefined,
+    transactionId: text('transaction_id') === '' ? undefined : Number(text('transaction_id')),
     tags: list('lv_tags'),
     time: timeOf(text('lv_time')),
   };
@@ -152,16 +152,22 @@ function timeOf(seconds: string): number | undefined {
  * Throws `LvmError` if there is none.
  */
 export function findVolume({ volumes, complaint }: VolumeList, name: string): LogicalVolume {
-  const number = numberBehind(name);
-  const found = volumes.find((volume) => isNamed(volume, name) || (number && volume.number === number));
+  const found = volumes.find((volume) => isNamed(volume, name)) ?? volumeBehind({ volumes, complaint }, name);
   if (found !== undefined) return found;
-  const why = number === undefined ? 'there is no such logical volume' : 'it is no logical volume';
+  const why =
+    numberBehind(name) === undefined ? 'there is no such logical volume' : 'it is no logical volume';
   const hint = 'lvs -a lists those that there are; of images see lvstream dump --help';
   throw new LvmError(`${name}: ${why}${complaint === undefined ? '' : ` (${complaint})`}`, { hint });
 }
 
 function isNamed({ name: fullName, path, dmPath, uuid }: LogicalVolume, name: string): boolean {
   return [fullName, `/dev/${fullName}`, path, dmPath, uuid].some((known) => known !== '' && known === name);
+}
+
+/** The volume whose device that is, by whatever name; `undefined` if it is no active volume's. */
+export function volumeBehind({ volumes }: VolumeList, path: string): LogicalVolume | undefined {
+  const number = numberBehind(path);
+  return number === undefined ? undefined : volumes.find((volume) => volume.number === number);
 }
 
 /** `major:minor` of the block device that the name stands for, if it stands for one. */

@@ -69,8 +69,7 @@ interface Obstacle {
 }
 
 function patienceWith({ why }: Obstacle, waitSeconds: number): number {
-  if (why === 'uncertain') return Infinity;
-  return why === 'locked' ? Math.max(waitSeconds, LEAST_LOCK_WAIT_SECONDS) : waitSeconds;
+  return why === 'held' ? waitSeconds : Math.max(waitSeconds, LEAST_LOCK_WAIT_SECONDS);
 }
 
 function describeObstacle(
@@ -130,9 +129,9 @@ function leftBehind({ volume }: ThinPool, heldRoot: number): string {
 }
 
 /**
- * Whose metadata snapshot that is. Ours: the note says that it was held, it is the same block, of the same transaction, and
- * nobody reads it. Whoever was killed beside one of the messages left no word whether it arrived; then that nobody
- * reads it for a while must do.
+ * Whose metadata snapshot that is. Ours: the note tells of it, it is the same block, of the same transaction, and nobody
+ * has read it for a while. Whoever was killed beside one of the messages left no word whether it arrived, and what a
+ * power cut took back may have been reserved by somebody else since.
  */
 function judge(
   pool: ThinPool,
@@ -145,7 +144,6 @@ function judge(
   if (note === undefined || isBeingRead(pool) || note.transactionId !== heldTransaction(pool))
     return 'foreign';
   if (note.state !== 'reserving' && note.heldRoot !== heldRoot) return 'foreign';
-  if (note.state === 'held') return 'ours';
   const now = performance.now();
   const { since } = (watch.unattended = before?.heldRoot === heldRoot ? before : { heldRoot, since: now });
   return now - since >= UNATTENDED_MS ? 'ours' : 'perhaps ours';

@@ -11,6 +11,11 @@ export function remarksOn(device: LiveDevice | undefined): string[] {
   return [`${device.name} ${device.writer}: what is read is no single moment; ${BETTER}`];
 }
 
+/** What to say of a snapshot that is written to itself: what a copy of it holds is no one state. */
+export function baseInUse({ name }: { readonly name: string }, writer: string): string {
+  return `${name} ${writer}: the stream names no state to begin at`;
+}
+
 /** Whether all that was read of a device is one moment; adds to the remarks where nobody could know that it isn't. */
 export function isQuiet(device: LiveDevice | undefined, remarks: string[]): boolean {
   if (device === undefined) return true;

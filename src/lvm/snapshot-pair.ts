@@ -1,16 +1,15 @@
-import { leaveOutEqual } from '../algebra/leave-out-equal.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { RefusedError, UsageError } from '../errors.js';
-import type { DataBatch, Range } from '../format/batch.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions } from './live.js';
 import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
 import type { VolumeList } from './logical-volumes.js';
 import type { Keep } from './opened.js';
+import { keepEqualBecause, readUnequal } from './read-unequal.js';
 import { refuseUsed, refuseWritten } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
-import { changesUpTo, clipRanges, explainLoss, readSnapshotTable } from './snapshot-table.js';
+import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import type { ThickPair } from './thick-snapshot.js';
 
@@ -38,6 +37,7 @@ export async function openSnapshotPair(
   const before = await readSnapshotTable(from.snapshot);
   const after = await readSnapshotTable(to.snapshot);
   const size = after.size;
+  const because = options.keepEqual ? undefined : keepEqualBecause(left);
   const ranges = () => mergeRanges(changesUpTo(before, size), after.ranges);
   return {
     base: stateOfVolume(from.snapshot),
@@ -49,11 +49,13 @@ export async function openSnapshotPair(
     ranges,
     batches: () =>
       explainLoss(
-        options.keepEqual ? readRangesAhead(ranges(), right.reader) : readUnequal(ranges, left, right),
+        options.keepEqual || because !== undefined
+          ? readRangesAhead(ranges(), right.reader)
+          : readUnequal(ranges, left, right),
         [before, after],
       ),
     before: size > before.size ? undefined : left.reader,
-    remarks: [],
+    remarks: because === undefined ? [] : [because],
     settle: () => {
       before.checkStillThere();
       after.checkStillThere();
@@ -76,7 +78,7 @@ export async function openTemporaryPair(
   const remarks = removeAbandonedSnapshots(from.origin, volumes);
   const { volume } = keep(createTemporarySnapshot(from.origin, ['--size', `${temporarySnapshot}b`]));
   const changes = await openSnapshotPair(from, { ...from, snapshot: volume }, { keepEqual }, keep);
-  return { ...changes, remarks };
+  return { ...changes, remarks: [...remarks, ...changes.remarks] };
 }
 
 function refuseUnlike(from: ThickPair, to: ThickPair): void {
@@ -88,15 +90,4 @@ function refuseUnlike(from: ThickPair, to: ThickPair): void {
   throw new RefusedError(`${names} are snapshots of different origins, ${origins}`, {
     hint: 'name two snapshots of one volume',
   });
-}
-
-async function* readUnequal(
-  ranges: () => Iterable<Range>,
-  left: LiveVolume,
-  right: LiveVolume,
-): AsyncGenerator<DataBatch, void, undefined> {
-  const [end, size] = [left.reader.size, right.reader.size];
-  const inBoth = () => clipRanges(ranges(), end);
-  yield* leaveOutEqual(readRangesAhead(inBoth(), left.reader), readRangesAhead(inBoth(), right.reader));
-  if (size > end) yield* readRangesAhead([{ offset: end, length: size - end }], right.reader);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clipRanges } from '../algebra/clip-ranges.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { RangeList } from '../algebra/range-list.js';
 import { statusOf } from '../device/device-mapper.js';
@@ -100,12 +101,4 @@ function checkStillThere(snapshot: LogicalVolume): void {
 export function changesUpTo({ ranges, size: known }: SnapshotTable, size: number): Iterable<Range> {
   const tail = size > known ? [{ offset: known, length: size - known }] : [];
   return mergeRanges(clipRanges(ranges, size), tail);
-}
-
-/** The parts of ascending ranges below `end`. */
-export function* clipRanges(ranges: Iterable<Range>, end: number): Generator<Range, void, undefined> {
-  for (const { offset, length } of ranges) {
-    if (offset >= end) return;
-    yield { offset, length: Math.min(length, end - offset) };
-  }
 }

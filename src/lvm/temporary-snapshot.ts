@@ -17,6 +17,8 @@ const FOLDER = '/run/lvstream';
 /** A snapshot that is removed when it is closed. */
 export interface TemporarySnapshot extends Closable {
   readonly volume: LogicalVolume;
+  /** All volumes since it is there. */
+  readonly volumes: VolumeList;
 }
 
 /**
@@ -29,18 +31,21 @@ export function createTemporarySnapshot(origin: LogicalVolume, more: readonly st
   const name = `${origin.vg}/${lv}`;
   const lock = takeLock(lv);
   const close = (): void => {
-    removeVolume(name);
-    lock.close();
+    try {
+      if (findExact(listVolumes(), name) !== undefined) removeVolume(name);
+    } finally {
+      lock.close();
+    }
   };
   try {
     const names = ['--snapshot', '--name', lv, '--addtag', TAG, '--permission', 'r'];
     const result = runTool('lvcreate', ['--quiet', '--yes', ...names, ...more, origin.name], 'lvm2');
-    const volume = findExact(name);
-    if (result.status === 0 && volume !== undefined) return { volume, close };
-    if (volume !== undefined) removeVolume(name);
+    const volumes = listVolumes();
+    const volume = findExact(volumes, name);
+    if (result.status === 0 && volume !== undefined) return { volume, volumes, close };
     throw notMade(origin, result);
   } catch (error) {
-    lock.close();
+    close();
     throw error;
   }
 }
@@ -51,8 +56,8 @@ function notMade({ name, vg }: LogicalVolume, result: ToolResult): LvmError {
   });
 }
 
-function findExact(name: string): LogicalVolume | undefined {
-  return listVolumes().volumes.find((volume) => volume.name === name);
+function findExact({ volumes }: VolumeList, name: string): LogicalVolume | undefined {
+  return volumes.find((volume) => volume.name === name);
 }
 
 function removeVolume(name: string): void {
@@ -64,12 +69,12 @@ function removeVolume(name: string): void {
 }
 
 /**
- * Removes the temporary snapshots of a volume whose makers were killed, and says so, a sentence each. Those of an
- * lvstream that still runs are left alone.
+ * Removes the temporary snapshots in a volume's group whose makers were killed, and says so, a sentence each; killed while it
+ * was made, one may not be a snapshot yet. Those of an lvstream that still runs are left alone.
  */
-export function removeAbandonedSnapshots({ uuid }: LogicalVolume, { volumes }: VolumeList): string[] {
+export function removeAbandonedSnapshots({ vgUuid }: LogicalVolume, { volumes }: VolumeList): string[] {
   const made = volumes.filter(
-    ({ originUuid, tags, lv }) => originUuid === uuid && tags.includes(TAG) && lv.startsWith(PREFIX),
+    (volume) => volume.vgUuid === vgUuid && volume.tags.includes(TAG) && volume.lv.startsWith(PREFIX),
   );
   return made.flatMap((volume) => removeIfAbandoned(volume));
 }
@@ -78,6 +83,7 @@ function removeIfAbandoned({ name, lv }: LogicalVolume): string[] {
   const lock = tryTakeLock(lv);
   if (lock === undefined) return [];
   try {
+    if (findExact(listVolumes(), name) === undefined) return [];
     removeVolume(name);
     return [`${name} was left behind by an lvstream that was killed, and is removed`];
   } finally {

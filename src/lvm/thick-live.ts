@@ -1,16 +1,24 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
+import { clipRanges } from '../algebra/clip-ranges.js';
 import { openDirect } from '../device/direct.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import type { Range } from '../format/batch.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
-import { namesOf, openLiveDevice, openLiveVolume, stateOfVolume } from './live-volume.js';
+import {
+  type LiveDevice,
+  namesOf,
+  openLiveDevice,
+  mappedDeviceOf,
+  openLiveVolume,
+  stateOfVolume,
+} from './live-volume.js';
 import { findVolume, type LogicalVolume } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
 import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
-import { isQuiet, refuseShorter, remarksOn } from './single-moment.js';
+import { baseInUse, isQuiet, refuseShorter, remarksOn } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
-import { changesUpTo, clipRanges, explainLoss, readSnapshotTable } from './snapshot-table.js';
+import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
 
 /** Opens the changes of a thick volume (see `openLiveChanges`). */
@@ -34,13 +42,15 @@ async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOpti
   const { snapshot } = pair;
   const origin = keep(openLiveVolume(pair.origin));
   const data = dataSource === undefined ? origin : keep(openLiveDevice(dataSource));
+  const { writer } = lookAt(snapshot);
   const table = await readSnapshotTable(snapshot);
   const size = origin.reader.size;
   const ranges = () => changesUpTo(table, size);
   refuseShorter(data, ranges());
   const remarks = rangesOnly ? [] : remarksOn(data);
+  if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
   return {
-    base: stateOfVolume(snapshot),
+    base: writer === undefined ? stateOfVolume(snapshot) : undefined,
     baseSize: table.size,
     resultSize: size,
     chunkSize: table.chunkSize,
@@ -83,6 +93,13 @@ async function openUndo(pair: ThickPair, keep: Keep): Opening {
   };
 }
 
+/** Flushes a snapshot and sees who writes to it, without keeping anybody from removing it afterwards. */
+function lookAt(snapshot: LogicalVolume): LiveDevice {
+  const live = openLiveVolume(snapshot);
+  live.close();
+  return live;
+}
+
 function notUndone(why: string): string {
   return `${why}: what was not there yet when the dump began is not undone`;
 }
@@ -115,12 +132,15 @@ function snapshotNames({ name, uuid }: LogicalVolume): Record<string, string> {
 }
 
 /** A volume that few ask to be read: until then nobody is kept from removing it. */
-function openLazily({ name, dmPath }: LogicalVolume, size: number): RandomAccessReader & { close(): void } {
+function openLazily(volume: LogicalVolume, size: number): RandomAccessReader & { close(): void } {
   let opened: ReturnType<typeof openDirect> | undefined;
+  const open = () => (opened ??= openDirect(mappedDeviceOf(volume).path));
   return {
-    name,
+    name: volume.name,
     size,
-    readInto: (target, offset) => (opened ??= openDirect(dmPath)).readInto(target, offset),
+    readInto: (target, offset) => {
+      open().readInto(target, offset);
+    },
     close: () => opened?.close(),
   };
 }

@@ -13,7 +13,7 @@ const ROLE = 'thicksnapshot';
 
 /**
  * The snapshot with its origin, if it is a thick one whose table can be trusted. Throws `LvmError` if it is none, its
- * origin is gone, it overflowed, or it or another snapshot is being merged into the origin.
+ * origin is gone, or it overflowed.
  */
 export function requireThickSnapshot({ volumes, volume }: Subject): ThickPair {
   if (!volume.roles.includes(ROLE)) throw noSnapshot(volumes, volume);
@@ -24,19 +24,7 @@ export function requireThickSnapshot({ volumes, volume }: Subject): ThickPair {
     });
   }
   if (volume.invalid) throw unusable(volume.name, 'Invalid');
-  refuseMerging(volume, origin);
   return { snapshot: volume, origin };
-}
-
-/** What a merge has not copied back yet is in the origin's view already, and in no other snapshot's table. */
-function refuseMerging(snapshot: LogicalVolume, origin: LogicalVolume): void {
-  const isOwn = snapshot.merging;
-  if (!isOwn && !origin.merging) return;
-  const what = isOwn
-    ? 'it is being merged into its origin'
-    : `a snapshot is being merged into ${origin.name}`;
-  const hint = `wait for the end of it (lvs -a ${origin.vg}); one that is put off begins when ${origin.name} is activated`;
-  throw new LvmError(`${snapshot.name}: ${what}`, { hint });
 }
 
 function noSnapshot({ volumes }: VolumeList, volume: LogicalVolume): LvmError {

@@ -1,18 +1,17 @@
-import { leaveOutEqual } from '../algebra/leave-out-equal.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { weaveZeros } from '../algebra/weave-zeros.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
-import type { DataBatch, Range } from '../format/batch.js';
+import type { State } from '../format/state.js';
 import type { OpenChanges } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
 import { type LiveDevice, namesOf, openLiveDevice, stateOfVolume } from './live-volume.js';
-import { findVolume, type LogicalVolume, type VolumeList } from './logical-volumes.js';
+import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 import { readMetadataSnapshot } from './metadata-snapshot.js';
 import { type Closable, type Keep, openTogether } from './opened.js';
-import { isQuiet, refuseShorter, refuseUsed, refuseWritten, remarksOn } from './single-moment.js';
-import { clipRanges } from './snapshot-table.js';
+import { keepEqualBecause, readUnequal } from './read-unequal.js';
+import { baseInUse, isQuiet, refuseShorter, refuseUsed, refuseWritten, remarksOn } from './single-moment.js';
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import { openActivated, openIfActive } from './thin-activation.js';
 import {
@@ -23,7 +22,8 @@ import {
   type ThinCourse,
 } from './thin-course.js';
 import { collectThinRanges, type ThinRanges } from './thin-dump.js';
-import { checkThinPool, findThinPool } from './thin-pool.js';
+import type { ThinMetadata } from './thin-metadata.js';
+import { checkThinPool, findThinPool, type ThinPool } from './thin-pool.js';
 
 /**
  * Opens the changes of a thin volume (see `openLiveChanges`). What changed is in the pool's metadata, of which one moment
@@ -51,16 +51,17 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
   const origin = requireThinOrigin(subject);
   const between = courseBetween(volumes, snapshot, origin);
   const course = { ...between, unmappedIsZero: between.unmappedIsZero && dataSource === undefined };
-  keepAny(keep, openIfActive(snapshot));
+  const writer = keepAny(keep, openIfActive(snapshot))?.writer;
   const target = rangesOnly || dataSource !== undefined ? undefined : keep(openActivated(origin));
   if (target === undefined) keepAny(keep, openIfActive(origin));
   const data = dataSource === undefined ? target : keep(openLiveDevice(dataSource));
   const known = await readCourse(volumes, course, options);
   if (dataSource !== undefined) refuseShorter(data!, known.ranges.data);
   const remarks = [...known.remarks, ...remarksOn(data)];
+  if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
   return {
     ...describe(known, origin, snapshot),
-    base: stateOfVolume(snapshot),
+    base: writer === undefined ? stateOfVolume(snapshot) : undefined,
     batches: () => readAll(known.ranges, data!),
     before: keepAny(keep, openLazily(snapshot, course)),
     remarks,
@@ -102,10 +103,9 @@ async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep
   const data = keep(openActivated(volume));
   const known = await readCourse(volumes, course, options);
   const remarks = [...known.remarks, ...remarksOn(data)];
-  const isSnapshot = volume.originUuid !== undefined;
   return {
     ...describe(known, volume),
-    result: isSnapshot && data.writer === undefined ? stateOfVolume(volume) : undefined,
+    result: data.writer === undefined ? stateOfSnapshot(volume) : undefined,
     batches: () => readAll(known.ranges, data),
     remarks,
     settle: () => ({ consistent: isQuiet(data, remarks) }),
@@ -124,13 +124,15 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
   const left = open(from, !rangesOnly && !keepEqual);
   const right = open(to, !rangesOnly);
   const known = await readCourse(volumes, course, options);
+  const because = keepEqual || rangesOnly ? undefined : keepEqualBecause(left);
+  const keepsAll = keepEqual || because !== undefined;
   return {
     ...describe(known, to, from),
-    base: stateOfVolume(from),
-    result: stateOfVolume(to),
-    batches: () => (keepEqual ? readAll(known.ranges, right!) : readUnequal(known.ranges, left!, right!)),
+    base: stateOfSnapshot(from),
+    result: stateOfSnapshot(to),
+    batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),
     before: keepAny(keep, openLazily(from, course)),
-    remarks: known.remarks,
+    remarks: because === undefined ? known.remarks : [...known.remarks, because],
     settle: () => {
       for (const each of [left, right]) refuseWritten(each);
       return { consistent: true };
@@ -150,9 +152,9 @@ async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep)
       hint: 'nobody writes to an external origin: no temporary snapshot is needed',
     });
   const abandoned = removeAbandonedSnapshots(origin, volumes);
-  const made = keep(createTemporarySnapshot(origin, ['--setactivationskip', 'n'])).volume;
-  const all = { ...volumes, volumes: [...volumes.volumes, made] };
-  const changes = await openPair(all, [volume, made], options, keep);
+  const made = keep(createTemporarySnapshot(origin, ['--setactivationskip', 'n']));
+  const from = volumeOf(made.volumes, volume.uuid) ?? volume;
+  const changes = await openPair(made.volumes, [from, made.volume], options, keep);
   return { ...changes, remarks: [...abandoned, ...changes.remarks] };
 }
 
@@ -170,11 +172,27 @@ async function readCourse(
   { waitSeconds }: LiveOptions,
 ): Promise<Known> {
   const pool = findThinPool(volumes, course.poolUuid);
-  const { value, remarks } = await readMetadataSnapshot(pool, waitSeconds, (metadata) => ({
-    ranges: collectThinRanges(rangesOfCourse(metadata, course)),
-    chunkSize: metadata.superblock.dataBlockSize,
-  }));
+  const { value, remarks } = await readMetadataSnapshot(pool, waitSeconds, (metadata) => {
+    refuseChanged(pool, metadata);
+    return {
+      ranges: collectThinRanges(rangesOfCourse(metadata, course)),
+      chunkSize: metadata.superblock.dataBlockSize,
+    };
+  });
   return { ...value, course, remarks };
+}
+
+/** LVM gives the number of a volume that was removed to the next one. */
+function refuseChanged({ volume }: ThinPool, { superblock }: ThinMetadata): void {
+  if (superblock.transactionId === volume.transactionId) return;
+  throw new LvmError(`${volume.name}: volumes of the pool were made or removed meanwhile`, {
+    hint: 'try again',
+  });
+}
+
+/** Any other volume holds nothing for good. */
+function stateOfSnapshot(volume: LogicalVolume): State | undefined {
+  return volume.originUuid === undefined ? undefined : stateOfVolume(volume);
 }
 
 function describe({ course, ranges, chunkSize }: Known, read: LogicalVolume, snapshot?: LogicalVolume) {
@@ -196,26 +214,11 @@ function readAll({ data, zeros }: ThinRanges, { reader }: LiveDevice): OpenBatch
 
 type OpenBatches = ReturnType<OpenChanges['batches']>;
 
-function readUnequal({ data, zeros }: ThinRanges, left: LiveDevice, right: LiveDevice): OpenBatches {
-  return weaveZeros(unequalData(data, left, right), zeros);
-}
-
-async function* unequalData(
-  data: Iterable<Range>,
-  { reader: left }: LiveDevice,
-  { reader: right }: LiveDevice,
-): AsyncGenerator<DataBatch, void, undefined> {
-  const inBoth = () => clipRanges(data, left.size);
-  yield* leaveOutEqual(readRangesAhead(inBoth(), left), readRangesAhead(inBoth(), right));
-  if (right.size > left.size) yield* readRangesAhead(rangesFrom(data, left.size), right);
-}
-
-/** The parts of ascending ranges from `begin` on. */
-function* rangesFrom(ranges: Iterable<Range>, begin: number): Generator<Range, void, undefined> {
-  for (const { offset, length } of ranges) {
-    const end = offset + length;
-    if (end > begin) yield { offset: Math.max(offset, begin), length: end - Math.max(offset, begin) };
-  }
+function readRest({ data, zeros }: ThinRanges, left: LiveDevice, right: LiveDevice): OpenBatches {
+  return weaveZeros(
+    readUnequal(() => data, left, right),
+    zeros,
+  );
 }
 
 function keepAny<T extends Closable>(keep: Keep, item: T | undefined): T | undefined {

@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Case } from '../case.js';
+import { assertSame, contentsOf, dumpOnto, refusalOf } from '../changes.js';
+import { fillRandom, sha256, writeRandom } from '../contents.js';
+import { disks, scratch } from '../places.js';
+import { attempt, lvmsync, lvstream, run, start } from '../run.js';
+import { fieldOf, release, reserve } from '../thin-volumes.js';
+import {
+  makeThickSnapshot,
+  makeThinPool,
+  makeThinSnapshot,
+  makeThinVolume,
+  makeVolume,
+  makeVolumeGroup,
+  type Volume,
+} from '../volumes.js';
+
+/** What somebody else does at the wrong moment, or has set up in an unusual way. */
+
+const MEBIBYTE = 2 ** 20;
+const SIZE = 8 * MEBIBYTE;
+const STORE = { size: 8 * MEBIBYTE, chunkSize: 4096 };
+
+function makeThick(): { origin: Volume; snapshot: Volume } {
+  const origin = makeVolume(makeVolumeGroup('vg', disks), 'vm', SIZE);
+  fillRandom(origin.device, 1);
+  return { origin, snapshot: makeThickSnapshot(origin, 'snap', STORE) };
+}
+
+function makeThin(): { pool: Volume; origin: Volume; snapshot: Volume } {
+  const pool = makeThinPool(makeVolumeGroup('vg', disks), 'pool', { size: 64 * MEBIBYTE, chunkSize: 65536 });
+  const origin = makeThinVolume(pool, 'vm', SIZE);
+  fillRandom(origin.device, 1);
+  return { pool, origin, snapshot: makeThinSnapshot(origin, 'snap', { active: false }) };
+}
+
+/** A second snapshot, and the same block written to the first one and to the origin before it was taken. */
+async function leavesOutNothingNew(origin: Volume, first: Volume, snap: () => Volume): Promise<void> {
+  const copy = contentsOf(first.device);
+  for (const { device } of [first, origin]) writeRandom(device, { seed: 4, count: 5 });
+  writeRandom(origin.device, { seed: 5, count: 5 });
+  const second = snap();
+  const { image, remarks } = await dumpOnto(copy, first.name, { to: second.name });
+  assertSame(image, contentsOf(second.device));
+  assert.match(remarks.join(), /vg\/snap has been written to, so what is equal in both is kept/);
+}
+
+export const cases: readonly Case[] = [
+  {
+    name: 'a thin merge that was put off is not begun by a dump',
+    run: async () => {
+      const { origin, snapshot } = makeThin();
+      const old = sha256(origin.device);
+      writeRandom(origin.device, { seed: 2, count: 20 });
+      const holder = start('sleep', ['60'], { stdinFile: origin.device });
+      run('lvconvert', ['--quiet', '--merge', '--yes', snapshot.name]);
+      holder.process.kill();
+      await holder.ended;
+      run('lvchange', ['--quiet', '-an', origin.name]);
+      assert.match(
+        await refusalOf(snapshot.name),
+        /^LvmError: vg\/snap: it is being merged into its origin \| wait/,
+      );
+      assert.match(
+        await refusalOf(origin.name, { full: true }),
+        /^LvmError: vg\/vm: a snapshot is being merged/,
+      );
+      assert.equal(fieldOf(origin, 'lv_active'), '');
+      run('lvchange', ['--quiet', '-ay', origin.name]);
+      assert.equal(sha256(origin.device), old, 'the merge was still to come');
+    },
+  },
+  {
+    name: 'a thin snapshot that another one took the number of meanwhile is noticed',
+    run: async () => {
+      const { pool, origin, snapshot } = makeThin();
+      writeRandom(origin.device, { seed: 2, count: 20 });
+      reserve(pool);
+      const opening = refusalOf(snapshot.name, { waitSeconds: 60 });
+      await delay(1500);
+      run('lvremove', ['--quiet', '--yes', snapshot.name]);
+      makeThinSnapshot(origin, 'snap', { active: false });
+      release(pool);
+      assert.match(await opening, /^LvmError: vg\/pool: volumes of the pool were made or removed meanwhile/);
+    },
+  },
+  {
+    name: 'thick: what a snapshot was given after it was copied is not left out for being equal',
+    run: async () => {
+      const { origin, snapshot } = makeThick();
+      await leavesOutNothingNew(origin, snapshot, () => makeThickSnapshot(origin, 'next', STORE));
+    },
+  },
+  {
+    name: 'thin: what a snapshot was given after it was copied is not left out for being equal',
+    run: async () => {
+      const { origin, snapshot } = makeThin();
+      run('lvchange', ['--quiet', '-ay', '-K', snapshot.name]);
+      await leavesOutNothingNew(origin, snapshot, () => makeThinSnapshot(origin, 'next'));
+    },
+  },
+  {
+    name: 'a snapshot is no target of its own changes',
+    run: () => {
+      const { origin, snapshot } = makeThick();
+      const other = makeThickSnapshot(origin, 'other', STORE);
+      writeRandom(origin.device, { seed: 2, count: 20 });
+      for (const target of [snapshot, other, origin]) {
+        const before = sha256(target.device);
+        const { status, stderr } = lvmsync([snapshot.name, target.device]);
+        assert.equal(status, 1);
+        assert.match(stderr, /^FATAL ERROR: .*is what the changes are read from/m);
+        assert.equal(sha256(target.device), before);
+      }
+    },
+  },
+  {
+    name: 'impatient Ctrl-C leaves no temporary snapshot, whenever it comes',
+    run: async () => {
+      const { origin, snapshot } = makeThick();
+      writeRandom(origin.device, { seed: 2, count: 200 });
+      for (const milliseconds of [1200, 1800, 2400, 3200]) {
+        await interrupted(snapshot, milliseconds);
+        assert.deepEqual(volumesIn('vg'), ['snap', 'vm']);
+        assert.equal(run('bash', ['-c', 'ls -A /run/lvstream 2>/dev/null || true']), '');
+      }
+    },
+    timeoutSeconds: 300,
+  },
+  {
+    name: 'a map says whether it leads to a single moment',
+    run: () => {
+      const { origin, snapshot } = makeThick();
+      const replica = path.join(scratch, 'replica');
+      writeFileSync(replica, contentsOf(snapshot.device));
+      writeRandom(origin.device, { seed: 2, count: 20 });
+      const next = makeThickSnapshot(origin, 'next', STORE);
+      const [moment, open, stream] = ['moment.map', 'open.map', 'vm.lvs'].map((name) =>
+        path.join(scratch, name),
+      );
+      succeed('changes', snapshot.name, '--to', next.name, '-o', moment!);
+      succeed('changes', snapshot.name, '-o', open!);
+      run('lvremove', ['--quiet', '--yes', snapshot.name]);
+      writeRandom(origin.device, { seed: 3, count: 20 });
+      const torn = succeed('dump', '--map', open!, '--data-source', origin.device, '-o', `${stream!}.torn`);
+      assert.match(torn, /the map does not end at what \/dev\/vg\/vm holds/);
+      assert.equal(consistency(`${stream!}.torn`), false);
+      succeed('dump', '--map', moment!, '--data-source', origin.device, '-o', `${stream!}.other`);
+      assert.equal(consistency(`${stream!}.other`), false);
+      assert.equal(succeed('dump', '--map', moment!, '--data-source', next.device, '-o', stream!), '');
+      assert.equal(consistency(stream!), true);
+      succeed('apply', stream!, replica);
+      assert.equal(run('sha256sum', [replica]).slice(0, 64), sha256(next.device));
+    },
+  },
+  {
+    name: 'settings of lvm.conf that change reports change nothing',
+    run: async () => {
+      const { origin, snapshot } = makeThick();
+      const copy = contentsOf(snapshot.device);
+      writeRandom(origin.device, { seed: 2, count: 20 });
+      const folder = path.join(scratch, 'lvm');
+      mkdirSync(folder);
+      const settings =
+        'report { binary_values_as_numeric=1 prefixes=1 list_item_separator=";" time_format="%c" } log { prefix="!" } global { units="s" }';
+      const plain = run('cat', ['/etc/lvm/lvm.conf']);
+      writeFileSync(path.join(folder, 'lvm.conf'), `${plain}\n${settings}\n`);
+      process.env['LVM_SYSTEM_DIR'] = folder;
+      try {
+        const { image, base } = await dumpOnto(copy, snapshot.name);
+        assertSame(image, contentsOf(origin.device));
+        assert.match(base!, /^lv:/);
+      } finally {
+        delete process.env['LVM_SYSTEM_DIR'];
+      }
+    },
+  },
+  {
+    name: 'who is not root, and who lacks the tools, is told so',
+    run: () => {
+      makeThick();
+      const bin = path.resolve('bin/lvstream.js');
+      const asNobody = attempt('setpriv', [
+        ...['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, bin, 'dump', 'vg/snap'],
+      ]);
+      assert.match(asNobody.stderr, /^lvstream: logical volumes can only be read by root\nlvstream: hint: /);
+      for (const [tool, debian] of [
+        ['lvs', 'lvm2'],
+        ['dmsetup', 'dmsetup'],
+      ] as const) {
+        const { status, stderr } = withoutTool(tool);
+        assert.equal(status, 1);
+        assert.match(
+          stderr,
+          new RegExp(
+            `^lvstream: ${tool} cannot be run: .*\nlvstream: hint: install it \\(Debian package ${debian}\\)`,
+          ),
+        );
+      }
+    },
+  },
+];
+
+/** In a mount namespace of its own, where the tool is hidden behind nothing that could be run. */
+function withoutTool(tool: string) {
+  const folders = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+  const hide = folders.map(
+    (folder) => `[ ! -e ${folder}/${tool} ] || mv ${folder}/${tool} ${folder}/${tool}.hidden`,
+  );
+  const show = folders.map(
+    (folder) => `[ ! -e ${folder}/${tool}.hidden ] || mv ${folder}/${tool}.hidden ${folder}/${tool}`,
+  );
+  run('bash', ['-c', hide.join('; ')]);
+  try {
+    return lvstream(['dump', 'vg/snap', '-o', path.join(scratch, 'none')]);
+  } finally {
+    run('bash', ['-c', show.join('; ')]);
+  }
+}
+
+const volumesIn = (vg: string): string[] =>
+  run('lvs', ['--noheadings', '--options', 'lv_name', '--sort', 'lv_name', vg]).trim().split(/\s+/);
+
+/** The terminal's Ctrl-C goes to all processes of the job, and comes twice. */
+async function interrupted(snapshot: Volume, milliseconds: number): Promise<void> {
+  const script =
+    'setsid "$@" & pid=$!; sleep "$AFTER"; for i in 1 2; do kill -INT -- -$pid 2>/dev/null; sleep 0.4; done; wait $pid; echo $?';
+  const bin = path.resolve('bin/lvstream.js');
+  const args = [
+    'dump',
+    snapshot.name,
+    '--temporary-snapshot',
+    '8M',
+    '-o',
+    path.join(scratch, `${milliseconds}.lvs`),
+  ];
+  const env = { AFTER: String(milliseconds / 1000) };
+  await start('bash', ['-c', script, 'job', process.execPath, bin, ...args], { env }).ended;
+}
+
+function succeed(...args: string[]): string {
+  const { status, stderr } = lvstream(args);
+  assert.equal(status, 0, stderr);
+  return stderr;
+}
+
+function consistency(stream: string): unknown {
+  const { stdout } = lvstream(['info', '--json', stream]);
+  return (JSON.parse(stdout.toString()) as { consistent?: unknown }).consistent;
+}
