@@ -5,7 +5,8 @@ import { visible } from './visible.js';
 const FLAG = { type: 'boolean' } as const;
 const TEXT = { type: 'string' } as const;
 
-const OPTIONS = {
+/** What the original takes, and `format`. */
+export const OPTIONS = {
   apply: { ...TEXT, short: 'a' },
   server: FLAG,
   snapback: { ...TEXT, short: 'b' },

@@ -53,6 +53,7 @@ export function findUncertain(maps: readonly ChangeMap[]): number[] {
 function refuseGaps(maps: readonly ChangeMap[]): void {
   for (let i = 1; i < maps.length; i += 1) {
     refuseOther(maps[i - 1]!, maps[i]!, i + 1);
+    refuseEarlier(maps[i - 1]!, maps[i]!, i + 1);
     const before = resultOf(maps[i - 1]!)?.id;
     const after = baseOf(maps[i]!)?.id;
     if (before === undefined || after === undefined || before === after) continue;
@@ -67,6 +68,15 @@ function refuseOther({ header: one }: ChangeMap, { header: other }: ChangeMap, n
   if (uuid === undefined || otherUuid === undefined || uuid === otherUuid) return;
   throw new RefusedError(`map ${number} is of another volume than the one before it`, {
     hint: 'merge maps of one volume',
+  });
+}
+
+/** States of volumes tell when they were. */
+function refuseEarlier(one: ChangeMap, other: ChangeMap, number: number): void {
+  const [before, after] = [baseOf(one)?.time, baseOf(other)?.time];
+  if (before === undefined || after === undefined || before <= after) return;
+  throw new RefusedError(`map ${number} begins earlier than the one before it`, {
+    hint: 'name the oldest first',
   });
 }
 

@@ -36,6 +36,7 @@ export async function openLiveChanges(name: string, options: LiveOptions): Promi
   refuseContradictions(options);
   const volumes = listVolumes();
   const volume = findVolume(volumes, name);
+  refusePool(volume);
   refuseMerging(volumes, volume);
   if (options.to !== undefined) refuseMerging(volumes, findVolume(volumes, options.to));
   if (volume.thin === undefined) {
@@ -44,6 +45,13 @@ export async function openLiveChanges(name: string, options: LiveOptions): Promi
   }
   const { openThinChanges } = await import('./thin-live.js');
   return openThinChanges({ volumes, volume }, options);
+}
+
+function refusePool({ name, segmentType }: LogicalVolume): void {
+  if (segmentType !== 'thin-pool') return;
+  throw new LvmError(`${name}: it is a thin pool`, {
+    hint: 'name one of its snapshots: lvs -o name,pool_lv,origin',
+  });
 }
 
 /**

@@ -1,8 +1,7 @@
 import { LvmError, RefusedError } from '../errors.js';
-import type { Range } from '../format/batch.js';
 import type { LiveDevice } from './live-volume.js';
 
-const BETTER = 'a snapshot is: --to SNAPSHOT, or --temporary-snapshot SIZE';
+const BETTER = 'a second snapshot is one (lvstream dump --to or --temporary-snapshot, lvmsync --data-source)';
 const ONLY_UNWRITTEN = 'only a snapshot that nobody writes to is a single moment';
 
 /** What to say of a device that is about to be read while it is open for writing. */
@@ -41,12 +40,10 @@ export function refuseWritten(device: LiveDevice | undefined): void {
   });
 }
 
-/** Throws `LvmError` if the device does not hold all of the ascending ranges. */
-export function refuseShorter({ name, reader }: LiveDevice, ranges: Iterable<Range>): void {
-  let end = 0;
-  for (const { offset, length } of ranges) end = offset + length;
-  if (end <= reader.size) return;
-  throw new LvmError(`${name}: the changes reach to byte ${end}, and it ends at byte ${reader.size}`, {
-    hint: 'name a device that is as large as the origin',
+/** Throws `RefusedError` if the device is smaller than what is to be read of it. */
+export function refuseSmaller({ name, reader }: LiveDevice, size: number): void {
+  if (reader.size >= size) return;
+  throw new RefusedError(`${name}: has ${reader.size} bytes, and the origin ${size}`, {
+    hint: 'name a device that holds what the origin does',
   });
 }

@@ -16,7 +16,7 @@ import {
 import { findVolume, type LogicalVolume } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
 import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
-import { baseInUse, isQuiet, refuseShorter, remarksOn } from './single-moment.js';
+import { baseInUse, isQuiet, refuseSmaller, remarksOn } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
 import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
@@ -46,7 +46,7 @@ async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOpti
   const table = await readSnapshotTable(snapshot);
   const size = origin.reader.size;
   const ranges = () => changesUpTo(table, size);
-  refuseShorter(data, ranges());
+  refuseSmaller(data, size);
   const remarks = rangesOnly ? [] : remarksOn(data);
   if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
   return {

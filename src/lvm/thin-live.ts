@@ -11,7 +11,7 @@ import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './log
 import { readMetadataSnapshot } from './metadata-snapshot.js';
 import { type Closable, type Keep, openTogether } from './opened.js';
 import { keepEqualBecause, readUnequal } from './read-unequal.js';
-import { baseInUse, isQuiet, refuseShorter, refuseUsed, refuseWritten, remarksOn } from './single-moment.js';
+import { baseInUse, isQuiet, refuseSmaller, refuseUsed, refuseWritten, remarksOn } from './single-moment.js';
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import { openActivated, openIfActive } from './thin-activation.js';
 import {
@@ -56,7 +56,7 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
   if (target === undefined) keepAny(keep, openIfActive(origin));
   const data = dataSource === undefined ? target : keep(openLiveDevice(dataSource));
   const known = await readCourse(volumes, course, options);
-  if (dataSource !== undefined) refuseShorter(data!, known.ranges.data);
+  if (dataSource !== undefined) refuseSmaller(data!, origin.size);
   const remarks = [...known.remarks, ...remarksOn(data)];
   if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
   return {
@@ -127,7 +127,7 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
   const because = keepEqual || rangesOnly ? undefined : keepEqualBecause(left);
   const keepsAll = keepEqual || because !== undefined;
   return {
-    ...describe(known, to, from),
+    ...describe(known, volumeOf(volumes, from.originUuid) ?? to, from),
     base: stateOfSnapshot(from),
     result: stateOfSnapshot(to),
     batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),

@@ -183,7 +183,10 @@ describe('what it refuses, with FATAL ERROR and status 1', () => {
 
   it('two destinations, and none', async () => {
     expect(await lvmsync(['vg/snap', 'one', 'two'])).toEqual(fatal('a snapshot and a device, not 3 names'));
-    expect(await lvmsync(['vg/snap'])).toEqual(fatal('no destination is given'));
+    expect(await lvmsync(['vg/snap'])).toEqual({
+      ...{ status: 1, out: '' },
+      err: 'FATAL ERROR: no destination is given\nlvmsync: hint: name a device, or --stdout',
+    });
   });
 
   it('a plain snapback, asked for either way, before anything is written', async () => {

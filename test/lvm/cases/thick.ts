@@ -215,7 +215,7 @@ const otherSource: Case = {
     const short = makeVolume({ vg: 'vg' }, 'short', 4 * MEBIBYTE);
     assert.match(
       await refusalOf(snapshot.device, { dataSource: short.device }),
-      /^LvmError: \/dev\/vg\/short: the changes reach to byte \d+, and it ends at byte 4194304/,
+      /^RefusedError: \/dev\/vg\/short: has 4194304 bytes, and the origin \d+/,
     );
   },
 };
