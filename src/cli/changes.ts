@@ -9,9 +9,6 @@ import { FORCE, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { remark } from './remarks.js';
 
-/** Maps hold no frame of data but the first line. */
-const LEVEL = 0;
-
 export const changes = defineCommand({
   declare: (yargs) =>
     declareChanges(yargs)
@@ -22,7 +19,7 @@ export const changes = defineCommand({
   run: async (args) => {
     const path = outputPath(args.output);
     refuseTaken(path, args);
-    const codec = createCodec({ level: LEVEL });
+    const codec = createCodec({ level: 0 });
     const found = await openChanges({ ...args, rangesOnly: true });
     try {
       for (const text of found.remarks) remark(text, args);

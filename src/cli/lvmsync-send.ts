@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { applyStream } from '../device/apply.js';
-import { hasOpen } from '../device/own-files.js';
+import { hasOpen } from '../device/open-files.js';
 import { partialPath } from '../device/journal.js';
 import { RefusedError, UsageError } from '../errors.js';
 import { openInput } from '../files/open-input.js';

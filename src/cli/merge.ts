@@ -10,9 +10,6 @@ import { FORCE, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { remark } from './remarks.js';
 
-/** Maps hold no frame of data but the first line. */
-const LEVEL = 0;
-
 export const merge = defineCommand({
   declare: (yargs) =>
     yargs
@@ -27,7 +24,7 @@ export const merge = defineCommand({
       .example('$0 monday.map tuesday.map -o both.map', 'all that changed on either day'),
   run: async (args) => {
     const path = outputPath(args.output);
-    const codec = createCodec({ level: LEVEL });
+    const codec = createCodec({ level: 0 });
     try {
       const maps: ChangeMap[] = [];
       for (const stream of args.stream) maps.push(await readMapFrom(stream, codec));

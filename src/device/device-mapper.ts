@@ -15,7 +15,7 @@ export interface MappedDevice {
   readonly readOnly: boolean;
 }
 
-/** One target of a device: what `dmsetup status` or `dmsetup table` says behind its range. */
+/** One target of a device: what `dmsetup status` says behind its range. */
 export interface Target {
   /** `snapshot`, `thin`, `thin-pool`, … */
   readonly type: string;
@@ -52,11 +52,6 @@ function parseDevice(line: string): MappedDevice {
 /** The state of a device's targets. `--noflush` keeps a thin pool from committing, and the call from hanging in one that fails. */
 export function statusOf(name: string): Target[] {
   return lines(dmsetup(['status', '--noflush', name])).map(parseTarget);
-}
-
-/** What a device's targets are made of. */
-export function tableOf(name: string): Target[] {
-  return lines(dmsetup(['table', name])).map(parseTarget);
 }
 
 /** Sends a target a message. Throws `DeviceError` with what dmsetup complains of. */

@@ -1,6 +1,7 @@
 import { constants, readlinkSync } from 'node:fs';
+import { statImage } from './image.js';
 import { list, readText, safely } from './kernel-files.js';
-import { isSame, overlaps, type Subject } from './subject.js';
+import { isSame, overlaps, type Subject, subjectOf } from './subject.js';
 
 /** Characters of another process's command line that a message quotes. */
 const COMMAND_LENGTH = 80;
@@ -29,6 +30,11 @@ export function* filesOfOthers(subject: Subject): Generator<OpenedFile, void, un
 /** How often this process has the subject itself open. */
 export function countOwnFiles(subject: Subject): number {
   return openFiles('self').filter((link) => safely(() => isSame(subject, link))).length;
+}
+
+/** Whether this process has a file or device open, under whatever name. Throws `DeviceError` if there is none. */
+export function hasOpen(path: string): boolean {
+  return countOwnFiles(subjectOf(statImage(path))) > 0;
 }
 
 /** Links to a process's open files; pipes, sockets and the like are told by their names and left out. */

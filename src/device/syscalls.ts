@@ -20,7 +20,6 @@ const FALLOCATE_KEEP_SIZE = 0x01;
 const FALLOCATE_PUNCH_HOLE = 0x02;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
-const ADVICE_DONT_NEED = 4;
 const SET_PIPE_SIZE = 1031;
 /** kcmp(2) has a number of its own on x86 (asm/unistd_64.h), and the generic one on ARM and RISC-V. */
 const KCMP = process.arch === 'x64' ? 312 : 272;
@@ -36,7 +35,6 @@ interface SystemCalls {
   readonly flock: SystemCall;
   readonly fallocate: SystemCall;
   readonly lseek: SystemCall;
-  readonly posix_fadvise: SystemCall;
   readonly syncfs: SystemCall;
   readonly syscall: SystemCall;
   readonly ioctl: SystemCall;
@@ -78,7 +76,6 @@ function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
     flock: library.func('int flock(int fd, int operation)'),
     fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
-    posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
     syncfs: library.func('int syncfs(int fd)'),
     syscall: library.func('int64_t syscall(int64_t number, ...)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
@@ -167,15 +164,6 @@ export function seekData(fd: number, offset: number): number | undefined {
 /** Where the next hole of a file begins, at `offset` or after it: at the latest at the file's end. Moves the file position. */
 export function seekHole(fd: number, offset: number): number {
   return call('lseek', 'lseek SEEK_HOLE', fd, offset, SEEK_HOLE);
-}
-
-/**
- * Drops clean cached pages of the range, so that the next read asks the device; a length of 0 reaches to the
- * end (posix_fadvise(2)). Dirty pages stay: sync first.
- */
-export function dropCache(fd: number, { offset, length }: Range): void {
-  const errno = systemCalls().posix_fadvise(fd, offset, length, ADVICE_DONT_NEED);
-  if (errno !== 0) fail('posix_fadvise', errno);
 }
 
 /** Writes out what the file system of the open file or directory holds back (syncfs(2)). */

@@ -21,8 +21,6 @@ export interface LogicalVolume {
   readonly segmentType: string;
   /** What it is to others: `thicksnapshot`, `thickorigin`, `thinsnapshot`, … */
   readonly roles: readonly string[];
-  readonly active: boolean;
-  readonly suspended: boolean;
   /** A merge back into the origin is going on, or waits for the next activation. */
   readonly merging: boolean;
   /** A thick snapshot that overflowed or met an I/O error. */
@@ -47,7 +45,7 @@ export interface ThinIdentity {
 
 const FIELDS = [
   ...['lv_uuid', 'lv_full_name', 'lv_name', 'vg_name', 'vg_uuid', 'lv_path', 'lv_dm_path', 'lv_kernel_major'],
-  ...['lv_kernel_minor', 'lv_size', 'segtype', 'lv_role', 'lv_active', 'lv_suspended', 'lv_merging'],
+  ...['lv_kernel_minor', 'lv_size', 'segtype', 'lv_role', 'lv_merging'],
   ...['lv_snapshot_invalid', 'origin_uuid', 'pool_lv_uuid', 'thin_id', 'metadata_lv_uuid'],
   ...['transaction_id', 'lv_tags', 'lv_time'],
 ] as const;
@@ -122,8 +120,6 @@ function parseVolume(row: Row): LogicalVolume {
     size: Number(text('lv_size')),
     segmentType: text('segtype'),
     roles: list('lv_role'),
-    active: text('lv_active') === 'active',
-    suspended: text('lv_suspended') === 'suspended',
     merging: text('lv_merging') === 'merging',
     invalid: text('lv_snapshot_invalid') === 'snapshot invalid',
     originUuid: text('origin_uuid') || undefined,

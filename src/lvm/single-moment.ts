@@ -15,6 +15,11 @@ export function baseInUse({ name }: { readonly name: string }, writer: string): 
   return `${name} ${writer}: the stream names no state to begin at`;
 }
 
+/** What to say of an undo whose origin is being written to. */
+export function notUndone(why: string): string {
+  return `${why}: what was not there yet when the dump began is not undone`;
+}
+
 /** Whether all that was read of a device is one moment; adds to the remarks where nobody could know that it isn't. */
 export function isQuiet(device: LiveDevice | undefined, remarks: string[]): boolean {
   if (device === undefined) return true;

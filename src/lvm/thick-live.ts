@@ -16,7 +16,7 @@ import {
 import { findVolume, type LogicalVolume } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
 import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
-import { baseInUse, isQuiet, refuseSmaller, remarksOn } from './single-moment.js';
+import { baseInUse, isQuiet, notUndone, refuseSmaller, remarksOn } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
 import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js';
 import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
@@ -98,10 +98,6 @@ function lookAt(snapshot: LogicalVolume): LiveDevice {
   const live = openLiveVolume(snapshot);
   live.close();
   return live;
-}
-
-function notUndone(why: string): string {
-  return `${why}: what was not there yet when the dump began is not undone`;
 }
 
 /** All that a volume holds. Of a snapshot that is a state; of any other volume it is what it holds just now. */

@@ -11,7 +11,15 @@ import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './log
 import { readMetadataSnapshot } from './metadata-snapshot.js';
 import { type Closable, type Keep, openTogether } from './opened.js';
 import { keepEqualBecause, readUnequal } from './read-unequal.js';
-import { baseInUse, isQuiet, refuseSmaller, refuseUsed, refuseWritten, remarksOn } from './single-moment.js';
+import {
+  baseInUse,
+  isQuiet,
+  notUndone,
+  refuseSmaller,
+  refuseUsed,
+  refuseWritten,
+  remarksOn,
+} from './single-moment.js';
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import { openActivated, openIfActive } from './thin-activation.js';
 import {
@@ -91,10 +99,6 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
       return { consistent: isQuiet(data, remarks) };
     },
   };
-}
-
-function notUndone(why: string): string {
-  return `${why}: what was not there yet when the dump began is not undone`;
 }
 
 /** All that a volume holds: only what it maps is read. */

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   deviceSize,
-  dropCache,
   errorCode,
   flushBuffers,
   isSameOpenFile,
@@ -43,9 +42,6 @@ describe('system calls', () => {
       () => logicalSectorSize(NO_FILE),
       () => seekData(NO_FILE, 0),
       () => seekHole(NO_FILE, 0),
-      () => {
-        dropCache(NO_FILE, { offset: 0, length: 0 });
-      },
       () => setPipeSize(NO_FILE, MIB),
       () => {
         syncFileSystem(NO_FILE);
@@ -102,12 +98,6 @@ describe('system calls', () => {
     expect(() => {
       zeroOut(fd, { offset: 512, length: 512 });
     }).toThrow('ioctl BLKZEROOUT: EINVAL');
-  });
-
-  it('drop cached pages without changing the data', () => {
-    const file = makeFile(MIB, new Uint8Array(MIB).fill(3));
-    dropCache(open(file), { offset: 0, length: 0 });
-    expect(readFileSync(file).every((byte) => byte === 3)).toBe(true);
   });
 
   it('tell what two processes share from what each has opened', async () => {
