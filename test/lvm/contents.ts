@@ -64,7 +64,7 @@ function writeWhole(fd: number, data: Uint8Array, offset: number): void {
 }
 
 /** Whole numbers below 2^32 (xorshift32, Marsaglia 2003). */
-function randomNumbers(seed: number): () => number {
+export function randomNumbers(seed: number): () => number {
   let state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) | 1;
   return () => {
     state ^= state << 13;

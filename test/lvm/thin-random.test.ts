@@ -1,0 +1,4 @@
+import { cases } from './cases/thin-random.js';
+import { describeInVm } from './suite.js';
+
+describeInVm('thin-random', cases);
