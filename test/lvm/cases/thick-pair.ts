@@ -43,7 +43,8 @@ async function round(number: number, origin: Volume, writes: (more: number) => P
   const dumped = await dumpOnto(before, from.device, { to: to.device, keepEqual: number % 5 === 0 });
   await writes(8);
   assertSame(dumped.image, contentsOf(to.device));
-  assert.deepEqual([dumped.consistent, dumped.remarks], [true, []]);
+  const saysWhy = number % 4 === 0 && number % 5 !== 0;
+  assert.deepEqual([dumped.consistent, dumped.remarks.length], [true, saysWhy ? 1 : 0]);
   assert.ok(dumped.records.length > 0);
   run('lvremove', ['--quiet', '--force', '--yes', older.name, newer.name]);
 }
@@ -76,7 +77,9 @@ const union: Case = {
     assert.deepEqual(kept.ranges, chunksOf([...big, ...small], 4 * KIBIBYTE, SIZE));
     assert.deepEqual(chunksOf(kept.records, 4 * KIBIBYTE, SIZE), kept.ranges);
     assertSame(kept.image, contentsOf(two.device));
+    for (const active of ['n', 'y']) run('vgchange', ['--quiet', '--activate', active, 'vg']);
     const dumped = await dumpOnto(before, one.device, { to: two.device });
+    assert.deepEqual(dumped.remarks, []);
     assertSame(dumped.image, kept.image);
     assert.deepEqual(
       chunksOf(dumped.records, 4 * KIBIBYTE, SIZE),

@@ -96,7 +96,8 @@ const chains: Case = {
         const dumped = await dumpOnto(image, from.name, { to: to.name });
         assertSame(dumped.image, wanted);
         assert.deepEqual(dumped.ranges, deltaOf(pool, from, to, SIZE));
-        assert.deepEqual([dumped.consistent, dumped.remarks], [true, []]);
+        const wasWritten = from === second;
+        assert.deepEqual([dumped.consistent, dumped.remarks.length], [true, wasWritten ? 1 : 0]);
       }
     }
     assert.deepEqual(activeDevices(), active);
