@@ -84,13 +84,13 @@ const killedAt = (word: string, moment: string, action: string, found: boolean):
 
 const BEFORE = 'kill -KILL $PPID; real "$@"';
 const AFTER = 'real "$@"; kill -KILL $PPID';
-/** The first status comes before the metadata is reserved. */
-const SECOND = `if [ -e ${scratch}/seen ]; then kill -KILL $PPID; fi; touch ${scratch}/seen; real "$@"`;
+/** Two come before the metadata is reserved: the pool is looked at first, and again under the lock. */
+const THIRD = `echo >>${scratch}/seen; if [ "$(wc -l <${scratch}/seen)" = 3 ]; then kill -KILL $PPID; fi; real "$@"`;
 
 const kills = [
   killedAt('reserve_metadata_snap', 'beside the message that reserves', BEFORE, true),
   killedAt('reserve_metadata_snap', 'when the metadata snapshot is reserved', AFTER, true),
-  killedAt('status', 'before it notes what is reserved', SECOND, true),
+  killedAt('status', 'before it notes what is reserved', THIRD, true),
   killedAt('release_metadata_snap', 'beside the message that releases', BEFORE, false),
   killedAt('release_metadata_snap', 'before the message that releases', 'kill -KILL $PPID', true),
   killedAt('release_metadata_snap', 'when the metadata snapshot is released', AFTER, false),

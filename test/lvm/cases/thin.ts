@@ -362,7 +362,10 @@ const otherSource: Case = {
     const dumped = await dumpOnto(before, snapshot.name, { dataSource: image });
     assertSame(dumped.image, after);
     run('truncate', ['--size', '1M', image]);
-    assert.match(await refusalOf(snapshot.name, { dataSource: image }), /ends at byte 1048576/);
+    assert.match(
+      await refusalOf(snapshot.name, { dataSource: image }),
+      /^RefusedError: \S+ has 1048576 bytes, and the origin \d+/,
+    );
   },
 };
 
