@@ -3,7 +3,7 @@ export interface Case {
   readonly name: string;
   /** Throws what makes the case fail. */
   readonly run: () => void | Promise<void>;
-  /** 180 unless said: everything takes ten times as long as it does on a real machine. */
+  /** 360 unless said: everything takes ten times as long as it does on a real machine. */
   readonly timeoutSeconds?: number;
 }
 

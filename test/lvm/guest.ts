@@ -7,7 +7,7 @@ import { cleanUp } from './clean-up.js';
  */
 
 const [, , suite = '', ...wanted] = process.argv;
-const DEFAULT_TIMEOUT_SECONDS = 180;
+const DEFAULT_TIMEOUT_SECONDS = 360;
 const report = openSync(process.env['REPORT_PORT']!, 'w');
 
 const { cases } = (await import(`./cases/${suite}.js`)) as { readonly cases: readonly Case[] };

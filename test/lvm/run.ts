@@ -14,7 +14,7 @@ export interface RunOptions {
   /** Beside the environment of the guest. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** 120 unless said. */
+  /** 240 unless said. */
   readonly timeoutSeconds?: number;
 }
 
@@ -26,7 +26,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-const DEFAULT_TIMEOUT_SECONDS = 120;
+const DEFAULT_TIMEOUT_SECONDS = 240;
 
 /** Runs a program to its end, whatever that is. Throws if there is none of that name, or if it takes too long. */
 export function attempt(command: string, args: readonly string[], options: RunOptions = {}): RunResult {

@@ -12,7 +12,7 @@ export interface SuiteOptions {
 }
 
 const GIBIBYTE = 2 ** 30;
-const SUITE_TIMEOUT_SECONDS = 1200;
+const SUITE_TIMEOUT_SECONDS = 2400;
 
 /**
  * Makes each case of `cases/NAME.ts` a test of its own. They run in one virtual machine, in their order; it boots with

@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     include: ['test/lvm/*.test.ts'],
     // The first test of a suite waits for the machine to boot; the machine has a time limit of its own.
-    testTimeout: 1500 * seconds,
+    testTimeout: 2500 * seconds,
     // A machine has one processor and 1.5 GiB of memory.
     maxWorkers: 2,
     server: { deps: { external: [/\/dist\//] } },
