@@ -73,7 +73,7 @@ export { applyStream, type ApplyReport } from './device/apply.js';
 export { openDirect, type DirectReader } from './device/direct.js';
 export { openImage, type ImageReader } from './device/image.js';
 
-export { readExceptionStore, sortExceptions, type ExceptionStore } from './lvm/exception-store.js';
+export { readChangedChunks, type ChangedChunks } from './lvm/changed-chunks.js';
 export { createSnapshotView } from './lvm/snapshot-view.js';
 export type { Changes, OpenChanges } from './lvm/changes.js';
 export { openLiveChanges, type LiveOptions } from './lvm/live.js';

@@ -35,6 +35,9 @@ export interface OpenChanges extends Changes {
   close(): void;
 }
 
+/** What opens as {@link OpenChanges}, to be closed with all else that was kept for it. */
+export type Opening = Promise<Omit<OpenChanges, 'close'>>;
+
 /** Sum of the ranges' lengths. */
 export function countBytes(changes: Pick<Changes, 'ranges'>): number {
   let sum = 0;

@@ -1,3 +1,4 @@
+import type { RandomAccessReader } from '../algebra/random-access.js';
 import { type DirectReader, openDirect } from '../device/direct.js';
 import { listMappedDevices, type MappedDevice } from '../device/device-mapper.js';
 import { flushDevice } from '../device/flush.js';
@@ -63,6 +64,23 @@ export function openLiveDevice(path: string, name = path): LiveDevice {
     close: () => {
       reader.close();
     },
+  };
+}
+
+/** A device that may never be read: it is opened when it is, and until then nobody is kept from removing it. */
+export function openLazily(
+  name: string,
+  size: number,
+  open: () => LiveDevice,
+): RandomAccessReader & Closable {
+  let opened: LiveDevice | undefined;
+  return {
+    name,
+    size,
+    readInto: (target, offset) => {
+      (opened ??= open()).reader.readInto(target, offset);
+    },
+    close: () => opened?.close(),
   };
 }
 

@@ -1,7 +1,7 @@
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { RefusedError, UsageError } from '../errors.js';
-import type { OpenChanges } from './changes.js';
+import type { Opening } from './changes.js';
 import type { LiveOptions } from './live.js';
 import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
 import type { VolumeList } from './logical-volumes.js';
@@ -13,7 +13,6 @@ import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import type { ThickPair } from './thick-snapshot.js';
 
-type Opening = Promise<Omit<OpenChanges, 'close'>>;
 type PairOptions = Pick<LiveOptions, 'keepEqual'>;
 
 /**
@@ -38,7 +37,7 @@ export async function openSnapshotPair(
   const after = await readSnapshotTable(to.snapshot);
   const size = after.size;
   const because = options.keepEqual ? undefined : keepEqualBecause(left);
-  const ranges = () => mergeRanges(changesUpTo(before, size), after.ranges);
+  const ranges = () => mergeRanges(changesUpTo(before, size), after.ranges());
   return {
     base: stateOfVolume(from.snapshot),
     result: stateOfVolume(to.snapshot),

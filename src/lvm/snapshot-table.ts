@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clipRanges } from '../algebra/clip-ranges.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
-import { RangeList } from '../algebra/range-list.js';
 import { statusOf } from '../device/device-mapper.js';
 import { type DirectReader, openDirect } from '../device/direct.js';
 import { LvmError } from '../errors.js';
 import type { Range } from '../format/batch.js';
-import { type ChangedChunks, changedRanges, readChangedChunks } from './exception-store.js';
+import { type ChangedChunks, changedRanges, readChangedChunks } from './changed-chunks.js';
 import { mappedDeviceOf } from './live-volume.js';
 import type { LogicalVolume } from './logical-volumes.js';
 import { countHandedOut, parseSnapshotStatus, readSnapshotStatus } from './snapshot-status.js';
@@ -16,8 +15,8 @@ export interface SnapshotTable {
   /** Bytes of the snapshot. */
   readonly size: number;
   readonly chunkSize: number;
-  /** What its chunks cover, inside the snapshot; about 5 bytes of memory each. */
-  readonly ranges: RangeList;
+  /** What its chunks cover, inside the snapshot. */
+  ranges(): Iterable<Range>;
   /** Throws `LvmError` if the snapshot has overflowed since, or was removed or merged. */
   checkStillThere(): void;
 }
@@ -44,7 +43,7 @@ export async function readSnapshotTable(snapshot: LogicalVolume): Promise<Snapsh
     return {
       size,
       chunkSize: chunks.chunkSize,
-      ranges: RangeList.from(changedRanges(chunks, size)),
+      ranges: () => changedRanges(chunks, size),
       checkStillThere: () => checkStillThere(snapshot),
     };
   } finally {
@@ -98,7 +97,7 @@ function checkStillThere(snapshot: LogicalVolume): void {
 }
 
 /** What may differ between a snapshot and a later state of its origin that has `size` bytes: behind its own end, all. */
-export function changesUpTo({ ranges, size: known }: SnapshotTable, size: number): Iterable<Range> {
-  const tail = size > known ? [{ offset: known, length: size - known }] : [];
-  return mergeRanges(clipRanges(ranges, size), tail);
+export function changesUpTo(table: SnapshotTable, size: number): Iterable<Range> {
+  const tail = size > table.size ? [{ offset: table.size, length: size - table.size }] : [];
+  return mergeRanges(clipRanges(table.ranges(), size), tail);
 }

@@ -1,4 +1,5 @@
-import type { Numbers } from './number-list.js';
+/** Whole numbers below 2^53, in 4 bytes each where all of them fit. */
+export type Numbers = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 /** Two columns of a table of chunk numbers, whole numbers below 2^53, row by row. */
 export interface Columns {

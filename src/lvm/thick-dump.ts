@@ -1,34 +1,30 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { readRanges } from '../algebra/read-ranges.js';
 import type { BufferPool, DataBatch } from '../format/batch.js';
+import { type ChangedChunks, changedRanges, readChangedChunks } from './changed-chunks.js';
 import type { Changes } from './changes.js';
-import { changedRanges, type ExceptionStore, readExceptionStore, sortExceptions } from './exception-store.js';
 import { createSnapshotView } from './snapshot-view.js';
 
-/** A thick snapshot offline: its exceptions, sorted, and the origin that they belong to. */
+/** A thick snapshot offline: what changed since it was taken, and the origin that it was taken of. */
 export interface ThickSnapshot {
-  readonly exceptions: ExceptionStore;
+  readonly changed: ChangedChunks;
   readonly origin: RandomAccessReader;
 }
 
 /**
- * Reads the whole exception table of `cow` and sorts it: 32 bytes per exception meanwhile, then 16.
- * The devices stay the caller's and must stay open while the snapshot is used.
- * Throws the `LvmError`s of {@link readExceptionStore} and {@link sortExceptions}.
+ * Reads the whole exception table of `cow`. The devices stay the caller's and must stay open, and what they are as it is,
+ * while the snapshot is used. Throws the `LvmError`s of {@link readChangedChunks}.
  */
 export function readThickSnapshot(cow: RandomAccessReader, origin: RandomAccessReader): ThickSnapshot {
-  return { exceptions: sortExceptions(readExceptionStore(cow, origin.size)), origin };
+  return { changed: readChangedChunks(cow, origin.size), origin };
 }
 
 /**
  * The changes from the snapshot to its origin: apply(snapshot, dumpChanges) = origin. Sorted, adjacent chunks
  * joined, the last one clipped to the origin. The caller owns each batch; see `releaseBatch`.
  */
-export function dumpChanges(
-  { exceptions, origin }: ThickSnapshot,
-  pool?: BufferPool,
-): AsyncIterable<DataBatch> {
-  return readRanges(changedRanges(exceptions, origin.size), origin, pool);
+export function dumpChanges({ changed, origin }: ThickSnapshot, pool?: BufferPool): AsyncIterable<DataBatch> {
+  return readRanges(changedRanges(changed, origin.size), origin, pool);
 }
 
 /**
@@ -36,22 +32,22 @@ export function dumpChanges(
  * {@link dumpChanges}; neighbours that lie scattered over the COW device are joined into one record.
  */
 export function dumpSnapshotData(
-  { exceptions, origin }: ThickSnapshot,
+  { changed, origin }: ThickSnapshot,
   pool?: BufferPool,
 ): AsyncIterable<DataBatch> {
-  return readRanges(changedRanges(exceptions, origin.size), createSnapshotView(exceptions, origin), pool);
+  return readRanges(changedRanges(changed, origin.size), createSnapshotView(changed, origin), pool);
 }
 
 /** The same, either way, as a dump takes them; whether that was a single moment is the caller's to say. */
 export function thickChanges(snapshot: ThickSnapshot, undo: boolean): Omit<Changes, 'settle'> {
-  const { exceptions, origin } = snapshot;
+  const { changed, origin } = snapshot;
   return {
     baseSize: origin.size,
     resultSize: origin.size,
-    chunkSize: exceptions.chunkSize,
+    chunkSize: changed.chunkSize,
     origin: { path: origin.name },
-    ranges: () => changedRanges(exceptions, origin.size),
+    ranges: () => changedRanges(changed, origin.size),
     batches: () => (undo ? dumpSnapshotData(snapshot) : dumpChanges(snapshot)),
-    before: undo ? origin : createSnapshotView(exceptions, origin),
+    before: undo ? origin : createSnapshotView(changed, origin),
   };
 }

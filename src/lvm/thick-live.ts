@@ -1,15 +1,13 @@
-import type { RandomAccessReader } from '../algebra/random-access.js';
 import { clipRanges } from '../algebra/clip-ranges.js';
-import { openDirect } from '../device/direct.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import type { Range } from '../format/batch.js';
-import type { OpenChanges } from './changes.js';
+import type { OpenChanges, Opening } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
 import {
   type LiveDevice,
   namesOf,
   openLiveDevice,
-  mappedDeviceOf,
+  openLazily,
   openLiveVolume,
   stateOfVolume,
 } from './live-volume.js';
@@ -35,8 +33,6 @@ export async function openThickChanges(subject: Subject, options: LiveOptions): 
   return openTogether((keep) => (options.undo ? openUndo(pair, keep) : openForward(pair, options, keep)));
 }
 
-type Opening = Promise<Omit<OpenChanges, 'close'>>;
-
 /** From the snapshot to what its origin, or another device in its place, holds now. */
 async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOptions, keep: Keep): Opening {
   const { snapshot } = pair;
@@ -57,7 +53,10 @@ async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOpti
     origin: { ...namesOf(pair.origin), ...snapshotNames(snapshot) },
     ranges,
     batches: () => readRangesAhead(ranges(), data.reader),
-    before: size > table.size ? undefined : keep(openLazily(snapshot, table.size)),
+    before:
+      size > table.size
+        ? undefined
+        : keep(openLazily(snapshot.name, table.size, () => openLiveVolume(snapshot))),
     remarks,
     settle: () => {
       table.checkStillThere();
@@ -71,7 +70,7 @@ async function openUndo(pair: ThickPair, keep: Keep): Opening {
   const origin = keep(openLiveVolume(pair.origin));
   const snapshot = keep(openLiveVolume(pair.snapshot));
   const table = await readSnapshotTable(pair.snapshot);
-  const ranges = () => clipRanges(table.ranges, origin.reader.size);
+  const ranges = () => clipRanges(table.ranges(), origin.reader.size);
   const remarks = remarksOn(snapshot);
   if (origin.writer !== undefined) remarks.push(notUndone(`${origin.name} ${origin.writer}`));
   return {
@@ -125,18 +124,4 @@ async function openFull({ volume }: Subject, keep: Keep): Opening {
 
 function snapshotNames({ name, uuid }: LogicalVolume): Record<string, string> {
   return { snapshot: name, snapshot_uuid: uuid };
-}
-
-/** A volume that few ask to be read: until then nobody is kept from removing it. */
-function openLazily(volume: LogicalVolume, size: number): RandomAccessReader & { close(): void } {
-  let opened: ReturnType<typeof openDirect> | undefined;
-  const open = () => (opened ??= openDirect(mappedDeviceOf(volume).path));
-  return {
-    name: volume.name,
-    size,
-    readInto: (target, offset) => {
-      open().readInto(target, offset);
-    },
-    close: () => opened?.close(),
-  };
 }

@@ -4,9 +4,9 @@ import { weaveZeros } from '../algebra/weave-zeros.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
 import type { State } from '../format/state.js';
-import type { OpenChanges } from './changes.js';
+import type { OpenChanges, Opening } from './changes.js';
 import type { LiveOptions, Subject } from './live.js';
-import { type LiveDevice, namesOf, openLiveDevice, stateOfVolume } from './live-volume.js';
+import { type LiveDevice, namesOf, openLazily, openLiveDevice, stateOfVolume } from './live-volume.js';
 import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 import { readMetadataSnapshot } from './metadata-snapshot.js';
 import { type Closable, type Keep, openTogether } from './opened.js';
@@ -49,7 +49,6 @@ export async function openThinChanges(subject: Subject, options: LiveOptions): P
   });
 }
 
-type Opening = Promise<Omit<OpenChanges, 'close'>>;
 type Ends = readonly [from: LogicalVolume, to: LogicalVolume];
 
 /** From the snapshot to what its origin, or another device in its place, holds now. */
@@ -71,7 +70,7 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
     ...describe(known, origin, snapshot),
     base: writer === undefined ? stateOfVolume(snapshot) : undefined,
     batches: () => readAll(known.ranges, data!),
-    before: keepAny(keep, openLazily(snapshot, course)),
+    before: keepAny(keep, openBefore(snapshot, course)),
     remarks,
     settle: () => ({ consistent: isQuiet(data, remarks) }),
   };
@@ -91,7 +90,7 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
     ...describe(known, origin, snapshot),
     result: stateOfVolume(snapshot),
     batches: () => readAll(known.ranges, data!),
-    before: keepAny(keep, openLazily(origin, course)),
+    before: keepAny(keep, openBefore(origin, course)),
     remarks,
     settle: () => {
       if (before?.writer === undefined && before?.wasWritten() === true)
@@ -135,7 +134,7 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
     base: stateOfSnapshot(from),
     result: stateOfSnapshot(to),
     batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),
-    before: keepAny(keep, openLazily(from, course)),
+    before: keepAny(keep, openBefore(from, course)),
     remarks: because === undefined ? known.remarks : [...known.remarks, because],
     settle: () => {
       for (const each of [left, right]) refuseWritten(each);
@@ -230,20 +229,10 @@ function keepAny<T extends Closable>(keep: Keep, item: T | undefined): T | undef
 }
 
 /** The device as it is before, unless that is smaller than after; activated, if at all, when somebody asks for it. */
-function openLazily(
+function openBefore(
   volume: LogicalVolume,
   { from, to }: ThinCourse,
 ): (RandomAccessReader & Closable) | undefined {
   const size = from?.size ?? 0;
-  if (size < to.size) return undefined;
-  let opened: LiveDevice | undefined;
-  const open = (): RandomAccessReader => (opened ??= openActivated(volume)).reader;
-  return {
-    name: volume.name,
-    size,
-    readInto: (target, offset) => {
-      open().readInto(target, offset);
-    },
-    close: () => opened?.close(),
-  };
+  return size < to.size ? undefined : openLazily(volume.name, size, () => openActivated(volume));
 }

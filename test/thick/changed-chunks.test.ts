@@ -1,22 +1,42 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryReader, storeOf } from './cow-model.js';
 import { readCapture, readManifest } from '../captures.js';
 import { LvmError } from '#src/errors.js';
-import { readChangedChunks, readExceptionStore, sortExceptions } from '#src/lvm/exception-store.js';
-import { firstTwice, NumberList } from '#src/lvm/number-list.js';
+import { readChangedChunks } from '#src/lvm/changed-chunks.js';
+import { loadExceptions } from '#src/lvm/exception-part.js';
+import { createSnapshotView } from '#src/lvm/snapshot-view.js';
 
 const chunkSize = 512;
 
+/** Every third chunk of a device, copied in a shuffled order, with the device before and after. */
+function scattered(chunks: number) {
+  const perArea = chunkSize / 16;
+  const list = Array.from({ length: chunks }, (_, i): [number, number] => [
+    ((i * 7919) % chunks) * 3,
+    2 + i + Math.floor(i / perArea),
+  ]);
+  const cow = storeOf(chunkSize, chunks + Math.ceil(chunks / perArea) + 2, list);
+  const before = Buffer.alloc(chunks * 3 * chunkSize, 1);
+  const after = Buffer.from(before);
+  for (const [oldChunk, newChunk] of list) {
+    cow.fill(oldChunk & 255, newChunk * chunkSize, (newChunk + 1) * chunkSize);
+    before.fill(oldChunk & 255, oldChunk * chunkSize, (oldChunk + 1) * chunkSize);
+    after.fill(2, oldChunk * chunkSize, (oldChunk + 1) * chunkSize);
+  }
+  return { before, after, cow };
+}
+
 describe('changed chunks', () => {
   it.each(['a', 'b-last', 'c', 'd', 'd-stale255', 'h-unchanged', 'i', 'j'])(
-    'are those of the whole table, in 4 bytes each: capture %s',
+    'are the origin chunks of the manifest: capture %s',
     (name) => {
-      const cow = memoryReader(readCapture(name, 'cow.img'), name);
-      const { origin_size: size } = readManifest(name);
-      const { chunkSize: ofStore, count, oldChunks } = sortExceptions(readExceptionStore(cow, size));
-      expect(readChangedChunks(cow, size)).toEqual({ chunkSize: ofStore, count, oldChunks });
-      expect(oldChunks.BYTES_PER_ELEMENT).toBe(4);
+      const { origin_size: size, cow } = readManifest(name);
+      const changed = readChangedChunks(memoryReader(readCapture(name, 'cow.img'), name), size);
+      const chunks = [...changed.chunks.runs()].flatMap(({ begin, end }) =>
+        Array.from({ length: end - begin }, (_, i) => begin + i),
+      );
+      expect(changed).toMatchObject({ chunkSize: cow.chunk_size, count: cow.exceptions.length });
+      expect(chunks).toEqual(cow.exceptions.map(([oldChunk]) => oldChunk).sort((a, b) => a - b));
     },
   );
 
@@ -48,25 +68,44 @@ describe('changed chunks', () => {
   });
 });
 
-describe('a list of numbers', () => {
-  it('gives back what it took, wide or narrow, over any number of blocks', () => {
-    const numbers = fc.array(fc.oneof(fc.nat(), fc.maxSafeNat()), { maxLength: 30 });
-    fc.assert(
-      fc.property(numbers, fc.constantFrom(1, 2000), (few, times) => {
-        const list = new NumberList();
-        const all = Array.from({ length: times }, () => few).flat();
-        for (const number of all) list.push(number);
-        const taken = list.take();
-        expect(Array.from(taken)).toEqual(all);
-        expect(taken.BYTES_PER_ELEMENT).toBe(all.some((number) => number >= 2 ** 32) ? 8 : 4);
-        expect(list.take()).toHaveLength(0);
-      }),
-      { numRuns: 30 },
-    );
+describe('the view of a snapshot with more exceptions than are loaded at once', () => {
+  const chunks = 60_000;
+  const { before, after, cow } = scattered(chunks);
+  const open = () => {
+    const reader = memoryReader(cow, 'cow');
+    const changed = readChangedChunks(reader, after.length);
+    const areas = () =>
+      reader.reads.filter(({ offset, length }) => offset === chunkSize && length === chunkSize);
+    return { changed, areas, view: createSnapshotView(changed, memoryReader(after), 1) };
+  };
+
+  it('is the snapshot, read in order with one pass over the table for each part', () => {
+    const { changed, areas, view } = open();
+    const read = Buffer.alloc(before.length);
+    const passes = areas().length;
+    for (let at = 0; at < read.length; at += 1 << 20) view.readInto(read.subarray(at, at + (1 << 20)), at);
+    expect(read.equals(before)).toBe(true);
+    expect(changed.chunks.partition(1)).toHaveLength(3);
+    expect(areas().length - passes).toBe(3);
   });
 
-  it('finds the first that is there twice', () => {
-    expect(firstTwice(Uint32Array.of(1, 2, 2, 3, 3))).toBe(2);
-    expect(firstTwice(Uint32Array.of(1, 2, 3))).toBeUndefined();
+  it('is the snapshot wherever it is read, in any order', () => {
+    const { view } = open();
+    for (const at of [150_000, 10, 70_000, 179_999, 0, 65_535].map((chunk) => chunk * chunkSize)) {
+      const read = Buffer.alloc(Math.min(4 * chunkSize, before.length - at));
+      view.readInto(read, at);
+      expect(read.equals(before.subarray(at, at + read.length))).toBe(true);
+    }
+  });
+
+  it('is refused once the table is another', () => {
+    const { changed } = open();
+    const [part] = changed.chunks.partition(1);
+    cow.writeBigUInt64LE(170_001n, chunkSize);
+    try {
+      expect(() => loadExceptions(changed, part!)).toThrow('cow: its table was written to while it was read');
+    } finally {
+      cow.writeBigUInt64LE(0n, chunkSize);
+    }
   });
 });

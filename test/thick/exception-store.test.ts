@@ -15,12 +15,8 @@ import {
 import { readCapture, readManifest } from '../captures.js';
 import { LvmError } from '#src/errors.js';
 import { createBufferPool, releaseBatch } from '#src/format/batch.js';
-import {
-  changedRanges,
-  type ExceptionStore,
-  readExceptionStore,
-  sortExceptions,
-} from '#src/lvm/exception-store.js';
+import { type ChangedChunks, changedRanges, readChangedChunks } from '#src/lvm/changed-chunks.js';
+import { type ExceptionPart, loadExceptions } from '#src/lvm/exception-part.js';
 import { createSnapshotView } from '#src/lvm/snapshot-view.js';
 import { dumpChanges, dumpSnapshotData, readThickSnapshot } from '#src/lvm/thick-dump.js';
 
@@ -28,8 +24,8 @@ const numRuns = process.env['SLOW'] === '1' ? 10_000 : 100;
 const chunkSize = 512;
 const originSize = 100 * chunkSize - 100;
 
-const read = (cow: Buffer, size = originSize): ExceptionStore =>
-  sortExceptions(readExceptionStore(memoryReader(cow, '/dev/vg/snap-cow'), size));
+const read = (cow: Buffer, size = originSize): ChangedChunks =>
+  readChangedChunks(memoryReader(cow, '/dev/vg/snap-cow'), size);
 
 const failure = (action: () => unknown): LvmError => {
   try {
@@ -124,17 +120,19 @@ describe('the list', () => {
   });
 
   it('may use new chunks in any order', () => {
-    expect(
-      Array.from(
-        read(
-          storeOf(chunkSize, 40, [
-            [0, 3],
-            [1, 2],
-            [2, 5],
-          ]),
-        ).newChunks,
-      ),
-    ).toEqual([3, 2, 5]);
+    const cow = storeOf(chunkSize, 40, [
+      [0, 3],
+      [1, 2],
+      [2, 5],
+    ]);
+    const changed = read(cow);
+    const [{ oldChunks, newChunks }] = changed.chunks
+      .partition(3)
+      .map((part) => loadExceptions(changed, part)) as [ExceptionPart];
+    expect([Array.from(oldChunks), Array.from(newChunks)]).toEqual([
+      [0, 1, 2],
+      [3, 2, 5],
+    ]);
   });
 
   it('is refused where an origin chunk is listed twice, at the second', () => {
@@ -211,7 +209,7 @@ describe('a generated snapshot', () => {
       fc.property(scenario, fc.array(place, { maxLength: 20 }), (given, places) => {
         const { cow, origin, snapshot } = run(given);
         const thick = readThickSnapshot(memoryReader(cow), memoryReader(origin));
-        const view = createSnapshotView(thick.exceptions, thick.origin);
+        const view = createSnapshotView(thick.changed, thick.origin);
         for (const [from, long] of places) {
           const offset = from % origin.length;
           const target = Buffer.alloc(long % (origin.length - offset + 1));
@@ -247,11 +245,14 @@ describe('the order of chunks', () => {
       { maxLength: 200 },
     );
     fc.assert(
-      fc.property(far, (chunks) => {
+      fc.property(far, fc.integer({ min: 1, max: 300 }), (chunks, most) => {
         const list = chunks.map((chunk, i): [number, number] => [chunk, listOf(200)[i]![1]]);
-        const sorted = read(storeOf(chunkSize, 300, list), 2 ** 52);
-        const expected = [...list].sort(([a], [b]) => a - b);
-        expect(Array.from(sorted.oldChunks, (chunk, i) => [chunk, sorted.newChunks[i]])).toEqual(expected);
+        const changed = read(storeOf(chunkSize, 300, list), 2 ** 52);
+        const loaded = changed.chunks.partition(most).flatMap((part) => {
+          const { oldChunks, newChunks } = loadExceptions(changed, part);
+          return Array.from(oldChunks, (chunk, i) => [chunk, newChunks[i]]);
+        });
+        expect(loaded).toEqual([...list].sort(([a], [b]) => a - b));
       }),
       { numRuns },
     );
@@ -290,7 +291,7 @@ describe('a damaged copy', () => {
   const image = readCapture('c', 'cow.img');
 
   /** What comes of reading the image with one bit turned over: an error, or the exceptions. */
-  const readFlipped = (bit: number): LvmError | ExceptionStore => {
+  const readFlipped = (bit: number): LvmError | ChangedChunks => {
     image[bit >> 3]! ^= 1 << (bit & 7);
     try {
       return read(image, origin_size);

@@ -7,7 +7,7 @@ import { findWriter } from '#src/device/open-for-writing.js';
 import { readRangesAhead } from '#src/device/read-ranges-ahead.js';
 import { writesTo } from '#src/device/write-counter.js';
 import { releaseBatch } from '#src/format/batch.js';
-import { readExceptionStore } from '#src/lvm/exception-store.js';
+import { readChangedChunks } from '#src/lvm/changed-chunks.js';
 import type { Case } from '../case.js';
 import { fillRandom, sizeOfDevice, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
@@ -96,7 +96,7 @@ export const cases: readonly Case[] = [
       readSync(buffered, table, 0, CHUNK_SIZE, CHUNK_SIZE);
       closeSync(buffered);
       assert.ok(table.equals(before), 'the page cache is stale');
-      const { count } = reading(cow, (reader) => readExceptionStore(reader, size));
+      const { count } = reading(cow, (reader) => readChangedChunks(reader, size));
       assert.equal(count, countedExceptions(snapshot));
       assert.ok(count > 80);
     },

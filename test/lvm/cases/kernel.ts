@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ImageReader, openImage } from '#src/device/image.js';
-import { readExceptionStore } from '#src/lvm/exception-store.js';
+import { readChangedChunks } from '#src/lvm/changed-chunks.js';
 import { openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
 import { addRun, parseDelta, type Run } from '../../thin/thin-tools.js';
 import type { Case } from '../case.js';
@@ -49,7 +49,7 @@ function openFresh(device: string): ImageReader {
 function readCount(snapshot: Volume, originSize: number): number {
   const cow = openFresh(mapperDevice(snapshot, 'cow'));
   try {
-    return readExceptionStore(cow, originSize).count;
+    return readChangedChunks(cow, originSize).count;
   } finally {
     cow.close();
   }
