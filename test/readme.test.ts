@@ -52,7 +52,8 @@ function steady(output: string): string {
   return output
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replace(/^( +file +).*$/m, '$1SIZE');
+    .replace(/^( +file +).*$/m, '$1SIZE')
+    .replace(/( in a file of ).*$/m, '$1SIZE');
 }
 
 async function run(command: string): Promise<string> {

@@ -4,7 +4,7 @@ import { applyStream, type ApplyReport } from '../device/apply.js';
 import { partialPath } from '../device/journal.js';
 import { openInput } from '../files/open-input.js';
 import { defineCommand } from './command.js';
-import { DIALECT, dialectOf, LEVEL } from './options.js';
+import { DIALECT, dialectOf, JSON_REPORT, LEVEL } from './options.js';
 import { generator } from './package-version.js';
 import { print, printJson } from './print.js';
 import { visible } from './visible.js';
@@ -48,7 +48,7 @@ export const apply = defineCommand({
       .option('salvage', { ...flag, describe: 'apply every whole record before the first damage' })
       .option('level', LEVEL)
       .options(DIALECT)
-      .option('json', { ...flag, describe: 'say what was done as one line of JSON' })
+      .option('json', JSON_REPORT)
       .example('$0 vm.lvs /dev/vg/vm --snapback vm.undo.lvs', 'apply vm.lvs, and be able to undo it'),
   run: async (args) => {
     const codec = createCodec({ level: args.level });

@@ -2,15 +2,14 @@ import { packStream } from '../algebra/pack-stream.js';
 import { createCodec } from '../codec/codec.js';
 import { openInput, plainSize } from '../files/open-input.js';
 import { surveyDamage, writeSalvage } from '../files/salvage-input.js';
-import type { Output } from '../files/sink.js';
-import { writeOutput } from '../files/write-output.js';
 import { defineCommand } from './command.js';
-import { DIALECT, dialectOf, FORCE, inputPath, LEVEL, OUTPUT, outputPath } from './options.js';
+import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { withProgress } from './progress.js';
 import { randomId } from '../codec/random-id.js';
 import { remark, remarkDialect } from './remarks.js';
 import { countOf, formatSize } from './sizes.js';
+import { reportWritten, writeCounted } from './written.js';
 
 const SOMETHING_LEFT_OUT = 5;
 
@@ -23,6 +22,7 @@ export const compress = defineCommand({
       })
       .option('output', OUTPUT)
       .option('force', FORCE)
+      .option('json', JSON_REPORT)
       .option('level', LEVEL)
       .option('salvage', {
         type: 'boolean',
@@ -32,7 +32,7 @@ export const compress = defineCommand({
       .options(DIALECT)
       .example('$0 changes -o changes.lvs', 'pack a stream of lvmsync'),
   run: async (args) => {
-    const path = outputPath(args.output);
+    const path = outputPath(args);
     const codec = createCodec({ level: args.level });
     const options = { ...dialectOf(args), pieces: true, rewindable: args.salvage };
     const input = await openInput(inputPath(args.stream), codec, options);
@@ -40,22 +40,27 @@ export const compress = defineCommand({
     const salvage = args.salvage ? await surveyDamage(input) : undefined;
     if (salvage?.fault) {
       const source = { ...packer, id: randomId() };
-      await writeOutput(path, args, (output) => writeSalvage(input, salvage, output, codec, source));
+      const written = await writeCounted(path, args, (sink) =>
+        writeSalvage(input, salvage, sink, codec, source),
+      );
+      await reportWritten(path, { format: 'lvs', ...written }, args);
       const kept = `${countOf(salvage.records, 'record')} before it, ${formatSize(salvage.data)}`;
       remark(`${salvage.fault.message}: kept the ${kept}; what follows is lost`, {});
       return SOMETHING_LEFT_OUT;
     }
     const stream = await input.open();
     remarkDialect(input, stream, args);
-    await withProgress(
+    const written = await withProgress(
       'compress',
       () => plainSize(input, codec),
       args,
       (watch) =>
-        writeOutput(path, args, (output: Output) =>
-          packStream({ ...stream, batches: watch(stream.batches) }, output, codec, packer),
+        writeCounted(path, args, (sink) =>
+          packStream({ ...stream, batches: watch(stream.batches) }, sink, codec, packer),
         ),
     );
+    const kind = stream.format === 'lvs' ? stream.header.kind : 'changes';
+    await reportWritten(path, { format: 'lvs', kind, ...written }, args);
     return 0;
   },
 });

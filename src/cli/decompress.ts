@@ -1,13 +1,13 @@
 import { createCodec } from '../codec/codec.js';
 import { openInput, plainSize } from '../files/open-input.js';
 import { RefusedError } from '../errors.js';
-import { writeOutput } from '../files/write-output.js';
 import { isMap } from '../format/open-stream.js';
 import { writePlain } from '../format/plain.js';
 import { defineCommand } from './command.js';
-import { DIALECT, dialectOf, FORCE, inputPath, OUTPUT, outputPath } from './options.js';
+import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, OUTPUT, outputPath } from './options.js';
 import { withProgress } from './progress.js';
 import { remarkDialect } from './remarks.js';
+import { reportWritten, writeCounted } from './written.js';
 
 export const decompress = defineCommand({
   declare: (yargs) =>
@@ -18,10 +18,11 @@ export const decompress = defineCommand({
       })
       .option('output', OUTPUT)
       .option('force', FORCE)
+      .option('json', JSON_REPORT)
       .options(DIALECT)
       .example('$0 changes.lvs -o changes', 'give a stream back as lvmsync knows it'),
   run: async (args) => {
-    const path = outputPath(args.output);
+    const path = outputPath(args);
     const codec = createCodec({ level: 0 });
     const input = await openInput(inputPath(args.stream), codec, dialectOf(args));
     const stream = await input.open();
@@ -30,12 +31,13 @@ export const decompress = defineCommand({
       throw new RefusedError(`${input.name}: a map holds no records, and a plain stream no ranges`, { hint });
     }
     remarkDialect(input, stream, args);
-    await withProgress(
+    const written = await withProgress(
       'decompress',
       () => plainSize(input, codec),
       args,
-      (watch) => writeOutput(path, args, (output) => writePlain(watch(stream.batches), output)),
+      (watch) => writeCounted(path, args, (sink) => writePlain(watch(stream.batches), sink)),
     );
+    await reportWritten(path, { format: 'lvmsync3', ...written }, args);
     return 0;
   },
 });

@@ -1,15 +1,15 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { refuseTaken } from '../files/sink.js';
-import { writeOutput } from '../files/write-output.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { writeDump, writePlainDump } from '../lvm/write-dump.js';
 import { declareChanges, openChanges } from './change-source.js';
 import { defineCommand } from './command.js';
-import { FORCE, LEVEL, OUTPUT, outputPath } from './options.js';
+import { FORCE, JSON_REPORT, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { withProgress } from './progress.js';
 import { remark } from './remarks.js';
+import { reportWritten, writeCounted, type Written } from './written.js';
 
 const flag = { type: 'boolean', default: false } as const;
 
@@ -43,6 +43,7 @@ export const dump = defineCommand({
         default: 'lvs',
         describe: 'lvmsync: the plain stream',
       } as const)
+      .option('json', JSON_REPORT)
       .option('level', LEVEL)
       .option('base-digests', {
         ...flag,
@@ -52,14 +53,15 @@ export const dump = defineCommand({
       .example('$0 vg/vm-monday --to vg/vm-tuesday -o vm.lvs', 'between two snapshots, while vg/vm is in use')
       .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),
   run: async (args) => {
-    const path = outputPath(args.output);
+    const path = outputPath(args);
     refuseTaken(path, args);
     const changes = await openChanges(args);
     try {
       const before = [...changes.remarks];
       for (const text of before) remark(text, args);
-      await write(changes, path, args);
+      const written = await write(changes, path, args);
       for (const text of changes.remarks.slice(before.length)) remark(text, args);
+      await reportWritten(path, written, args);
     } finally {
       changes.close();
     }
@@ -67,15 +69,19 @@ export const dump = defineCommand({
   },
 });
 
-async function write(changes: OpenChanges, path: string, args: DumpArguments): Promise<void> {
+async function write(changes: OpenChanges, path: string, args: DumpArguments): Promise<Written> {
   const { format, level, baseDigests } = args;
   const codec = createCodec({ level });
   const options = { baseDigests, id: randomId(), generator: generator() };
   const total = async () => countBytes(changes);
-  await withProgress('dump', total, args, (watch) =>
-    writeOutput(path, args, async (output) => {
-      if (format === 'lvmsync') await writePlainDump(changes, output, watch);
-      else await writeDump(changes, output, codec, options, watch);
-    }),
+  const written = await withProgress('dump', total, args, (watch) =>
+    writeCounted(path, args, (sink) =>
+      format === 'lvmsync'
+        ? writePlainDump(changes, sink, watch)
+        : writeDump(changes, sink, codec, options, watch),
+    ),
   );
+  return format === 'lvmsync'
+    ? { format: 'lvmsync3', ...written }
+    : { format: 'lvs', kind: 'changes', ...written };
 }

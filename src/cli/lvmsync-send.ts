@@ -54,11 +54,11 @@ export async function send(
     const started = performance.now();
     const counter = { bytes: 0 };
     const total = async () => countBytes(changes);
-    await withProgress('lvmsync', total, chattiness, (watch) => {
+    await withProgress('lvmsync', total, chattiness, async (watch): Promise<void> => {
       const counting: Watch = (batches) => watch(count(batches, counter));
       if (device === undefined)
-        return writeOutput(outputPath(undefined), {}, (output) => writePlainDump(changes, output, counting));
-      return applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
+        await writeOutput(outputPath({}), {}, (output) => writePlainDump(changes, output, counting));
+      else await applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
     });
     for (const text of changes.remarks.slice(before.length)) warn(text, chattiness);
     report(counter.bytes, performance.now() - started, changes.resultSize, chattiness);

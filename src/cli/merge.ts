@@ -2,13 +2,13 @@ import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { openInput } from '../files/open-input.js';
 import { readMap, type ChangeMap } from '../files/read-map.js';
-import { writeOutput } from '../files/write-output.js';
 import type { FrameCodec } from '../format/codec.js';
 import { findUncertain, mergeMaps } from '../files/merge-maps.js';
 import { defineCommand } from './command.js';
-import { FORCE, OUTPUT, outputPath } from './options.js';
+import { FORCE, JSON_REPORT, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { remark } from './remarks.js';
+import { reportWritten, writeCounted } from './written.js';
 
 export const merge = defineCommand({
   declare: (yargs) =>
@@ -21,9 +21,10 @@ export const merge = defineCommand({
       })
       .option('output', OUTPUT)
       .option('force', FORCE)
+      .option('json', JSON_REPORT)
       .example('$0 monday.map tuesday.map -o both.map', 'all that changed on either day'),
   run: async (args) => {
-    const path = outputPath(args.output);
+    const path = outputPath(args);
     const codec = createCodec({ level: 0 });
     try {
       const maps: ChangeMap[] = [];
@@ -34,7 +35,8 @@ export const merge = defineCommand({
           args,
         );
       const options = { id: randomId(), generator: generator(), time: Date.now() };
-      await writeOutput(path, args, (output) => mergeMaps(maps, output, codec, options));
+      const written = await writeCounted(path, args, (sink) => mergeMaps(maps, sink, codec, options));
+      await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
     } finally {
       await codec.close();
     }

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.js';
+import { isStandardOutput } from '../files/sink.js';
 
 /** Options that several commands share. */
 export const OUTPUT = {
@@ -14,6 +15,12 @@ export const JSON_OUTPUT = {
   type: 'boolean',
   default: false,
   describe: 'print one line of JSON a stream',
+} as const;
+
+export const JSON_REPORT = {
+  type: 'boolean',
+  default: false,
+  describe: 'say what was done as one line of JSON',
 } as const;
 
 const DEFAULT_LEVEL = 3;
@@ -43,6 +50,11 @@ export function dialectOf(args: {
   return { byteOrder: args.byteOrder, units: args.units, assume: args.assume };
 }
 
+interface OutputArguments {
+  readonly output?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
 /** The stream to read: as named, or standard input if that is no terminal. */
 export function inputPath(stream: string | undefined): string {
   if (stream !== undefined) return stream;
@@ -50,8 +62,13 @@ export function inputPath(stream: string | undefined): string {
   throw new UsageError('no stream is named', { hint: 'name a file, or - for standard input' });
 }
 
-/** Where the output goes: a file, or standard output if that is no terminal. */
-export function outputPath(output: string | undefined): string {
+/** Where the output goes: a file, or standard output if that is no terminal, and no JSON is asked for. */
+export function outputPath({ output, json = false }: OutputArguments): string {
+  if (json && isStandardOutput(output ?? '-')) {
+    throw new UsageError('--json: standard output is where the stream goes', {
+      hint: 'name a file for the stream with -o FILE',
+    });
+  }
   if (output !== undefined) return output;
   if (!process.stdout.isTTY) return '-';
   throw new UsageError('a stream is not for a terminal', {

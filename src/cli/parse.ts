@@ -47,7 +47,10 @@ function createParser(
 
 function declareCommon(declared: Argv): Argv<CommonOptions> {
   return declared
-    .option('quiet', { type: 'boolean', describe: 'no progress and no remarks on standard error' })
+    .option('quiet', {
+      type: 'boolean',
+      describe: 'no progress, no remarks, and not a word on what was done',
+    })
     .option('debug', { type: 'boolean', describe: 'with an error, say where in lvstream it arose' });
 }
 

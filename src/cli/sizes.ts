@@ -1,3 +1,6 @@
+import type { Totals } from '../format/closing.js';
+import type { Kind } from '../format/header.js';
+
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
 /** A size rounded to three digits for people: `852 KiB`, `1.5 GiB`. */
@@ -17,4 +20,10 @@ export function formatSize(bytes: number): string {
 /** `1 record`, `2 records`. */
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** What a stream or map holds: `660 records, 2822144 bytes (2.69 MiB)`, `a map of 2 ranges, 8192 bytes (8 KiB)`. */
+export function sayTotals({ records, runs, data }: Totals, kind: Kind | undefined): string {
+  const parts = kind === 'map' ? `a map of ${countOf(runs, 'range')}` : countOf(records, 'record');
+  return `${parts}, ${formatSize(data)}`;
 }

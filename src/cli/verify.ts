@@ -15,7 +15,7 @@ import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
 import { print, printJson } from './print.js';
 import { withProgress } from './progress.js';
 import { describeDialect } from './remarks.js';
-import { countOf, formatSize } from './sizes.js';
+import { formatSize, sayTotals } from './sizes.js';
 import { visible } from './visible.js';
 
 type Options = InputOptions & {
@@ -124,8 +124,8 @@ function describeRead(stream: ChangeStream, { totals, order, digest, closing }: 
 }
 
 function sayRead(stream: ChangeStream, { totals, digest, closing }: ReadThrough): string {
-  if (isMap(stream)) return `whole, a map of ${countOf(totals.runs, 'range')}, ${formatSize(totals.data)}`;
-  const what = `${countOf(totals.records, 'record')}, ${formatSize(totals.data)}, digest ${formatId(digest)}`;
+  if (isMap(stream)) return `whole, ${sayTotals(totals, 'map')}`;
+  const what = `${sayTotals(totals, undefined)}, digest ${formatId(digest)}`;
   if (closing) return `whole, ${what}`;
   const dialect = describeDialect(stream);
   const read = dialect === undefined ? '' : ` (${dialect})`;

@@ -4,6 +4,7 @@ import { RefusedError } from '../errors.js';
 import { attachPieces } from '../format/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
+import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { PlacedPage } from '../format/file-index.js';
 import { FrameScanner, type ScannedFrame } from '../format/frame-scanner.js';
@@ -35,7 +36,7 @@ export async function writeSalvage(
   sink: ByteSink,
   codec: FrameCodec,
   { id, ...packer }: Packer & { readonly id: Uint8Array },
-): Promise<void> {
+): Promise<Closing> {
   const stream = await input.open({ pieces: false });
   if (isMap(stream)) {
     const hint = 'every range that is lost would count as unchanged; list the changes anew';
@@ -43,7 +44,7 @@ export async function writeSalvage(
   }
   const header = salvagedHeader(headerOf(stream, packer), id);
   const kept = takeUntil(withPieces(input, stream, fault), cut);
-  await writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);
+  return writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);
 }
 
 function withPieces(

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   lstatSync,
@@ -119,6 +120,14 @@ export function syncFolder(path: string): void {
 function isStreamed(path: string): boolean {
   const found = statIfThere(path, statSync);
   return found?.isFIFO() === true || found?.isCharacterDevice() === true;
+}
+
+/** Whether what is written there comes out of standard output: `-`, or its pipe or device by any name. */
+export function isStandardOutput(path: string): boolean {
+  if (path === '-') return true;
+  if (!isStreamed(path)) return false;
+  const [named, own] = [statSync(path), fstatSync(STDOUT)];
+  return named.dev === own.dev && named.ino === own.ino;
 }
 
 /** Throws what {@link openOutput} would throw of a name that is taken: for what takes long before the first byte. */

@@ -1,28 +1,30 @@
-import { encodedSize, type RecordBatch, releaseBatch, zeroRecords } from './batch.js';
+import { type RecordBatch, releaseBatch, zeroRecords } from './batch.js';
+import type { Totals } from './closing.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import type { ByteSink } from './lvs-writer.js';
 import { recordHeader } from './record.js';
+import { Tally } from './totals.js';
 
 const ZEROS_SIZE = 1 << 20;
 
 /**
- * Writes batches as a plain lvmsync PROTO[3] stream (§3.1). Takes over the batches. Returns the bytes written.
+ * Writes batches as a plain lvmsync PROTO[3] stream (§3.1). Takes over the batches. Answers what was written.
  * The next batch is made while one is being written; nothing is being written any more when it returns or throws.
  */
-export async function writePlain(batches: AsyncIterable<RecordBatch>, sink: ByteSink): Promise<number> {
+export async function writePlain(batches: AsyncIterable<RecordBatch>, sink: ByteSink): Promise<Totals> {
   const zeros = new Uint8Array(ZEROS_SIZE);
-  let size = FIRST_LINE_BYTES.length;
+  const tally = new Tally();
   let written = later(sink.write(FIRST_LINE_BYTES));
   try {
     for await (const batch of batches) {
       await written;
-      size += encodedSize(batch);
+      tally.add(batch);
       written = later(writeBatch(batch, zeros, sink));
     }
   } finally {
     await written;
   }
-  return size;
+  return tally.totals();
 }
 
 /** A promise that is awaited later; that it fails before is no unhandled rejection. */

@@ -4,7 +4,7 @@ import { splitZeroRuns } from '../algebra/split-zeros.js';
 import { createPieceDigester } from '../device/digest-pieces.js';
 import { UsageError } from '../errors.js';
 import type { RecordBatch } from '../format/batch.js';
-import type { Closing } from '../format/closing.js';
+import type { Closing, Totals } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import type { ByteSink } from '../format/lvs-writer.js';
@@ -66,18 +66,25 @@ export function writeChangeMap(
   });
 }
 
-/** Writes changes as a plain lvmsync stream; what does not prove sound at the end is an error all the same. */
+/**
+ * Writes changes as a plain lvmsync stream, and answers what such a stream can't say of itself; what does not prove sound at
+ * the end is an error all the same.
+ */
 export async function writePlainDump(
   changes: Changes,
   sink: ByteSink,
   watch: Watch = (batches) => batches,
-): Promise<void> {
-  await writePlain(watch(settleAfter(changes)), sink);
+): Promise<Totals & Pick<Closing, 'consistent'>> {
+  let consistent: boolean | undefined;
+  const batches = followedBy(changes.batches(), () => {
+    ({ consistent } = changes.settle());
+  });
+  return { ...(await writePlain(watch(batches), sink)), consistent };
 }
 
-async function* settleAfter(changes: Changes): AsyncGenerator<RecordBatch> {
-  yield* changes.batches();
-  changes.settle();
+async function* followedBy<T>(parts: AsyncIterable<T>, act: () => void): AsyncGenerator<T> {
+  yield* parts;
+  act();
 }
 
 /** The header of a stream of these changes (§4.2). */

@@ -61,10 +61,11 @@ describe('lvstream', () => {
 });
 
 describe.each(names)('%s', (name) => {
-  it('explains itself with an example', async () => {
+  it('explains itself with an example, and reports to programs', async () => {
     const { text, errors } = await succeed([name, '--help']);
     expect(text.startsWith(`lvstream ${name}`)).toBe(true);
     expect(text).toContain('Examples:');
+    expect(text).toMatch(/^ +--json +/m);
     expect(errors).toBe('');
   });
 

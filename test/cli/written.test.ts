@@ -1,0 +1,114 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
+import { decompress } from 'zstd-napi';
+import { describe, expect, it } from 'vitest';
+import { captureFile, readCapture, readManifest, recordedRanges } from '../captures.js';
+import { normalise, parsePlain } from './plain-records.js';
+import { BIN, Folder, lvstream, succeed } from './run-lvstream.js';
+
+/** What commands say of a file that they wrote, against what the kernel is known to have recorded. */
+
+const folder = new Folder();
+const ranges = recordedRanges(readManifest('a'));
+const data = ranges.reduce((sum, [, length]) => sum + length, 0);
+const images = ['--cow', captureFile('a', 'cow.img'), '--origin', captureFile('a', 'origin.img')];
+const stream = captureFile('a', 'ruby.stream');
+const map = folder.fresh('a.map');
+await succeed(['changes', ...images, '-o', map]);
+
+/** What writes records, and how many those are in the file. */
+const streams: readonly (readonly [string, string[], (file: Buffer) => Buffer])[] = [
+  ['dump', ['dump', ...images], decompress],
+  ['dump --format lvmsync', ['dump', ...images, '--format', 'lvmsync'], (file) => file],
+  ['compress', ['compress', stream], decompress],
+  ['decompress', ['decompress', stream], (file) => file],
+];
+const maps: readonly (readonly [string, string[]])[] = [
+  ['changes', ['changes', ...images]],
+  ['merge', ['merge', map, map]],
+];
+const all = [...streams, ...maps].map(([name, args]) => [name, args] as const);
+
+describe.each(streams)('%s', (_, args, unpack) => {
+  it('says how many records and bytes the file holds', async () => {
+    const file = folder.fresh('stream');
+    const { text, errors } = await succeed([...args, '-o', file]);
+    const records = parsePlain(unpack(readFileSync(file)));
+    expect(normalise(records).map(({ offset, data }) => [offset, data.length])).toEqual(ranges);
+    expect(text.replace(/ \([\d.]+ [KM]iB\)/g, '')).toBe(
+      `${file}: written, ${records.length} records, ${data} bytes, in a file of ${statSync(file).size} bytes\n`,
+    );
+    expect(errors).toBe('');
+  });
+});
+
+describe.each(maps)('%s', (_, args) => {
+  it('says how many ranges and bytes the map lists', async () => {
+    const file = folder.fresh('map');
+    const { text } = await succeed([...args, '-o', file]);
+    expect(text.replace(/ \([\d.]+ [KM]iB\)/g, '')).toBe(
+      `${file}: written, a map of ${ranges.length} ranges, ${data} bytes, in a file of ${statSync(file).size} bytes\n`,
+    );
+  });
+});
+
+describe.each(all)('%s', (_, args) => {
+  it('says it as JSON', async () => {
+    const file = folder.fresh('out');
+    const { text } = await succeed([...args, '-o', file, '--json']);
+    expect(text.split('\n')).toHaveLength(2);
+    expect(JSON.parse(text)).toMatchObject({
+      ...{ stream: file, data, low: ranges[0]![0], high: endOf(ranges.at(-1)!) },
+      fileSize: statSync(file).size,
+    });
+  });
+
+  it('says nothing when told to be quiet', async () => {
+    const run = await succeed([...args, '-o', folder.fresh('out'), '--quiet']);
+    expect([run.text, run.errors]).toEqual(['', '']);
+  });
+
+  it('adds nothing to a stream on standard output', async () => {
+    const file = folder.fresh('out');
+    const script = '"$@" -o /dev/stdout | cat > "$0"';
+    execFileSync('sh', ['-c', script, file, process.execPath, BIN, ...args], { stdio: 'ignore' });
+    expect(readFileSync(file).includes('written, ')).toBe(false);
+    expect((await succeed(['verify', file])).text).toContain(`${file}: `);
+  });
+
+  it('has no JSON where the stream goes', async () => {
+    const run = await lvstream([...args, '-o', '-', '--json']);
+    expect(run).toMatchObject({ status: 2, text: '' });
+    expect(run.errors).toMatch(/^lvstream: --json: .*\nlvstream: hint: name a file .*-o FILE\n$/);
+  });
+});
+
+function endOf([offset, length]: readonly [number, number]): number {
+  return offset + length;
+}
+
+it.each([[[]], [['--format', 'lvmsync']]])('a dump of no single moment says so: %j', async (more) => {
+  const args = ['dump', ...images, '--no-consistent', ...more];
+  const told = await succeed([...args, '-o', folder.fresh('torn')]);
+  expect(told.text).toMatch(/^[^\n]*, not consistent \(no single moment\)\n$/);
+  const { text } = await succeed([...args, '-o', folder.fresh('torn'), '--json']);
+  expect(JSON.parse(text)).toMatchObject({ consistent: false });
+});
+
+it('what is salvaged is counted', async () => {
+  const cut = folder.file('cut', readCapture('a', 'ruby.stream').subarray(0, 17 + 2 * 4108 + 5));
+  const run = await lvstream(['compress', '--salvage', cut, '-o', folder.fresh('kept')]);
+  expect(run.status).toBe(5);
+  expect(run.text).toContain(': written, 2 records, 8192 bytes (8 KiB), in a file of ');
+});
+
+it('a file whose report nobody reads is there all the same', async () => {
+  const file = folder.fresh('unread');
+  const child = spawn(process.execPath, [BIN, 'dump', ...images, '-o', file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.destroy();
+  expect(await once(child, 'exit')).toEqual([141, null]);
+  expect((await succeed(['verify', file])).text).toContain(`${file}: whole, `);
+});
