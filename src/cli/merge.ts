@@ -1,5 +1,6 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
+import { FormatError } from '../errors.js';
 import { openInput } from '../files/open-input.js';
 import { readMap, type ChangeMap } from '../files/read-map.js';
 import type { FrameCodec } from '../format/codec.js';
@@ -46,10 +47,17 @@ export const merge = defineCommand({
 
 /** Reads a map by name. Throws what opening and reading throw, and `RefusedError` for any other stream. */
 export async function readMapFrom(path: string, codec: FrameCodec): Promise<ChangeMap> {
-  const input = await openInput(path, codec);
+  const input = await openInput(path, codec).catch(sayWhatMapsAre);
   try {
     return await readMap(input);
   } finally {
     input.close();
   }
+}
+
+/** However else such a file could be read, it would be no map. */
+function sayWhatMapsAre(error: unknown): never {
+  if (error instanceof FormatError && error.fault === 'not-a-stream')
+    error.hint = 'a map is what lvstream changes writes';
+  throw error;
 }

@@ -126,8 +126,7 @@ function unknownStart(text: string): FormatError {
     return new FormatError('not-a-stream', 0, 'a Zstandard file that is no .lvs file', { hint });
   }
   if (text.startsWith('rbd diff v')) return foreign('a diff of Ceph RBD');
-  const hint = 'a snapback of lvmsync 0.0.x has no first line: read it with --assume lvmsync2';
-  return new FormatError('not-a-stream', 0, text === '' ? 'the stream is empty' : 'not a change stream', {
-    hint,
-  });
+  if (text === '') return new FormatError('not-a-stream', 0, 'the stream is empty');
+  const hint = 'a snapback of lvmsync 0.0.x has no first line: lvstream reads it with --assume lvmsync2';
+  return new FormatError('not-a-stream', 0, 'not a change stream', { hint });
 }

@@ -101,6 +101,15 @@ describe('merge of maps', () => {
     expect(run.status).toBe(4);
     expect(run.errors).toContain('is no map');
   });
+
+  it.each([
+    ['merge', (file: string) => ['merge', file]],
+    ['dump --map', (file: string) => ['dump', '--map', file, '--data-source', file]],
+  ])('says of what is no stream what maps are: %s', async (_, argsOf) => {
+    const run = await lvstream(argsOf(folder.file('text', 'some text')));
+    expect(run).toMatchObject({ status: 3, text: '' });
+    expect(run.errors).toMatch(/\(not-a-stream\)\nlvstream: hint: a map is what lvstream changes writes\n$/);
+  });
 });
 
 it.each([

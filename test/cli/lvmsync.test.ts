@@ -231,5 +231,9 @@ describe('what it refuses, with FATAL ERROR and status 1', () => {
     const device = deviceWith(old.subarray(0, 4096));
     const { err } = await lvmsync(['-a', stream, device]);
     expect(err).toMatch(/\nlvmsync: hint: .*--skip-past-end.* \(an option of lvstream\)$/);
+    const input = Buffer.from('no stream at all');
+    expect((await lvmsync(['-a', '-', device], { input })).err).toMatch(
+      /\nlvmsync: hint: .*: lvstream reads it with --assume lvmsync2$/,
+    );
   });
 });

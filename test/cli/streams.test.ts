@@ -249,7 +249,9 @@ describe('legacy streams', () => {
 
   it('reads a snapback without a first line when told to', async () => {
     const bare = version2.subarray(17);
-    expect((await lvstream(['info', '-'], bare)).errors).toContain('--assume lvmsync2');
+    expect((await lvstream(['info', '-'], bare)).errors).toContain(
+      'lvstream reads it with --assume lvmsync2\n',
+    );
     const run = await succeed([
       'info',
       '--json',
