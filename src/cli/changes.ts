@@ -1,6 +1,5 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
-import { refuseTaken } from '../files/sink.js';
 import { writeChangeMap } from '../lvm/write-dump.js';
 import { declareChanges, openChanges } from './change-source.js';
 import { defineCommand } from './command.js';
@@ -19,7 +18,6 @@ export const changes = defineCommand({
       .example('lvstream dump --map vm.map --data-source /dev/vg/vm -o vm.lvs', 'make a stream of it later'),
   run: async (args) => {
     const path = outputPath(args);
-    refuseTaken(path, args);
     const codec = createCodec({ level: 0 });
     const found = await openChanges({ ...args, rangesOnly: true });
     try {

@@ -1,6 +1,5 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
-import { refuseTaken } from '../files/sink.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { writeDump, writePlainDump } from '../lvm/write-dump.js';
 import { declareChanges, openChanges } from './change-source.js';
@@ -54,7 +53,6 @@ export const dump = defineCommand({
       .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),
   run: async (args) => {
     const path = outputPath(args);
-    refuseTaken(path, args);
     const changes = await openChanges(args);
     try {
       const before = [...changes.remarks];

@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.js';
-import { isStandardOutput } from '../files/sink.js';
+import { isStandardOutput, refuseTaken } from '../files/sink.js';
 
 /** Options that several commands share. */
 export const OUTPUT = {
@@ -53,6 +53,7 @@ export function dialectOf(args: {
 interface OutputArguments {
   readonly output?: string | undefined;
   readonly json?: boolean | undefined;
+  readonly force?: boolean | undefined;
 }
 
 /** The stream to read: as named, or standard input if that is no terminal. */
@@ -62,14 +63,20 @@ export function inputPath(stream: string | undefined): string {
   throw new UsageError('no stream is named', { hint: 'name a file, or - for standard input' });
 }
 
-/** Where the output goes: a file, or standard output if that is no terminal, and no JSON is asked for. */
-export function outputPath({ output, json = false }: OutputArguments): string {
+/**
+ * Where the output goes: a file, or standard output if that is no terminal, and no JSON is asked for. Throws `UsageError`,
+ * and `RefusedError` of a name that is taken, before anything takes long.
+ */
+export function outputPath({ output, json = false, force }: OutputArguments): string {
   if (json && isStandardOutput(output ?? '-')) {
     throw new UsageError('--json: standard output is where the stream goes', {
       hint: 'name a file for the stream with -o FILE',
     });
   }
-  if (output !== undefined) return output;
+  if (output !== undefined) {
+    refuseTaken(output, { force });
+    return output;
+  }
   if (!process.stdout.isTTY) return '-';
   throw new UsageError('a stream is not for a terminal', {
     hint: 'name a file with -o FILE, or -o - to insist',

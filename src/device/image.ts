@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError } from '../errors.js';
 import type { Range } from '../format/batch.js';
@@ -70,8 +70,15 @@ export function openDescriptor(path: string, flags: number): number {
 
 function openError(path: string, cause: unknown): DeviceError {
   const code = errorCode(cause) ?? String(cause);
-  const hint = OPEN_HINTS.get(code);
-  return new DeviceError(`${path}: cannot be opened: ${hint?.why ?? code}`, { cause, hint: hint?.wayOut });
+  const known = OPEN_HINTS.get(code);
+  const hint = code === 'ENOENT' ? (meantNode(path) ?? known?.wayOut) : known?.wayOut;
+  return new DeviceError(`${path}: cannot be opened: ${known?.why ?? code}`, { cause, hint });
+}
+
+/** A logical volume goes by `VG/LV` elsewhere; as a device it is below `/dev`. */
+function meantNode(path: string): string | undefined {
+  const node = `/dev/${path}`;
+  return /^[^./]/.test(path) && existsSync(node) ? `did you mean ${node}?` : undefined;
 }
 
 const OPEN_HINTS: ReadonlyMap<string, { why: string; wayOut: string }> = new Map([

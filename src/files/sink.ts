@@ -23,6 +23,7 @@ import { reason } from './reason.js';
 const writeAsync = promisify(writeCallback);
 const STDOUT = 1;
 const RETRY_MS = 5;
+const OTHER_NAME = 'choose another name';
 
 /** Whoever read our output has gone; a program like this ends quietly then. */
 export class ClosedOutputError extends DeviceError {}
@@ -36,11 +37,16 @@ export interface Output extends ByteSink {
   abort(): void;
 }
 
+/** What is to become of a file that has the name already; left out where nobody is asked. */
+interface Force {
+  readonly force?: boolean | undefined;
+}
+
 /**
  * Opens standard output for `-`, or a file that appears only on `commit`. `force` lets it replace another file, never
  * anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
  */
-export function openOutput(path: string, { force = false } = {}): Output {
+export function openOutput(path: string, { force }: Force = {}): Output {
   if (path === '-') return directOutput(STDOUT, 'standard output');
   if (isStreamed(path)) return directOutput(openDirect(path), path);
   refuseTaken(path, { force });
@@ -57,7 +63,7 @@ export function openOutput(path: string, { force = false } = {}): Output {
     commit: async () => {
       try {
         fsyncSync(fd);
-        giveName(temporary, path, force);
+        giveName(temporary, path, force === true);
       } catch (cause) {
         forget();
         remove();
@@ -131,14 +137,16 @@ export function isStandardOutput(path: string): boolean {
 }
 
 /** Throws what {@link openOutput} would throw of a name that is taken: for what takes long before the first byte. */
-export function refuseTaken(path: string, { force = false }: { readonly force?: boolean | undefined }): void {
+export function refuseTaken(path: string, { force }: Force): void {
   if (path === '-' || isStreamed(path)) return;
-  if (!force || statIfThere(path, statSync)?.isFile() === false) refuseExisting(path);
+  if (statIfThere(path, statSync)?.isFile() === false) refuseExisting(path, OTHER_NAME);
+  if (force !== true)
+    refuseExisting(path, force === undefined ? undefined : `${OTHER_NAME}, or replace it with --force`);
 }
 
-/** Throws `RefusedError` when something of that name exists. */
-export function refuseExisting(path: string): void {
-  if (statIfThere(path, lstatSync)) throw alreadyThere(path);
+/** Throws `RefusedError`, with the way out where it is not the usual one, when something of that name exists. */
+export function refuseExisting(path: string, hint?: string): void {
+  if (statIfThere(path, lstatSync)) throw alreadyThere(path, hint);
 }
 
 /** What stands at `path`, if anything does. Throws `DeviceError` where that can't be told. */
@@ -180,6 +188,6 @@ function create(temporary: string, path: string): number {
   }
 }
 
-function alreadyThere(path: string): RefusedError {
-  return new RefusedError(`${path}: exists already`, { hint: 'choose another name, or remove it first' });
+function alreadyThere(path: string, hint = `${OTHER_NAME}, or remove it first`): RefusedError {
+  return new RefusedError(`${path}: exists already`, { hint });
 }

@@ -6,7 +6,7 @@ import { openOutput, type Output } from './sink.js';
  */
 export async function writeOutput<T>(
   path: string,
-  { force = false }: { readonly force?: boolean | undefined },
+  { force }: { readonly force?: boolean | undefined },
   write: (output: Output) => Promise<T>,
 ): Promise<T> {
   const output = openOutput(path, { force });

@@ -143,10 +143,33 @@ describe('an output file', () => {
 
   it('is never replaced unless that is asked for', async () => {
     const kept = folder.file('kept', 'precious');
-    expect(await lvstream(['compress', stream, '-o', kept])).toMatchObject({ status: 4, text: '' });
+    for (const args of Object.values(withMissingFile).filter((args) => args.includes('-o'))) {
+      const run = await lvstream([...args.slice(0, -1), kept]);
+      expect(run).toMatchObject({ status: 4, text: '' });
+      expect(run.errors).toBe(
+        `lvstream: ${kept}: exists already\nlvstream: hint: choose another name, or replace it with --force\n`,
+      );
+    }
     expect(readFileSync(kept, 'utf8')).toBe('precious');
     await succeed(['compress', stream, '-o', kept, '--force']);
     expect((await succeed(['verify', kept])).text).toContain('whole, 213 records');
+  });
+
+  it('that is no file is never replaced', async () => {
+    for (const more of [[], ['--force']]) {
+      const run = await lvstream(['compress', stream, '-o', folder.path, ...more]);
+      expect(run).toMatchObject({ status: 4, text: '' });
+      expect(run.errors).toMatch(/: exists already\nlvstream: hint: choose another name\n$/);
+    }
+  });
+
+  it('of a snapback has no --force', async () => {
+    const kept = folder.file('kept', 'precious');
+    const run = await lvstream(['apply', stream, captureFile('a', 'snapshot.img'), '--snapback', kept]);
+    expect(run).toMatchObject({ status: 4, text: '' });
+    expect(run.errors).toMatch(
+      /: exists already\nlvstream: hint: choose another name, or remove it first\n$/,
+    );
   });
 
   it.each([
@@ -175,5 +198,19 @@ describe('a name', () => {
     expect(errors).toContain('evil\\x1b[31m\\u{202e}name: byte 0: not a change stream (not-a-stream)');
     expect(errors).not.toContain('\u001b');
     expect(errors).not.toContain('\u202e');
+  });
+});
+
+describe('a device that is named without /dev', () => {
+  it.each([
+    [['apply', stream, 'null']],
+    [['verify', stream, '--against', 'null']],
+    [['dump', '--cow', 'null', '--origin', 'null']],
+  ])('is guessed: %j', async (args) => {
+    const { status, errors } = await lvstream(args);
+    expect(status).toBe(1);
+    expect(errors).toMatch(
+      /^lvstream: null: cannot be opened: .*ENOENT.*\nlvstream: hint: did you mean \/dev\/null\?\n$/,
+    );
   });
 });
