@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, rmSync } from 'node:fs';
-import path from 'node:path';
-import { errorCode, tryLock } from '../device/syscalls.js';
+import { closeSync, rmSync } from 'node:fs';
+import { tryLock } from '../device/syscalls.js';
 import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
 import { DeviceError, LvmError } from '../errors.js';
-import { reason } from '../files/reason.js';
+import { lockPath, openLockFile } from './lock-file.js';
 import { listVolumes, type LogicalVolume, type VolumeList } from './logical-volumes.js';
 import type { Closable } from './opened.js';
 
 /** Marks a snapshot that nobody but lvstream needs (lvm(8), tags). */
 const TAG = 'lvstream.temporary';
 const PREFIX = 'lvstream-';
-/** Gone after a restart of the machine, as every process is. */
-const FOLDER = '/run/lvstream';
 
 /** A snapshot that is removed when it is closed. */
 export interface TemporarySnapshot extends Closable {
@@ -98,11 +95,9 @@ function takeLock(lv: string): Closable {
   throw new DeviceError(`${lockPath(lv)}: locked by another process`);
 }
 
-const lockPath = (lv: string): string => path.join(FOLDER, `${lv}.lock`);
-
 /** The lock of a temporary snapshot, whose file disappears with it; `undefined` if another process has it. */
 function tryTakeLock(lv: string): Closable | undefined {
-  const fd = openLock(lockPath(lv));
+  const fd = openLockFile(lv);
   if (!tryLock(fd, 'exclusive')) {
     closeSync(fd);
     return undefined;
@@ -113,14 +108,4 @@ function tryTakeLock(lv: string): Closable | undefined {
       closeSync(fd);
     },
   };
-}
-
-function openLock(file: string): number {
-  try {
-    mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
-    return openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
-  } catch (cause) {
-    if (errorCode(cause) === undefined) throw cause;
-    throw new DeviceError(`${file}: cannot be opened: ${reason(cause)}`, { cause });
-  }
 }

@@ -255,6 +255,33 @@ const deactivated: Case = {
   },
 };
 
+const ROUNDS = 12;
+
+/** Prints when each dump was killed, so that a failure can be looked into. */
+const killedAnywhere: Case = {
+  name: 'works after kill -9 at any moments, one after the other',
+  run: async () => {
+    const made = makeSnapshot();
+    const active = activeDevices();
+    const begin = performance.now();
+    await startLvstream(dumpTo(made.snapshot, `${scratch}/whole.lvs`)).ended;
+    const whole = performance.now() - begin;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const dump = startLvstream(dumpTo(made.snapshot, file));
+      const moment = ((round + Math.random()) / ROUNDS) * whole;
+      await delay(moment);
+      dump.process.kill('SIGKILL');
+      await dump.ended;
+      process.stdout.write(`killed after ${Math.round(moment)} of ${Math.round(whole)} ms\n`);
+      rmSync(file, { force: true });
+    }
+    const dumped = await dumpOnto(made.before, made.snapshot.name);
+    assertSame(dumped.image, made.after);
+    assert.equal(heldRoot(made.pool), '-');
+    assert.deepEqual(activeDevices(), active);
+  },
+};
+
 export const cases: readonly Case[] = [
   ...kills,
   killedReading,
@@ -268,4 +295,5 @@ export const cases: readonly Case[] = [
   failed,
   together,
   deactivated,
+  killedAnywhere,
 ];
