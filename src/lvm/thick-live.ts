@@ -13,7 +13,6 @@ import {
 } from './live-volume.js';
 import { findVolume, type LogicalVolume } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
-import { openSnapshotPair, openTemporaryPair } from './snapshot-pair.js';
 import { baseInUse, isQuiet, notUndone, refuseSmaller, remarksOn } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
 import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js';
@@ -26,10 +25,13 @@ export async function openThickChanges(subject: Subject, options: LiveOptions): 
   const pair = requireThickSnapshot(subject);
   if (to !== undefined) {
     const second = requireThickSnapshot({ ...subject, volume: findVolume(subject.volumes, to) });
+    const { openSnapshotPair } = await import('./snapshot-pair.js');
     return openTogether((keep) => openSnapshotPair(pair, second, options, keep));
   }
-  if (temporarySnapshot !== undefined)
+  if (temporarySnapshot !== undefined) {
+    const { openTemporaryPair } = await import('./snapshot-pair.js');
     return openTogether((keep) => openTemporaryPair(pair, subject.volumes, options, keep));
+  }
   return openTogether((keep) => (options.undo ? openUndo(pair, keep) : openForward(pair, options, keep)));
 }
 

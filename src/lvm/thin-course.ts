@@ -60,11 +60,11 @@ function refuseIncomparable(
 }
 
 /** All that a thin volume holds. */
-export function courseOfAll(volumes: VolumeList, { name, ...volume }: LogicalVolume): ThinCourse {
-  if (volume.thin === undefined) throw new LvmError(`${name}: it is not a thin volume`);
-  const { poolUuid, id } = volume.thin;
-  const unmappedIsZero = externalOriginOf(volumes, { name, ...volume }) === undefined;
-  return { poolUuid, from: undefined, to: { id, size: volume.size }, unmappedIsZero };
+export function courseOfAll(volumes: VolumeList, volume: LogicalVolume): ThinCourse {
+  const { name, thin, size } = volume;
+  if (thin === undefined) throw new LvmError(`${name}: it is not a thin volume`);
+  const unmappedIsZero = externalOriginOf(volumes, volume) === undefined;
+  return { poolUuid: thin.poolUuid, from: undefined, to: { id: thin.id, size }, unmappedIsZero };
 }
 
 /** What is read where neither the volume nor what it was made from maps anything (lvmthin(7), external origins). */

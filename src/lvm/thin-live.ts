@@ -20,7 +20,6 @@ import {
   refuseWritten,
   remarksOn,
 } from './single-moment.js';
-import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import { openActivated, openIfActive } from './thin-activation.js';
 import {
   courseBetween,
@@ -154,6 +153,7 @@ async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep)
     throw new LvmError(`${volume.name}: its origin ${origin.name} is outside of its pool`, {
       hint: 'nobody writes to an external origin: no temporary snapshot is needed',
     });
+  const { createTemporarySnapshot, removeAbandonedSnapshots } = await import('./temporary-snapshot.js');
   const abandoned = removeAbandonedSnapshots(origin, volumes);
   const made = keep(createTemporarySnapshot(origin, ['--setactivationskip', 'n']));
   const from = volumeOf(made.volumes, volume.uuid) ?? volume;
