@@ -4,6 +4,7 @@ import { COMMANDS } from './commands.js';
 import { runToExit } from './exit.js';
 import { packageVersion } from './package-version.js';
 import { print } from './print.js';
+import { findSimilar } from './similar.js';
 
 await runToExit('lvstream', () => main(process.argv.slice(2)));
 
@@ -41,7 +42,10 @@ function overview(): string {
 }
 
 function unknownCommand(name: string): UsageError {
-  const similar = COMMANDS.find((command) => name.length > 1 && command.name.startsWith(name.slice(0, 2)));
-  const hint = similar ? `did you mean lvstream ${similar.name}?` : 'see lvstream --help';
+  const similar = findSimilar(
+    name,
+    COMMANDS.map((command) => command.name),
+  );
+  const hint = similar === undefined ? 'see lvstream --help' : `did you mean lvstream ${similar}?`;
   return new UsageError(`${name}: there is no such command`, { hint });
 }

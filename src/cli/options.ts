@@ -36,9 +36,17 @@ export const LEVEL = {
 
 /** The three that help to read legacy streams. */
 export const DIALECT = {
-  'byte-order': { choices: ['big', 'little'], describe: 'of the offsets of a legacy stream' },
-  units: { choices: ['bytes', 'chunks'], describe: 'what the offsets of a version 2 stream count' },
-  assume: { choices: ['lvmsync2'], describe: 'what a stream without a first line is' },
+  'byte-order': {
+    choices: ['big', 'little'],
+    requiresArg: true,
+    describe: 'of the offsets of a legacy stream',
+  },
+  units: {
+    choices: ['bytes', 'chunks'],
+    requiresArg: true,
+    describe: 'what the offsets of a version 2 stream count',
+  },
+  assume: { choices: ['lvmsync2'], requiresArg: true, describe: 'what a stream without a first line is' },
 } as const;
 
 /** What DIALECT's options say, as the library takes it. */

@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { UsageError } from '../errors.js';
 import type { Command, CommandEntry, CommonOptions } from './command.js';
 import { print } from './print.js';
+import { wrongArguments, type WrongArguments } from './wrong-arguments.js';
 
 /** Stands for a bare `-` while yargs, which would drop it, looks at the arguments. */
 const DASH = '\u0000-';
@@ -15,7 +16,7 @@ export async function runCommand(entry: CommandEntry, argv: readonly string[]): 
   const handler = async (args: Record<string, unknown>) => {
     status = await command.run(checkRepeats(mapDashes(args, DASH, '-')) as never);
   };
-  const parser = createParser(entry, command, handler);
+  const parser = createParser(entry, command, argv, handler);
   await parser.parseAsync(swapDashes(argv), {}, (_error, _args, output) => {
     text = output;
   });
@@ -26,13 +27,20 @@ export async function runCommand(entry: CommandEntry, argv: readonly string[]): 
 function createParser(
   { name, positionals, summary }: CommandEntry,
   command: Command,
+  argv: readonly string[],
   handler: (args: Record<string, unknown>) => Promise<void>,
 ): Argv {
-  const usage = `$0 ${positionals}`.trim();
+  const places: readonly string[] = positionals.match(/[a-z]+/g) ?? [];
+  let options: readonly string[] = [];
+  const declare = (declared: Argv) => {
+    const all = command.declare(declareCommon(declared)) as Argv;
+    options = namesOf(all).filter((option) => !places.includes(option));
+    return all;
+  };
   return yargs()
     .scriptName(`lvstream ${name}`)
     .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false, 'dot-notation': false })
-    .command(usage, summary, (declared) => command.declare(declareCommon(declared)), handler)
+    .command(`$0 ${positionals}`.trim(), summary, declare, handler)
     .strict()
     .help('help', 'print this')
     .alias('help', 'h')
@@ -41,7 +49,7 @@ function createParser(
     .wrap(Math.min(MAX_WIDTH, process.stdout.columns || MAX_WIDTH))
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw asUsageError(name, message, error);
+      throw asUsageError(message, error, { command: name, argv, positionals: places, options });
     });
 }
 
@@ -49,27 +57,21 @@ function declareCommon(declared: Argv): Argv<CommonOptions> {
   return declared
     .option('quiet', {
       type: 'boolean',
-      describe: 'no progress, no remarks, and not a word on what was done',
+      describe: 'no progress, no remarks, no word when it is done',
     })
     .option('debug', { type: 'boolean', describe: 'with an error, say where in lvstream it arose' });
 }
 
-/** yargs says that the command line is wrong by a message, or an error of its own when an option's value is. */
-function asUsageError(name: string, message: string | null, error: Error | undefined): Error {
-  if (error !== undefined && error.name !== 'YError') return error;
-  const text = asOneLine(error?.message ?? message ?? 'wrong arguments');
-  return new UsageError(text, { hint: `see lvstream ${name} --help` });
+/** Names of the options that are declared by now. yargs knows them, and its types do not say so. */
+function namesOf(declared: Argv): string[] {
+  const known = declared as unknown as { getOptions(): { readonly key: Readonly<Record<string, unknown>> } };
+  return Object.keys(known.getOptions().key).filter((name) => name.length > 1);
 }
 
-function asOneLine(message: string): string {
-  return message
-    .replaceAll(DASH, '-')
-    .replace(
-      /^Not enough non-option arguments: got (\d+), need at least (\d+)/,
-      'arguments are missing: $1 of $2',
-    )
-    .replace(/\s*\n\s*/g, ' ')
-    .trim();
+/** yargs says that the command line is wrong by a message, or an error of its own when an option's value is. */
+function asUsageError(message: string | null, error: Error | undefined, wrong: WrongArguments): Error {
+  if (error !== undefined && error.name !== 'YError') return error;
+  return wrongArguments((error?.message ?? message ?? 'wrong arguments').replaceAll(DASH, '-'), wrong);
 }
 
 function swapDashes(argv: readonly string[]): string[] {
