@@ -10,14 +10,18 @@ const flag = { type: 'boolean', default: false } as const;
 
 const MAX_WAIT_SECONDS = 86_400;
 
+/** The parts in which help shows what many options are for. */
+export const LIVE_GROUP = 'Of a snapshot:';
+export const OUTPUT_GROUP = 'Output:';
+const THICK_GROUP = 'Offline, from images of a thick snapshot:';
+const THIN_GROUP = 'Offline, between two thin devices, from images:';
+const OFFLINE_GROUP = 'Offline, either way:';
+
 /** Declares where changes come from: a snapshot in use, or images of what one is made of. */
 export function declareChanges(yargs: Argv<CommonOptions>) {
-  return yargs
+  const live = yargs
     .positional('snapshot', { type: 'string', describe: 'a snapshot: VG/LV, /dev/VG/LV, a UUID' })
-    .option('to', {
-      ...text,
-      describe: 'a second snapshot that the changes lead to (with --thin-metadata the id of a thin device)',
-    })
+    .option('to', { ...text, describe: 'a second snapshot that the changes lead to' })
     .option('undo', { ...flag, describe: 'the reverse: what takes the origin back to the snapshot' })
     .option('temporary-snapshot', {
       ...text,
@@ -31,32 +35,37 @@ export function declareChanges(yargs: Argv<CommonOptions>) {
       describe: "seconds to wait for a thin pool's metadata snapshot that somebody else holds",
       coerce: (seconds: unknown) => wholeNumber('--wait', seconds, MAX_WAIT_SECONDS),
     })
-    .option('cow', {
-      ...text,
-      describe: "offline: the snapshot's exception store, an image of its -cow device",
-    })
-    .option('origin', { ...text, describe: 'with --cow, the volume that the snapshot was taken of' })
-    .option('snapshot-data', { ...flag, describe: 'with --cow, the same as --undo' })
-    .option('thin-metadata', {
-      ...text,
-      describe: "offline, between two thin devices: their pool's metadata, an image of its _tmeta device",
-    })
-    .option('from', { ...text, describe: 'with --thin-metadata, id of the device that the changes begin at' })
-    .option('source', {
-      ...text,
-      describe: 'with --thin-metadata, an image of the device --to (without an external origin)',
-    })
-    .option('metadata-snapshot', {
-      ...flag,
-      describe: 'with --thin-metadata, read the metadata snapshot that it holds',
-    })
-    .option('base-state', { ...text, describe: "offline: id of the snapshot's state, or of --from's" })
-    .option('result-state', { ...text, describe: "offline: id of the origin's state, or of --to's" })
+    .group(['to', 'undo', 'temporary-snapshot', 'wait'], LIVE_GROUP);
+  return declareOffline(declareThin(declareThick(live)));
+}
+
+function declareThick<T>(yargs: Argv<T>) {
+  return yargs
+    .option('cow', { ...text, describe: "the snapshot's exception store, an image of its -cow device" })
+    .option('origin', { ...text, describe: 'an image of the volume that the snapshot was taken of' })
+    .option('snapshot-data', { ...flag, describe: 'the same as --undo' })
+    .group(['cow', 'origin', 'snapshot-data'], THICK_GROUP);
+}
+
+function declareThin<T>(yargs: Argv<T>) {
+  return yargs
+    .option('thin-metadata', { ...text, describe: "their pool's metadata, an image of its _tmeta device" })
+    .option('metadata-snapshot', { ...flag, describe: 'read the metadata snapshot in it' })
+    .option('from', { ...text, describe: 'id of the device that the changes begin at; --to names the other' })
+    .option('source', { ...text, describe: 'an image of the device --to, which has no external origin' })
+    .group(['thin-metadata', 'metadata-snapshot', 'from', 'source'], THIN_GROUP);
+}
+
+function declareOffline<T>(yargs: Argv<T>) {
+  return yargs
+    .option('base-state', { ...text, describe: "id of the snapshot's state, or of --from's" })
+    .option('result-state', { ...text, describe: "id of the origin's state, or of --to's" })
     .option('consistent', {
       ...flag,
       default: true,
-      describe: 'offline: the origin or source was not in use (--no-consistent: it was)',
-    });
+      describe: 'the origin or source was not in use (--no-consistent: it was)',
+    })
+    .group(['base-state', 'result-state', 'consistent'], OFFLINE_GROUP);
 }
 
 type Declared<T> = T extends Argv<infer Options> ? Options : never;

@@ -1,7 +1,7 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { writeChangeMap } from '../lvm/write-dump.js';
-import { declareChanges, openChanges } from './change-source.js';
+import { declareChanges, openChanges, OUTPUT_GROUP } from './change-source.js';
 import { defineCommand } from './command.js';
 import { FORCE, JSON_REPORT, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
@@ -14,6 +14,7 @@ export const changes = defineCommand({
       .option('output', OUTPUT)
       .option('force', FORCE)
       .option('json', JSON_REPORT)
+      .group(['output', 'force', 'json'], OUTPUT_GROUP)
       .example('$0 vg/vm-monday -o vm.map', 'keep the list of what changed, so that the snapshot can go')
       .example('lvstream dump --map vm.map --data-source /dev/vg/vm -o vm.lvs', 'make a stream of it later'),
   run: async (args) => {

@@ -2,7 +2,7 @@ import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { writeDump, writePlainDump } from '../lvm/write-dump.js';
-import { declareChanges, openChanges } from './change-source.js';
+import { declareChanges, LIVE_GROUP, openChanges, OUTPUT_GROUP } from './change-source.js';
 import { defineCommand } from './command.js';
 import { FORCE, JSON_REPORT, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
@@ -24,11 +24,11 @@ export const dump = defineCommand({
   declare: (yargs) =>
     declareChanges(yargs)
       .option('full', { ...flag, describe: 'all that the volume itself holds, for a first copy' })
-      .option('keep-equal', { ...flag, describe: 'with --to, keep also what is equal in both snapshots' })
+      .option('keep-equal', { ...flag, describe: 'with --to, also what is equal in both snapshots' })
       .option('map', {
         type: 'string',
         requiresArg: true,
-        describe: 'dump the ranges that this map lists, with their data from --data-source',
+        describe: 'the ranges that this map lists, with their data from --data-source',
       })
       .option('data-source', {
         type: 'string',
@@ -39,6 +39,7 @@ export const dump = defineCommand({
       .option('force', FORCE)
       .option('format', {
         choices: ['lvs', 'lvmsync'],
+        requiresArg: true,
         default: 'lvs',
         describe: 'lvmsync: the plain stream',
       } as const)
@@ -46,8 +47,10 @@ export const dump = defineCommand({
       .option('level', LEVEL)
       .option('base-digests', {
         ...flag,
-        describe: 'say what the device must hold before the stream is applied (not with --thin-metadata)',
+        describe: 'say what the device must hold before (not with --thin-metadata)',
       })
+      .group(['full', 'keep-equal', 'data-source', 'map'], LIVE_GROUP)
+      .group(['output', 'force', 'json', 'format', 'level', 'base-digests'], OUTPUT_GROUP)
       .example('$0 vg/vm-monday -o vm.lvs', 'the changes of vg/vm since its snapshot')
       .example('$0 vg/vm-monday --to vg/vm-tuesday -o vm.lvs', 'between two snapshots, while vg/vm is in use')
       .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),

@@ -55,6 +55,19 @@ describe('lvstream', () => {
     expect(run.errors).toMatch(/^lvstream: .+\nlvstream: hint: see lvstream --help\n$/);
   });
 
+  it.each(['dump', 'changes'])('shows by what it is read from which options %s has', async (name) => {
+    const { text } = await succeed([name, '--help']);
+    const titles = text.split('\n').filter((line) => /^\S.*:$/.test(line));
+    expect(titles).toEqual([
+      ...['Positionals:', 'Of a snapshot:', 'Offline, from images of a thick snapshot:'],
+      ...['Offline, between two thin devices, from images:', 'Offline, either way:'],
+      ...['Output:', 'Options:', 'Examples:'],
+    ]);
+    const [, others = ''] = text.split('\nOptions:\n');
+    expect(others.match(/(?<= )--[a-z-]+(?= )/g)?.slice(0, 3)).toEqual(['--help', '--quiet', '--debug']);
+    expect(others.split('\nExamples:')[0]!.match(/--/g)).toHaveLength(3);
+  });
+
   it('suggests the command that was meant', async () => {
     expect((await lvstream(['verfy'])).errors).toContain('did you mean lvstream verify?');
   });
@@ -66,6 +79,7 @@ describe.each(names)('%s', (name) => {
     expect(text.startsWith(`lvstream ${name}`)).toBe(true);
     expect(text).toContain('Examples:');
     expect(text).toMatch(/^ +--json +/m);
+    expect(text.split('\n').filter((line) => line.length > 110)).toEqual([]);
     expect(errors).toBe('');
   });
 
