@@ -5,6 +5,7 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  realpathSync,
   renameSync,
   rmSync,
   type Stats,
@@ -50,7 +51,8 @@ export function openOutput(path: string, { force }: Force = {}): Output {
   if (path === '-') return directOutput(STDOUT, 'standard output');
   if (isStreamed(path)) return directOutput(openDirect(path), path);
   refuseTaken(path, { force });
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const place = behindLinks(path);
+  const temporary = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
   const fd = create(temporary, path);
   const remove = () => {
     closeSync(fd);
@@ -63,7 +65,7 @@ export function openOutput(path: string, { force }: Force = {}): Output {
     commit: async () => {
       try {
         fsyncSync(fd);
-        giveName(temporary, path, force === true);
+        giveName(temporary, place, force === true);
       } catch (cause) {
         forget();
         remove();
@@ -78,6 +80,11 @@ export function openOutput(path: string, { force }: Force = {}): Output {
       remove();
     },
   };
+}
+
+/** The file that is replaced through a symbolic link, which stays: it may be `/dev/stdout`. */
+function behindLinks(path: string): string {
+  return statIfThere(path, statSync) === undefined ? path : realpathSync(path);
 }
 
 function directOutput(fd: number, name: string): Output {

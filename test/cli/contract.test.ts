@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { captureFile, readCapture } from '../captures.js';
 import { formatPlain } from './plain-records.js';
@@ -175,6 +175,16 @@ describe('an output file', () => {
       expect(run).toMatchObject({ status: 4, text: '' });
       expect(run.errors).toMatch(/: exists already\nlvstream: hint: choose another name\n$/);
     }
+  });
+
+  it('is replaced through a symbolic link, which stays', async () => {
+    const kept = folder.file('kept', 'precious');
+    const link = folder.fresh('link');
+    symlinkSync(kept, link);
+    expect((await lvstream(['compress', stream, '-o', link])).status).toBe(4);
+    await succeed(['compress', stream, '-o', link, '--force']);
+    expect(readlinkSync(link)).toBe(kept);
+    expect((await succeed(['verify', kept])).text).toContain('whole, 213 records');
   });
 
   it('of a snapback has no --force', async () => {
