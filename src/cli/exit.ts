@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { exitAtOnce } from '../device/syscalls.js';
 import { FormatError, LvstreamError, RefusedError, UsageError } from '../errors.js';
 import { runInterruptActions } from '../files/interrupt.js';
 import { ClosedOutputError } from '../files/sink.js';
@@ -14,13 +15,22 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 export async function runToExit(name: string, program: () => Promise<number>): Promise<never> {
   for (const signal of SIGNALS) process.on(signal, () => interrupt(signal));
   process.stderr.on('error', () => undefined);
-  process.on('exit', runInterruptActions);
+  process.on('exit', end);
   try {
     return process.exit(await program());
   } catch (error) {
     if (!(error instanceof ClosedOutputError)) reportError(name, error);
     return process.exit(exitStatus(error));
   }
+}
+
+/**
+ * The last thing that runs. Node would now wait for its compiler's threads, for ever if one of them waits for a garbage
+ * collection, which this thread does not make any more (nodejs/node#54918).
+ */
+function end(status: number): void {
+  runInterruptActions();
+  exitAtOnce(status);
 }
 
 /** The exit status that stands for an error. */

@@ -39,6 +39,7 @@ interface SystemCalls {
   readonly syscall: SystemCall;
   readonly ioctl: SystemCall;
   readonly fcntl: SystemCall;
+  readonly _exit: SystemCall;
   errno(): number;
 }
 
@@ -80,7 +81,16 @@ function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
     syscall: library.func('int64_t syscall(int64_t number, ...)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
     fcntl: library.func('int fcntl(int fd, int command, ...)'),
+    _exit: library.func('void _exit(int status)'),
   };
+}
+
+/**
+ * Ends this process and all its threads with nothing more done (_exit(2)), if system calls have been loaded for something
+ * else; otherwise does nothing.
+ */
+export function exitAtOnce(status: number): void {
+  loaded?._exit(status);
 }
 
 /** The name of the errno behind an error of `node:fs`, of this module, or of what wraps one of them. */
@@ -96,7 +106,7 @@ function fail(syscall: string, errno: number): never {
   throw new DeviceError(cause.message, { cause });
 }
 
-function call(name: keyof Omit<SystemCalls, 'errno'>, what: string, ...values: unknown[]): number {
+function call(name: keyof Omit<SystemCalls, 'errno' | '_exit'>, what: string, ...values: unknown[]): number {
   const calls = systemCalls();
   for (;;) {
     const result = calls[name](...values);
