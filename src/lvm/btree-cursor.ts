@@ -5,6 +5,9 @@ import { thinFault } from './thin-block.js';
 /** A fan-out of 2 would hold more than any pool in this many levels; dm-btree keeps nodes a third full. */
 const MAX_HEIGHT = 32;
 
+/** Of a mapping, below its data block (dm-thin-metadata.c, `pack_block_time`). */
+const TIME_BITS = 24;
+
 /** The metadata that trees are read from. */
 export interface BtreeSource {
   readonly metadata: RandomAccessReader;
@@ -31,9 +34,8 @@ export class BtreeCursor {
   key = 0;
   /** Levels of nodes in the subtree; 0 if the cursor stands on an entry of a leaf, or at the end. */
   height: number;
-  /** The subtree's block. */
-  block: number;
   readonly #source: BtreeSource;
+  readonly #root: number;
   readonly #valueSize: number;
   readonly #levels: Level[] = [];
   #level: Level | undefined;
@@ -42,9 +44,16 @@ export class BtreeCursor {
   constructor(source: BtreeSource, root: number | undefined, valueSize: number) {
     this.#source = source;
     this.#valueSize = valueSize;
-    this.block = root ?? 0;
+    this.#root = root ?? 0;
     this.height = root === undefined ? 0 : measureHeight(source, root);
     if (root === undefined) this.key = Infinity;
+  }
+
+  /** The subtree's block. */
+  get block(): number {
+    return this.#level === undefined
+      ? this.#root
+      : blockAt(this.#source.metadata, this.#level.node, this.#level.index);
   }
 
   /** Goes from the subtree to its first entry or subtree. */
@@ -64,6 +73,21 @@ export class BtreeCursor {
     this.#settle();
   }
 
+  /**
+   * Goes on, with another cursor that stands on the same mapping or subtree, past that and past all that the two go on
+   * to have in common in the nodes that they are in.
+   */
+  skipWith(other: BtreeCursor): void {
+    const [own, others] = [this.#level, other.#level];
+    if (own !== undefined && others !== undefined) {
+      const common = countCommon(own, others);
+      own.index += common - 1;
+      others.index += common - 1;
+    }
+    this.skip();
+    other.skip();
+  }
+
   /** Goes down to the entry with this key, passing by the rest. False if the tree has none. */
   find(key: number): boolean {
     while (this.key <= key) {
@@ -80,11 +104,11 @@ export class BtreeCursor {
     return { node, index, position: node.values + index * this.#valueSize };
   }
 
-  /** The entry's value as a mapping: data block << 24 | time (dm-thin-metadata.c, `pack_block_time`). */
+  /** The data block of the entry's mapping. */
   dataBlock(): number {
     const { node, index } = this.#level!;
     const at = node.values + index * 8;
-    return node.view.getUint32(at + 4, true) * 0x100 + (node.view.getUint32(at, true) >>> 24);
+    return node.view.getUint32(at + 4, true) * 0x100 + (node.view.getUint32(at, true) >>> TIME_BITS);
   }
 
   /** Leaves the nodes that are done, and stands on the next entry or subtree. */
@@ -96,11 +120,7 @@ export class BtreeCursor {
       if (this.#level !== undefined) this.#level.index += 1;
     }
     if (this.#level === undefined) this.#end();
-    else {
-      this.key = this.#level.node.keys[this.#level.index]!;
-      if (!this.#level.node.leaf)
-        this.block = blockAt(this.#source.metadata, this.#level.node, this.#level.index);
-    }
+    else this.key = this.#level.node.keys[this.#level.index]!;
   }
 
   #end(): void {
@@ -126,6 +146,26 @@ export class BtreeCursor {
     const what = `key ${node.keys[wrong]!} is outside the bounds that its parents set, ${this.key} to ${upper}`;
     throw thinFault(metadata, node.block, keyPosition(wrong), what);
   }
+}
+
+/** Entries that both have in common from where they stand on; the first one is known to be. */
+function countCommon(left: Level, right: Level): number {
+  const most = Math.min(left.node.keys.length - left.index, right.node.keys.length - right.index);
+  let common = 1;
+  while (common < most && isCommon(left, right, common)) common += 1;
+  return common;
+}
+
+/** Whether the entries so many places on have the same key, and the same child or data block. */
+function isCommon({ node, index }: Level, other: Level, on: number): boolean {
+  if (node.keys[index + on] !== other.node.keys[other.index + on]) return false;
+  const at = node.values + (index + on) * 8;
+  const otherAt = other.node.values + (other.index + on) * 8;
+  const ignored = node.leaf ? TIME_BITS : 0;
+  return (
+    node.view.getUint32(at + 4, true) === other.node.view.getUint32(otherAt + 4, true) &&
+    node.view.getUint32(at, true) >>> ignored === other.node.view.getUint32(otherAt, true) >>> ignored
+  );
 }
 
 /** Nodes on the way from the root to a leaf, which is as long everywhere. */

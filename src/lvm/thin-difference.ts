@@ -45,10 +45,8 @@ function kindOf(left: BtreeCursor, right: BtreeCursor): DifferenceKind {
  */
 function nextDifference(left: BtreeCursor, right: BtreeCursor): boolean {
   while (left.key < Infinity || right.key < Infinity) {
-    if (isEqual(left, right)) {
-      left.skip();
-      right.skip();
-    } else {
+    if (isEqual(left, right)) left.skipWith(right);
+    else {
       const down = toDescend(left, right);
       if (down === undefined) return true;
       down.descend();
