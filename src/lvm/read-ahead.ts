@@ -14,10 +14,12 @@ interface Stretch {
 /** Places that reading may go on at: both trees of a difference, at several heights. */
 const PLACES = 8;
 const MOST_BLOCKS = 16;
+/** Where every fourth node or so was replaced, the ones that they replaced lie as far from each other. */
+const MOST_PASSED_BY = 8;
 
 /**
  * Reads blocks singly where they lie scattered, and up to 64 KiB at once where reading goes on: nodes that were written
- * together lie beside each other. Twice as many each time, so that little is read in vain. Keeps 512 KiB.
+ * together lie beside each other, or nearly. Twice as many each time, so that little is read in vain. Keeps 512 KiB.
  */
 export function createBlockReader(metadata: RandomAccessReader): BlockReader {
   const stretches: Stretch[] = [];
@@ -29,9 +31,9 @@ export function createBlockReader(metadata: RandomAccessReader): BlockReader {
   };
 }
 
-/** Reads from the block on; the stretch takes the place of the one that it continues, or of the oldest. */
+/** Reads from the block on; the stretch takes the place of the one that it goes on from, or of the oldest. */
 function readOn(metadata: RandomAccessReader, stretches: Stretch[], block: number): Stretch {
-  const before = stretches.findIndex(({ end }) => end === block);
+  const before = stretches.findIndex(({ end }) => block >= end && block - end <= MOST_PASSED_BY);
   const [continued] = before < 0 ? [] : stretches.splice(before, 1);
   const wanted = continued === undefined ? 1 : 2 * (continued.end - continued.first);
   const count = Math.min(wanted, MOST_BLOCKS, countBlocks(metadata) - block);

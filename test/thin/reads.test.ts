@@ -36,10 +36,10 @@ describe('the difference of a million mappings and a snapshot', () => {
     new Map(Array.from({ length: count }, (_, index) => [blockOf(index), COUNT + index]));
 
   it.each([
-    ['1,000 written all over', changesAt((index) => (index * 997) % COUNT), 2 * (CHANGES + CHANGES / 10)],
-    ['1,000 neighbours written', changesAt((index) => 500_000 + index), 2 * (CHANGES / PER_LEAF + 8)],
-    ['one written', changesAt(() => 777_777, 1), 16],
-  ])('reads only what differs: %s', (_, changes, most) => {
+    ['1,000 written all over', changesAt((index) => (index * 997) % COUNT), 2.2 * CHANGES, 0.5],
+    ['1,000 neighbours written', changesAt((index) => 500_000 + index), 2 * (CHANGES / PER_LEAF + 8), 1],
+    ['one written', changesAt(() => 777_777, 1), 16, 1],
+  ])('reads only what differs, in few reads: %s', (_, changes, most, readsPerNode) => {
     const image = snapshotAndWrite(restored, 1, 2, changes);
     const { runs, nodes, reads, blocks } = measure(image);
     const expected: Run[] = [];
@@ -48,8 +48,8 @@ describe('the difference of a million mappings and a snapshot', () => {
     expect(runs).toEqual(expected);
     expect(runs).toEqual(thinDelta(image, 1, 2));
     expect(nodes).toBeLessThanOrEqual(most);
-    expect(reads).toBeLessThanOrEqual(nodes + 1);
-    expect(blocks).toBeLessThan(2 * nodes + 64);
+    expect(reads).toBeLessThanOrEqual(readsPerNode * nodes + 1);
+    expect(blocks).toBeLessThan(5 * nodes + 64);
   });
 
   it('reads nothing of a tree that is the same', () => {
