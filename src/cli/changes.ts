@@ -1,12 +1,13 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
+import type { OpenChanges } from '../lvm/changes.js';
 import { writeChangeMap } from '../lvm/write-dump.js';
 import { declareChanges, openChanges, OUTPUT_GROUP } from './change-source.js';
 import { defineCommand } from './command.js';
 import { FORCE, JSON_REPORT, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
 import { remark } from './remarks.js';
-import { reportWritten, writeCounted } from './written.js';
+import { reportWritten, writeCounted, type Written } from './written.js';
 
 export const changes = defineCommand({
   declare: (yargs) =>
@@ -19,17 +20,26 @@ export const changes = defineCommand({
       .example('lvstream dump --map vm.map --data-source /dev/vg/vm -o vm.lvs', 'make a stream of it later'),
   run: async (args) => {
     const path = outputPath(args);
-    const codec = createCodec({ level: 0 });
     const found = await openChanges({ ...args, rangesOnly: true });
-    try {
-      for (const text of found.remarks) remark(text, args);
-      const options = { id: randomId(), generator: generator() };
-      const written = await writeCounted(path, args, (sink) => writeChangeMap(found, sink, codec, options));
-      await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
-    } finally {
-      found.close();
-      await codec.close();
-    }
+    for (const text of found.remarks) remark(text, args);
+    const written = await writeAndClose(found, path, args);
+    await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
     return 0;
   },
 });
+
+/** What was made to read the changes may not go away again: nothing is said to be done before it has. */
+async function writeAndClose(
+  found: OpenChanges,
+  path: string,
+  args: { readonly force: boolean },
+): Promise<Omit<Written, 'format'>> {
+  const codec = createCodec({ level: 0 });
+  const options = { id: randomId(), generator: generator() };
+  try {
+    return await writeCounted(path, args, (sink) => writeChangeMap(found, sink, codec, options));
+  } finally {
+    await codec.close();
+    found.close();
+  }
+}

@@ -35,7 +35,11 @@ export const decompress = defineCommand({
       'decompress',
       () => plainSize(input, codec),
       args,
-      (watch) => writeCounted(path, args, (sink) => writePlain(watch(stream.batches), sink)),
+      (watch) =>
+        writeCounted(path, args, async (sink) => ({
+          ...(await writePlain(watch(stream.batches), sink)),
+          consistent: stream.format === 'lvs' ? stream.closing().consistent : undefined,
+        })),
     );
     await reportWritten(path, { format: 'lvmsync3', ...written }, args);
     return 0;

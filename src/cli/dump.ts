@@ -57,18 +57,23 @@ export const dump = defineCommand({
   run: async (args) => {
     const path = outputPath(args);
     const changes = await openChanges(args);
-    try {
-      const before = [...changes.remarks];
-      for (const text of before) remark(text, args);
-      const written = await write(changes, path, args);
-      for (const text of changes.remarks.slice(before.length)) remark(text, args);
-      await reportWritten(path, written, args);
-    } finally {
-      changes.close();
-    }
+    await reportWritten(path, await writeAndClose(changes, path, args), args);
     return 0;
   },
 });
+
+/** What was made to read the changes may not go away again: nothing is said to be done before it has. */
+async function writeAndClose(changes: OpenChanges, path: string, args: DumpArguments): Promise<Written> {
+  try {
+    const before = [...changes.remarks];
+    for (const text of before) remark(text, args);
+    const written = await write(changes, path, args);
+    for (const text of changes.remarks.slice(before.length)) remark(text, args);
+    return written;
+  } finally {
+    changes.close();
+  }
+}
 
 async function write(changes: OpenChanges, path: string, args: DumpArguments): Promise<Written> {
   const { format, level, baseDigests } = args;

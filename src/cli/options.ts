@@ -76,6 +76,9 @@ export function inputPath(stream: string | undefined): string {
  * and `RefusedError` of a name that is taken, before anything takes long.
  */
 export function outputPath({ output, json = false, force }: OutputArguments): string {
+  if (output === '') {
+    throw new UsageError('--output: the name is empty', { hint: 'name a file, or - for standard output' });
+  }
   if (json && isStandardOutput(output ?? '-')) {
     throw new UsageError('--json: standard output is where the stream goes', {
       hint: 'name a file for the stream with -o FILE',

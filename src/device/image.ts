@@ -78,7 +78,9 @@ function openError(path: string, cause: unknown): DeviceError {
 /** A logical volume goes by `VG/LV` elsewhere; as a device it is below `/dev`. */
 function meantNode(path: string): string | undefined {
   const node = `/dev/${path}`;
-  return /^[^./]/.test(path) && existsSync(node) ? `did you mean ${node}?` : undefined;
+  return /^[^./]/.test(path) && existsSync(node) && statSync(node).isBlockDevice()
+    ? `did you mean ${node}?`
+    : undefined;
 }
 
 const OPEN_HINTS: ReadonlyMap<string, { why: string; wayOut: string }> = new Map([

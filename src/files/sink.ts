@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   closeSync,
   fstatSync,
   fsyncSync,
@@ -8,7 +9,6 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  type Stats,
   statSync,
   unlinkSync,
   write as writeCallback,
@@ -44,11 +44,11 @@ interface Force {
 }
 
 /**
- * Opens standard output for `-`, or a file that appears only on `commit`. `force` lets it replace another file, never
- * anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
+ * Opens standard output for `-` and for any name of what it is, or a file that appears only on `commit`. `force` lets it
+ * replace another file, never anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
  */
 export function openOutput(path: string, { force }: Force = {}): Output {
-  if (path === '-') return directOutput(STDOUT, 'standard output');
+  if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output');
   if (isStreamed(path)) return directOutput(openDirect(path), path);
   refuseTaken(path, { force });
   const place = behindLinks(path);
@@ -82,7 +82,7 @@ export function openOutput(path: string, { force }: Force = {}): Output {
   };
 }
 
-/** The file that is replaced through a symbolic link, which stays: it may be `/dev/stdout`. */
+/** The file that is replaced through a symbolic link, which stays. */
 function behindLinks(path: string): string {
   return statIfThere(path, statSync) === undefined ? path : realpathSync(path);
 }
@@ -135,19 +135,18 @@ function isStreamed(path: string): boolean {
   return found?.isFIFO() === true || found?.isCharacterDevice() === true;
 }
 
-/** Whether what is written there comes out of standard output: `-`, or its pipe or device by any name. */
+/** Whether that is standard output: `-`, or any name of the pipe, device or file that the shell has made it. */
 export function isStandardOutput(path: string): boolean {
   if (path === '-') return true;
-  if (!isStreamed(path)) return false;
-  const [named, own] = [statSync(path), fstatSync(STDOUT)];
-  return named.dev === own.dev && named.ino === own.ino;
+  const [named, own] = [statIfThere(path, statSync), fstatSync(STDOUT, { bigint: true })];
+  return named?.dev === own.dev && named.ino === own.ino;
 }
 
 /** Throws what {@link openOutput} would throw of a name that is taken: for what takes long before the first byte. */
 export function refuseTaken(path: string, { force }: Force): void {
-  if (path === '-' || isStreamed(path)) return;
-  if (statIfThere(path, statSync)?.isFile() === false) refuseExisting(path, OTHER_NAME);
-  if (force !== true)
+  if (isStandardOutput(path) || isStreamed(path)) return;
+  if (statIfThere(path, statSync)?.isFile() !== true) refuseExisting(path, OTHER_NAME);
+  else if (force !== true)
     refuseExisting(path, force === undefined ? undefined : `${OTHER_NAME}, or replace it with --force`);
 }
 
@@ -157,9 +156,9 @@ export function refuseExisting(path: string, hint?: string): void {
 }
 
 /** What stands at `path`, if anything does. Throws `DeviceError` where that can't be told. */
-function statIfThere(path: string, stat: typeof statSync): Stats | undefined {
+function statIfThere(path: string, stat: typeof statSync): BigIntStats | undefined {
   try {
-    return stat(path, { throwIfNoEntry: false });
+    return stat(path, { bigint: true, throwIfNoEntry: false });
   } catch (cause) {
     throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
   }

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { captureFile, readCapture } from '../captures.js';
+import { attachLoop, KIB, makeFile } from '../device/block-devices.js';
 import { formatPlain } from './plain-records.js';
 import { BIN, Folder, lvstream, succeed } from './run-lvstream.js';
 import { COMMANDS } from '#src/cli/commands.js';
@@ -170,10 +173,32 @@ describe('an output file', () => {
   });
 
   it('that is no file is never replaced', async () => {
-    for (const more of [[], ['--force']]) {
-      const run = await lvstream(['compress', stream, '-o', folder.path, ...more]);
-      expect(run).toMatchObject({ status: 4, text: '' });
-      expect(run.errors).toMatch(/: exists already\nlvstream: hint: choose another name\n$/);
+    const link = folder.fresh('link');
+    symlinkSync('nothing', link);
+    for (const out of [folder.path, link])
+      for (const more of [[], ['--force']]) {
+        const run = await lvstream(['compress', stream, '-o', out, ...more]);
+        expect(run).toMatchObject({ status: 4, text: '' });
+        expect(run.errors).toMatch(/: exists already\nlvstream: hint: choose another name\n$/);
+      }
+    expect(readlinkSync(link)).toBe('nothing');
+  });
+
+  it('that is standard output goes on where that stands', async () => {
+    const file = folder.fresh('out');
+    const script = '{ printf before; "$@" -o /dev/stdout; printf after; } > "$0"';
+    await execa('sh', ['-c', script, file, process.execPath, BIN, 'decompress', stream]);
+    const all = Buffer.concat([Buffer.from('before'), readFileSync(stream), Buffer.from('after')]);
+    expect(readFileSync(file).equals(all)).toBe(true);
+  });
+
+  it('without a name is refused at once', async () => {
+    for (const args of Object.values(withMissingFile).filter((args) => args.includes('-o'))) {
+      const run = await lvstream([...args.slice(0, -1), '']);
+      expect(run).toMatchObject({ status: 2, text: '' });
+      expect(run.errors).toBe(
+        'lvstream: --output: the name is empty\nlvstream: hint: name a file, or - for standard output\n',
+      );
     }
   });
 
@@ -225,16 +250,25 @@ describe('a name', () => {
   });
 });
 
-describe('a device that is named without /dev', () => {
-  it.each([
-    [['apply', stream, 'null']],
-    [['verify', stream, '--against', 'null']],
-    [['dump', '--cow', 'null', '--origin', 'null']],
-  ])('is guessed: %j', async (args) => {
-    const { status, errors } = await lvstream(args);
+describe.each([
+  ['apply', (name: string) => ['apply', stream, name]],
+  ['verify', (name: string) => ['verify', stream, '--against', name]],
+  ['dump', (name: string) => ['dump', '--cow', name, '--origin', name]],
+])('what is named without /dev to %s', (_, argsOf) => {
+  const hintFor = async (name: string): Promise<string> => {
+    const { status, errors } = await lvstream(argsOf(name));
     expect(status).toBe(1);
-    expect(errors).toMatch(
-      /^lvstream: null: cannot be opened: .*ENOENT.*\nlvstream: hint: did you mean \/dev\/null\?\n$/,
-    );
+    const [message, hint] = errors.split('\nlvstream: hint: ');
+    expect(message).toMatch(new RegExp(`^lvstream: ${name}: cannot be opened: .*ENOENT`));
+    return hint!;
+  };
+
+  it('is guessed where it is a device', async () => {
+    const device = attachLoop(makeFile(4 * KIB));
+    expect(await hintFor(basename(device))).toBe(`did you mean ${device}?\n`);
+  });
+
+  it('is not guessed where it is none', async () => {
+    expect(await hintFor('null')).toContain('check the name');
   });
 });

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { execa } from 'execa';
 import { decompress } from 'zstd-napi';
 import { describe, expect, it } from 'vitest';
 import { captureFile, readCapture, readManifest, recordedRanges } from '../captures.js';
@@ -69,18 +70,27 @@ describe.each(all)('%s', (_, args) => {
     expect([run.text, run.errors]).toEqual(['', '']);
   });
 
-  it('adds nothing to a stream on standard output', async () => {
+  it.each([
+    ['a pipe', '"$@" -o /dev/stdout | cat > "$0"'],
+    ['a file', '"$@" -o /dev/stdout > "$0"'],
+    ['a file by its name', '"$@" -o "$0" > "$0"'],
+  ])('adds nothing to a stream on standard output: %s', async (_, script) => {
     const file = folder.fresh('out');
-    const script = '"$@" -o /dev/stdout | cat > "$0"';
     execFileSync('sh', ['-c', script, file, process.execPath, BIN, ...args], { stdio: 'ignore' });
     expect(readFileSync(file).includes('written, ')).toBe(false);
     expect((await succeed(['verify', file])).text).toContain(`${file}: `);
   });
 
   it('has no JSON where the stream goes', async () => {
-    const run = await lvstream([...args, '-o', '-', '--json']);
-    expect(run).toMatchObject({ status: 2, text: '' });
-    expect(run.errors).toMatch(/^lvstream: --json: .*\nlvstream: hint: name a file .*-o FILE\n$/);
+    const file = folder.fresh('out');
+    for (const stdout of ['pipe', { file }] as const) {
+      const name = stdout === 'pipe' ? '-' : '/dev/stdout';
+      const options = { stdout, stderr: 'pipe', reject: false, stripFinalNewline: false } as const;
+      const run = await execa(process.execPath, [BIN, ...args, '-o', name, '--json'], options);
+      expect(run.exitCode).toBe(2);
+      expect(run.stderr).toMatch(/^lvstream: --json: .*\nlvstream: hint: name a file .*-o FILE\n$/);
+      expect(run.stdout ?? readFileSync(file, 'utf8')).toBe('');
+    }
   });
 });
 
@@ -95,6 +105,40 @@ it.each([[[]], [['--format', 'lvmsync']]])('a dump of no single moment says so: 
   const { text } = await succeed([...args, '-o', folder.fresh('torn'), '--json']);
   expect(JSON.parse(text)).toMatchObject({ consistent: false });
 });
+
+it('what is unpacked of a dump of no single moment says so', async () => {
+  const torn = folder.fresh('torn.lvs');
+  await succeed(['dump', ...images, '--no-consistent', '-o', torn]);
+  const told = await succeed(['decompress', torn, '-o', folder.fresh('torn')]);
+  expect(told.text).toMatch(/^[^\n]*, not consistent \(no single moment\)\n$/);
+  const { text } = await succeed(['decompress', torn, '-o', folder.fresh('torn'), '--json']);
+  expect(JSON.parse(text)).toMatchObject({ consistent: false });
+});
+
+it.each(['dump', 'changes'])('%s says nothing of success when closing fails', async (name) => {
+  const [image, file] = [captureFile('a', 'origin.img'), folder.fresh('out')];
+  const args = [name, '--cow', captureFile('a', 'cow.img'), '--origin', image, '-o', file];
+  const options = { reject: false, stripFinalNewline: false };
+  const run = await execa(process.execPath, ['--import', failingToClose(image), BIN, ...args], options);
+  expect(run).toMatchObject({ exitCode: 1, stdout: '', stderr: 'lvstream: it cannot be removed\n' });
+});
+
+/** A module that makes closing a file fail, as removing a temporary snapshot can. */
+function failingToClose(file: string): string {
+  const errors = new URL('../../dist/errors.js', import.meta.url).href;
+  const code = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    import { LvmError } from ${JSON.stringify(errors)};
+    const { closeSync } = fs;
+    fs.closeSync = (fd) => {
+      const name = fs.readlinkSync('/proc/self/fd/' + fd);
+      closeSync(fd);
+      if (name === ${JSON.stringify(realpathSync(file))}) throw new LvmError('it cannot be removed');
+    };
+    syncBuiltinESMExports();`;
+  return folder.file('failing.mjs', code);
+}
 
 it('what is salvaged is counted', async () => {
   const cut = folder.file('cut', readCapture('a', 'ruby.stream').subarray(0, 17 + 2 * 4108 + 5));
