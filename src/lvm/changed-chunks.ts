@@ -1,4 +1,5 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
+import { LvmError } from '../errors.js';
 import type { Range } from '../format/batch.js';
 import { ChunkSet } from './chunk-set.js';
 import { damagedException, type ExceptionList, scanExceptions } from './exception-list.js';
@@ -15,6 +16,8 @@ export interface ChangedChunks {
   readonly count: number;
   /** Chunk numbers of the origin, each once. */
   readonly chunks: ChunkSet;
+  /** Of the table as it was (see {@link ExceptionList}). */
+  readonly sum: number;
 }
 
 /**
@@ -30,8 +33,8 @@ export function readChangedChunks(cow: RandomAccessReader, originSize: number): 
   refuseDoubleUse(cow, originSize, list);
   const twice = chunks.findTwice();
   if (twice !== undefined) throw listedTwice(cow, originSize, list, twice);
-  const { chunkSize, count } = list;
-  return { cow, originSize, chunkSize, count, chunks };
+  const { chunkSize, count, sum } = list;
+  return { cow, originSize, chunkSize, count, chunks, sum };
 }
 
 /** The kernel hands new chunks out in ascending order: only a list that is not needs to be looked through. */
@@ -44,12 +47,30 @@ function refuseDoubleUse(cow: RandomAccessReader, originSize: number, list: Exce
   const twice = newChunks.findTwice();
   if (twice === undefined) return;
   const index = lastIndexOf(cow, originSize, (_, newChunk) => newChunk === twice);
-  throw damagedException(cow, list.chunkSize, index, 8, `new chunk ${twice} is used by two exceptions`);
+  throw faultAt(cow, list, index, 8, `new chunk ${twice} is used by two exceptions`);
 }
 
 function listedTwice(cow: RandomAccessReader, originSize: number, list: ExceptionList, chunk: number): Error {
   const index = lastIndexOf(cow, originSize, (oldChunk) => oldChunk === chunk);
-  return damagedException(cow, list.chunkSize, index, 0, `origin chunk ${chunk} is listed twice`);
+  return faultAt(cow, list, index, 0, `origin chunk ${chunk} is listed twice`);
+}
+
+/** Without an index the table is not what it was when the fault was found. */
+function faultAt(
+  cow: RandomAccessReader,
+  { chunkSize }: ExceptionList,
+  index: number,
+  field: 0 | 8,
+  what: string,
+): LvmError {
+  return index < 0 ? changedMeanwhile(cow) : damagedException(cow, chunkSize, index, field, what);
+}
+
+/** The error of a table that is another one when it is read again. */
+export function changedMeanwhile({ name }: RandomAccessReader): LvmError {
+  return new LvmError(`${name}: its table was written to while it was read`, {
+    hint: 'give an image that nobody writes to, or name the snapshot itself',
+  });
 }
 
 function lastIndexOf(

@@ -1,7 +1,9 @@
 const PAGE_CHUNKS = 2 ** 16;
-/** A list of so many takes as much memory as a bit for each chunk of the page. */
-const MOST_LISTED = PAGE_CHUNKS / 16;
+/** A list of so many takes half as much memory as a bit for each chunk of the page. */
+const MOST_LISTED = PAGE_CHUNKS / 32;
 const FIRST_LISTED = 8;
+/** What a list outgrows is in memory until the collector comes. */
+const GROWTH = 4;
 
 /** The chunks of one page, counted from its first one: listed as they came, then a bit each, then all of them. */
 interface Page {
@@ -22,19 +24,14 @@ export interface ChunkPart extends ChunkRun {
 }
 
 /**
- * A set of chunk numbers below 2^53. Takes 2 to 4 bytes for each chunk, and no more than 8 KiB for every 65,536 chunks of
- * the device: 32 MiB for a TiB in chunks of 4 KiB, however many of them are in the set.
+ * A set of chunk numbers below 2^53. Takes 2 to 8 bytes for each chunk, and no more than 8 KiB for every 65,536 chunks of
+ * the device: 32 MiB for a TiB in chunks of 4 KiB, however many of them are in the set. Of those 65,536 that have any the
+ * bookkeeping takes another 300 to 600 bytes.
  */
 export class ChunkSet {
   readonly #pages = new Map<number, Page>();
   #near: { readonly number: number; readonly page: Page } | undefined;
-  #count = 0;
   #twice: number | undefined;
-
-  /** How often something was added. */
-  get count(): number {
-    return this.#count;
-  }
 
   /** Adds a chunk that is not in the set. */
   add(chunk: number): void {
@@ -42,7 +39,6 @@ export class ChunkSet {
     const first = number * PAGE_CHUNKS;
     const twice = addTo(this.#pageOf(number), chunk - first);
     if (twice !== undefined) this.#twice ??= first + twice;
-    this.#count += 1;
   }
 
   /** A chunk that was added although it was in the set, if any was: what else the set says means nothing then. */
@@ -63,12 +59,13 @@ export class ChunkSet {
     let end = 0;
     for (const [number, page] of this.#inOrder()) {
       const first = number * PAGE_CHUNKS;
-      for (const within of chunksOf(page)) {
+      const isFull = page.count === PAGE_CHUNKS;
+      for (const within of isFull ? [0] : chunksOf(page)) {
         if (first + within !== end) {
           if (end > begin) yield { begin, end };
           begin = first + within;
         }
-        end = first + within + 1;
+        end = first + (isFull ? PAGE_CHUNKS : within + 1);
       }
     }
     if (end > begin) yield { begin, end };
@@ -120,7 +117,7 @@ function addTo(page: Page, within: number): number | undefined {
 function makeRoom(page: Page): number | undefined {
   const listed = page.listed!;
   if (listed.length < MOST_LISTED) {
-    page.listed = new Uint16Array(listed.length * 2);
+    page.listed = new Uint16Array(listed.length * GROWTH);
     page.listed.set(listed);
     return undefined;
   }
@@ -138,16 +135,9 @@ function setBit(bits: Uint32Array, index: number): boolean {
   return (word & mask) === 0;
 }
 
-/** Ascending; good until the set is added to. */
+/** Ascending, of a page that does not have all; good until the set is added to. */
 function chunksOf({ count, listed, bits }: Page): Uint16Array {
-  if (listed !== undefined) return listed.subarray(0, count).sort();
-  return bits === undefined ? allOfPage() : indexesOf(bits, count);
-}
-
-function allOfPage(): Uint16Array {
-  const all = new Uint16Array(PAGE_CHUNKS);
-  for (let within = 0; within < PAGE_CHUNKS; within += 1) all[within] = within;
-  return all;
+  return listed === undefined ? indexesOf(bits!, count) : listed.subarray(0, count).sort();
 }
 
 function indexesOf(bits: Uint32Array, count: number): Uint16Array {

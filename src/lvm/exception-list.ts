@@ -32,6 +32,8 @@ export interface ExceptionList {
   readonly count: number;
   /** The new chunks came in ascending order, so none was there twice. */
   readonly ascending: boolean;
+  /** Equal for equal exceptions in the same order, and hardly ever for others. */
+  readonly sum: number;
 }
 
 /** Takes an exception: which chunk of the origin was copied, and to where on the COW device. */
@@ -41,7 +43,8 @@ export type TakeException = (oldChunk: number, newChunk: number) => void;
  * Reads the persistent exception store of dm-snapshot (dm-snap-persistent.c) in the order of its list, which is
  * that of copying. Nothing behind the end marker is looked at: an older, longer list may lie there.
  *
- * `originSize` is the size of the origin in bytes, or of as much of it as the snapshot knows.
+ * `originSize` is the size of the origin in bytes, or of as much of it as the snapshot knows. No more than `most` exceptions
+ * are read: the kernel adds to the end of the list.
  * Throws `LvmError` with the device's name and byte: not an exception store, an invalid (overflowed) snapshot,
  * an unknown version, an absurd chunk size, a list that doesn't end inside the device, a new chunk that can't hold
  * data, an old chunk past the origin's end. Chunks that are there twice are not looked for.
@@ -50,11 +53,13 @@ export function scanExceptions(
   cow: RandomAccessReader,
   originSize: number,
   take: TakeException,
+  most = Infinity,
 ): ExceptionList {
   const chunkSize = readHeader(cow);
-  const scan = createScan(cow, chunkSize, originSize, take);
+  const scan = createScan(cow, chunkSize, originSize, take, most);
   for (let area = 0; readArea(scan, area); area += 1);
-  return { chunkSize, count: scan.count, ascending: scan.ascending };
+  const { count, ascending, sum } = scan;
+  return { chunkSize, count, ascending, sum };
 }
 
 /** The error of a damaged table, said of exception `index` of the list; `field` is 8 for its new chunk. */
@@ -129,7 +134,9 @@ interface Scan {
   readonly stride: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly take: TakeException;
+  readonly most: number;
   count: number;
+  sum: number;
   /** The new chunk of the last exception. */
   last: number;
   ascending: boolean;
@@ -140,6 +147,7 @@ function createScan(
   chunkSize: number,
   originSize: number,
   take: TakeException,
+  most: number,
 ): Scan {
   return {
     cow,
@@ -149,7 +157,9 @@ function createScan(
     stride: chunkSize / EXCEPTION_SIZE + 1,
     bytes: new Uint8Array(Math.min(chunkSize, READ_SIZE)),
     take,
+    most,
     count: 0,
+    sum: 0,
     last: 0,
     ascending: true,
   };
@@ -174,10 +184,11 @@ function readArea(scan: Scan, area: number): boolean {
   return true;
 }
 
-/** Takes in the exceptions in `scan.bytes`, which were read at `position`; false once the end marker was met. */
+/** Takes in the exceptions in `scan.bytes`, which were read at `position`; false once there are no more to be read. */
 function takeExceptions(scan: Scan, position: number): boolean {
   const view = new DataView(scan.bytes.buffer);
   for (let at = 0; at < scan.bytes.length; at += EXCEPTION_SIZE) {
+    if (scan.count === scan.most) return false;
     const oldChunk = decodeU64(view, at, true);
     const newChunk = decodeU64(view, at + 8, true);
     if (newChunk === 0) return endOfList(scan, oldChunk, position + at);
@@ -186,9 +197,16 @@ function takeExceptions(scan: Scan, position: number): boolean {
     scan.ascending &&= newChunk > scan.last;
     scan.last = newChunk;
     scan.count += 1;
+    scan.sum = addTo(addTo(scan.sum, oldChunk), newChunk);
     scan.take(oldChunk, newChunk);
   }
   return true;
+}
+
+/** Both halves of a number below 2^53 go in; the factors are those of MurmurHash3's finalizer. */
+function addTo(sum: number, number: number): number {
+  const low = Math.imul(sum ^ number, 0x85ebca6b);
+  return Math.imul(low ^ (low >>> 13) ^ (number / 2 ** 32), 0xc2b2ae35);
 }
 
 /** The kernel clears the rest of an area: a marker with an origin chunk is an exception that lost its new chunk. */

@@ -6,14 +6,17 @@ import { type ExceptionPart, loadExceptions } from './exception-part.js';
 const MOST_LOADED = 2 ** 22;
 
 const NOTHING: ExceptionPart = {
-  ...{ begin: 0, end: 0, count: 0 },
-  ...{ oldChunks: new Uint32Array(0), newChunks: new Uint32Array(0) },
+  begin: 0,
+  end: 0,
+  count: 0,
+  oldChunks: new Uint32Array(0),
+  newChunks: new Uint32Array(0),
 };
 
 /**
  * The snapshot itself, as dm-snapshot shows it: chunks with an exception are read from the COW device, all others
  * from the origin. One pass in ascending order never searches, and reads the exception table once for every `most`
- * exceptions: more are never in memory at once.
+ * exceptions: more are never in memory at once. Reads that go to and fro between two such parts read the table each time.
  *
  * The devices stay the caller's. Reads throw what theirs and {@link loadExceptions} do.
  */
