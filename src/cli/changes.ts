@@ -21,7 +21,6 @@ export const changes = defineCommand({
   run: async (args) => {
     const path = outputPath(args);
     const found = await openChanges({ ...args, rangesOnly: true });
-    for (const text of found.remarks) remark(text, args);
     const written = await writeAndClose(found, path, args);
     await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
     return 0;
@@ -32,11 +31,12 @@ export const changes = defineCommand({
 async function writeAndClose(
   found: OpenChanges,
   path: string,
-  args: { readonly force: boolean },
+  args: { readonly force: boolean; readonly quiet: boolean | undefined },
 ): Promise<Omit<Written, 'format'>> {
   const codec = createCodec({ level: 0 });
   const options = { id: randomId(), generator: generator() };
   try {
+    for (const text of found.remarks) remark(text, args);
     return await writeCounted(path, args, (sink) => writeChangeMap(found, sink, codec, options));
   } finally {
     await codec.close();

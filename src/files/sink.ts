@@ -155,7 +155,10 @@ export function refuseExisting(path: string, hint?: string): void {
   if (statIfThere(path, lstatSync)) throw alreadyThere(path, hint);
 }
 
-/** What stands at `path`, if anything does. Throws `DeviceError` where that can't be told. */
+/**
+ * What stands at `path`, if anything does. Throws `DeviceError` where that can't be told. An inode's number can take all of
+ * its 64 bits, on overlayfs for one.
+ */
 function statIfThere(path: string, stat: typeof statSync): BigIntStats | undefined {
   try {
     return stat(path, { bigint: true, throwIfNoEntry: false });
