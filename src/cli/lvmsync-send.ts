@@ -47,12 +47,12 @@ export async function send(
       waitSeconds: WAIT_SECONDS,
     },
   });
+  const started = performance.now();
+  const counter = { bytes: 0 };
   try {
     const before = [...changes.remarks];
     for (const text of before) warn(text, chattiness);
     widenPipes();
-    const started = performance.now();
-    const counter = { bytes: 0 };
     const total = async () => countBytes(changes);
     await withProgress('lvmsync', total, chattiness, async (watch): Promise<void> => {
       const counting: Watch = (batches) => watch(count(batches, counter));
@@ -61,10 +61,10 @@ export async function send(
       else await applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
     });
     for (const text of changes.remarks.slice(before.length)) warn(text, chattiness);
-    report(counter.bytes, performance.now() - started, changes.resultSize, chattiness);
   } finally {
     changes.close();
   }
+  report(counter.bytes, performance.now() - started, changes.resultSize, chattiness);
 }
 
 /** Writes to a device of this host. What an interrupted run has left is gone on with, for which all must be read first. */
