@@ -14,21 +14,31 @@ const MAX_OUTPUT = 1 << 28;
 /** `spawnSync` takes it, though the types do not know. */
 const OWN_SESSION = { detached: true };
 
-/** cron's PATH leaves the sbin directories out, and an empty one is the current folder; nothing must be translated. */
+/**
+ * cron's PATH leaves the sbin directories out, and an empty one is the current folder; nothing must be translated. LVM
+ * would complain of every descriptor that it inherits (lvm(8)).
+ */
 const ENVIRONMENT = {
   LC_ALL: 'C',
+  LVM_SUPPRESS_FD_WARNINGS: '1',
   PATH: [process.env['PATH'] || '/usr/bin:/bin', '/usr/sbin', '/sbin'].join(':'),
 };
 
 /**
  * Runs a program to its end. No other work of this process, and no signal's handler, comes in between; a signal to all
  * processes of the terminal does not reach it.
- * Throws `DeviceError` if it cannot be run; `debian` is the package that has it.
+ * Throws `DeviceError` if it cannot be run; `debian` is the package that has it. The program gets these open files beside its
+ * standard ones, and with them their locks.
  */
-export function runTool(command: string, args: readonly string[], debian: string): ToolResult {
+export function runTool(
+  command: string,
+  args: readonly string[],
+  debian: string,
+  files: readonly number[] = [],
+): ToolResult {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...files],
     ...OWN_SESSION,
     maxBuffer: MAX_OUTPUT,
     env: { ...process.env, ...ENVIRONMENT },

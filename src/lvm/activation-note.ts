@@ -1,14 +1,15 @@
-import { closeSync, ftruncateSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import type { MappedDevice } from '../device/device-mapper.js';
-import { closingOnError } from '../device/image.js';
+import { attempt, closingOnError } from '../device/image.js';
 import { readText } from '../device/kernel-files.js';
 import { tryLock } from '../device/syscalls.js';
 import { DeviceError } from '../errors.js';
-import { lockPath, openLockFile } from './lock-file.js';
+import { lockPath, openLockFile, RUN_FOLDER } from './lock-file.js';
 
-const TURN = 'activation';
-const PATIENCE_MS = 60_000;
 const STEP_MS = 20;
+
+/** Notes are this long, so that each replaces the last one with one write, which no death of the process can halve. */
+const NOTE_SIZE = 128;
 
 /** Stands in a note until the volume is active: whoever was killed meanwhile left no word how far it got. */
 const ACTIVATING = 'activating';
@@ -17,7 +18,7 @@ const ACTIVATING = 'activating';
 export interface ActivationNote {
   /** Whether the note is about this device of the volume, and not about an earlier one. */
   isAbout(mapped: MappedDevice): boolean;
-  /** Notes that the volume is active as this device, or, without one, that it is about to be. */
+  /** Notes that the volume is active as this device, or, without one, that it is about to be. Throws `DeviceError`. */
   write(mapped?: MappedDevice): void;
   /** Whether no other lvstream has the note; ends this one's share in it. */
   isLast(): boolean;
@@ -26,22 +27,43 @@ export interface ActivationNote {
   close(): void;
 }
 
-/** Waits until no other lvstream activates a volume or ends that, and keeps them from it. Throws `DeviceError`. */
-export function inTurn<T>(act: () => T): T {
-  const fd = openLockFile(TURN);
+const notePath = (uuid: string, folder: string): string => lockPath(`active-${uuid}`, folder);
+const turnPath = (uuid: string, folder: string): string => lockPath(`turn-${uuid}`, folder);
+
+/** Whether there is a note of a volume; there is from before it is activated until after that has ended. */
+export function isNoted(uuid: string, folder = RUN_FOLDER): boolean {
+  return existsSync(notePath(uuid, folder));
+}
+
+/**
+ * Waits until no other lvstream activates a volume or ends that, and keeps them from it. `act` gets the descriptor of the
+ * lock: a program that inherits it keeps the turn until it ends, even if this process does not live as long.
+ * Throws `DeviceError` after `patienceMs`, or if there can be no lock.
+ */
+export function inTurn<T>(
+  uuid: string,
+  patienceMs: number,
+  act: (turn: number) => T,
+  folder = RUN_FOLDER,
+): T {
+  const file = turnPath(uuid, folder);
+  const turn = takeTurn(file, patienceMs);
   try {
-    awaitLock(fd);
-    return act();
+    return act(turn);
   } finally {
-    closeSync(fd);
+    if (!isNoted(uuid, folder)) rmSync(file, { force: true });
+    closeSync(turn);
   }
 }
 
-function awaitLock(fd: number): void {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!tryLock(fd, 'exclusive')) {
+function takeTurn(file: string, patienceMs: number): number {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const turn = openLockFile(file);
+    if (tryLock(turn, 'exclusive') && isNamed(turn, file)) return turn;
+    closeSync(turn);
     if (performance.now() > deadline) {
-      throw new DeviceError(`${lockPath(TURN)}: another lvstream has been activating volumes for a minute`, {
+      throw new DeviceError(`${file}: another lvstream has been (de)activating the volume for too long`, {
         hint: 'see what keeps it: an lvchange may hang',
       });
     }
@@ -49,22 +71,30 @@ function awaitLock(fd: number): void {
   }
 }
 
-/** Opens the note of a volume, which says nothing if there was none. To be called {@link inTurn}, and so is all that it does. */
-export function openActivationNote(uuid: string): ActivationNote {
-  const name = `active-${uuid}`;
-  const fd = openLockFile(name);
+/** Whoever had the turn before may have removed the file. */
+function isNamed(fd: number, file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
+}
+
+/**
+ * Opens the note of a volume and takes a share in it; it says nothing if there was none. To be called {@link inTurn}, and
+ * so are {@link ActivationNote.write} and what comes after. Throws `DeviceError`.
+ */
+export function openActivationNote(uuid: string, folder = RUN_FOLDER): ActivationNote {
+  const file = notePath(uuid, folder);
+  const fd = openLockFile(file);
   return closingOnError(fd, () => {
     tryLock(fd, 'shared');
-    const text = readFileSync(lockPath(name), 'utf8');
+    const text = attempt(`${file}: cannot be read`, () => readFileSync(file, 'utf8').trimEnd());
     return {
-      isAbout: (mapped) => text === ACTIVATING || text === identityOf(mapped),
+      isAbout: (mapped) => text === ACTIVATING || (text !== '' && text === identityOf(mapped)),
       write: (mapped) => {
-        ftruncateSync(fd);
-        writeSync(fd, mapped === undefined ? ACTIVATING : identityOf(mapped), 0);
+        const note = mapped === undefined ? ACTIVATING : identityOf(mapped);
+        attempt(`${file}: cannot be written`, () => writeSync(fd, note.padEnd(NOTE_SIZE), 0));
       },
       isLast: () => tryLock(fd, 'exclusive'),
       remove: () => {
-        rmSync(lockPath(name), { force: true });
+        rmSync(file, { force: true });
       },
       close: () => {
         closeSync(fd);
@@ -73,7 +103,13 @@ export function openActivationNote(uuid: string): ActivationNote {
   });
 }
 
-/** Numbers are used again; `diskseq` is not (Documentation/ABI/stable/sysfs-block), since Linux 5.15. */
+/**
+ * Numbers are used again; `diskseq` is not until the next boot (Documentation/ABI/stable/sysfs-block). Kernels before
+ * Linux 5.15 have none: there a note says nothing of any device.
+ */
 function identityOf({ number }: MappedDevice): string {
-  return `${number} ${readText(`/sys/dev/block/${number}/diskseq`) ?? ''}`;
+  const sequence = readText(`/sys/dev/block/${number}/diskseq`);
+  return sequence === undefined
+    ? ''
+    : `${number} ${sequence} ${readText('/proc/sys/kernel/random/boot_id') ?? ''}`;
 }

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
-import path from 'node:path';
+import { closeSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { attempt, closingOnError } from '../device/image.js';
 import { tryLock } from '../device/syscalls.js';
+import { lockPath, openLockFile } from './lock-file.js';
 
 /** Everybody's, so that all lvstreams meet. It outlives a boot, as a metadata snapshot does that a power cut left. */
 const FOLDER = '/var/lib/lvstream';
@@ -40,11 +31,8 @@ export interface MetadataLock {
 
 /** Takes the lock of a pool without waiting; `undefined` if another process has it. Throws `DeviceError`. */
 export function takeMetadataLock(poolUuid: string, folder = FOLDER): MetadataLock | undefined {
-  const name = path.join(folder, `${poolUuid}.lock`);
-  const fd = attempt(`${name}: cannot be opened`, () => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return openSync(name, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  });
+  const name = lockPath(poolUuid, folder);
+  const fd = openLockFile(name);
   return closingOnError(fd, () => {
     if (tryLock(fd, 'exclusive')) return lockOf(fd, name);
     closeSync(fd);

@@ -97,7 +97,7 @@ function takeLock(lv: string): Closable {
 
 /** The lock of a temporary snapshot, whose file disappears with it; `undefined` if another process has it. */
 function tryTakeLock(lv: string): Closable | undefined {
-  const fd = openLockFile(lv);
+  const fd = openLockFile(lockPath(lv));
   if (!tryLock(fd, 'exclusive')) {
     closeSync(fd);
     return undefined;

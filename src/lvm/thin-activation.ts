@@ -1,9 +1,13 @@
-import { complaintOf, runTool } from '../device/run-tool.js';
+import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
 import { LvmError } from '../errors.js';
-import { type ActivationNote, inTurn, openActivationNote } from './activation-note.js';
+import { type ActivationNote, inTurn, isNoted, openActivationNote } from './activation-note.js';
 import { findMappedDevice, type LiveVolume, openLiveVolume } from './live-volume.js';
 import type { LogicalVolume } from './logical-volumes.js';
 import type { Closable } from './opened.js';
+
+/** For the lvchange of another lvstream, which may wait for others; and when a signal is to end this one. */
+const PATIENCE_MS = 60_000;
+const CLOSING_PATIENCE_MS = 10_000;
 
 /**
  * Opens a volume. One that is not active, as snapshots of thin volumes are by default, is active until the last lvstream
@@ -13,85 +17,102 @@ import type { Closable } from './opened.js';
  * Throws `LvmError` if it can't be activated; closing throws it if it can't be deactivated and nobody else uses it.
  */
 export function openActivated(volume: LogicalVolume): LiveVolume {
-  return openHeld(
-    volume,
-    inTurn(() => holdActive(volume)),
-  );
+  const hold = holdIfOurs(volume) ?? inTurn(volume.uuid, PATIENCE_MS, (turn) => holdActive(volume, turn));
+  return openHeld(volume, hold);
 }
 
 /** A volume that is active, flushed and open; `undefined` of one that is not active, to which nobody writes. */
 export function openIfActive(volume: LogicalVolume): LiveVolume | undefined {
-  const hold = inTurn(() => (findMappedDevice(volume) === undefined ? undefined : holdActive(volume)));
-  return hold && openHeld(volume, hold);
+  if (findMappedDevice(volume) === undefined) return undefined;
+  return openActivated(volume);
 }
 
 function openHeld(volume: LogicalVolume, hold: Closable): LiveVolume {
   try {
     const live = openLiveVolume(volume);
-    return {
-      ...live,
-      close: () => {
-        live.close();
-        hold.close();
-      },
-    };
+    return { ...live, close: () => closeBoth(live, hold) };
   } catch (error) {
     hold.close();
     throw error;
   }
 }
 
+function closeBoth(live: Closable, hold: Closable): void {
+  try {
+    live.close();
+  } finally {
+    hold.close();
+  }
+}
+
+/** Without a note it was not lvstream who activated what is active: it stays so. */
+function holdIfOurs(volume: LogicalVolume): Closable | undefined {
+  if (isNoted(volume.uuid) || findMappedDevice(volume) === undefined) return undefined;
+  return { close: () => undefined };
+}
+
 /** Activates the volume if it is not active. What it gives is to be closed where the volume needn't be active any more. */
-function holdActive(volume: LogicalVolume): Closable {
+function holdActive(volume: LogicalVolume, turn: number): Closable {
   const note = openActivationNote(volume.uuid);
   try {
     const mapped = findMappedDevice(volume);
-    if (mapped === undefined) activateNoted(volume, note);
+    if (mapped === undefined) activateNoted(volume, note, turn);
     const isOurs = mapped === undefined || note.isAbout(mapped);
-    return { close: () => inTurn(() => letGo(volume, note, isOurs)) };
+    return { close: () => letGoInTurn(volume, note, isOurs) };
   } catch (error) {
-    letGo(volume, note, true);
+    letGo(volume, note, true, turn);
+    note.close();
     throw error;
   }
 }
 
-function activateNoted(volume: LogicalVolume, note: ActivationNote): void {
+function activateNoted(volume: LogicalVolume, note: ActivationNote, turn: number): void {
   note.write();
-  activate(volume);
+  activate(volume, turn);
   note.write(findMappedDevice(volume));
 }
 
-/** The note stays while another lvstream needs it, or anybody else the volume. */
-function letGo(volume: LogicalVolume, note: ActivationNote, isOurs: boolean): void {
+function letGoInTurn(volume: LogicalVolume, note: ActivationNote, isOurs: boolean): void {
   try {
-    if (!note.isLast()) return;
-    if (isOurs && !deactivate(volume)) return;
-    note.remove();
+    inTurn(volume.uuid, CLOSING_PATIENCE_MS, (turn) => {
+      letGo(volume, note, isOurs, turn);
+    });
   } finally {
     note.close();
   }
 }
 
+/** The note stays while another lvstream needs it, or anybody else the volume. */
+function letGo(volume: LogicalVolume, note: ActivationNote, isOurs: boolean, turn: number): void {
+  if (!note.isLast()) return;
+  if (isOurs && !deactivate(volume, turn)) return;
+  note.remove();
+}
+
 /** lvmthin(7): snapshots carry a flag that keeps them from being activated unless it is ignored. */
-function activate({ name }: LogicalVolume): void {
-  const result = runTool('lvchange', ['--quiet', '--activate', 'y', '--ignoreactivationskip', name], 'lvm2');
+function activate(volume: LogicalVolume, turn: number): void {
+  const result = change(volume, ['--activate', 'y', '--ignoreactivationskip'], turn);
   if (result.status === 0) return;
-  throw new LvmError(`${name}: it is not active, and cannot be activated: lvchange: ${complaintOf(result)}`);
+  throw new LvmError(
+    `${volume.name}: it is not active, and cannot be activated: lvchange: ${complaintOf(result)}`,
+  );
 }
 
 /** False if somebody who has opened it needs it. */
-function deactivate(volume: LogicalVolume): boolean {
+function deactivate(volume: LogicalVolume, turn: number): boolean {
   if (findMappedDevice(volume) === undefined) return true;
+  const result = change(volume, ['--activate', 'n'], turn);
+  const mapped = findMappedDevice(volume);
+  if (mapped === undefined) return true;
+  if (mapped.openCount > 0) return false;
   const { name } = volume;
-  const result = runTool('lvchange', ['--quiet', '--activate', 'n', name], 'lvm2');
-  if (result.status === 0) return true;
-  if (isInUse(volume)) return false;
   throw new LvmError(
     `${name}: it was activated, and cannot be deactivated: lvchange: ${complaintOf(result)}`,
     { hint: `lvchange -an ${name}` },
   );
 }
 
-function isInUse(volume: LogicalVolume): boolean {
-  return (findMappedDevice(volume)?.openCount ?? 0) > 0;
+/** By its UUID: another volume may have its name by now. Whatever becomes of this process, lvchange keeps the turn. */
+function change({ uuid, vg }: LogicalVolume, how: readonly string[], turn: number): ToolResult {
+  return runTool('lvchange', ['--quiet', ...how, '--select', `lv_uuid=${uuid}`, vg], 'lvm2', [turn]);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertSame, contentsOf, dumpOnto, openChanges } from '../changes.js';
 import type { Case } from '../case.js';
@@ -14,6 +14,7 @@ import {
   makeVolumeGroup,
   mapperDevice,
   type Volume,
+  volumeNamed,
 } from '../volumes.js';
 
 /** Snapshots that are not active until somebody reads them, and whoever made them active. */
@@ -39,7 +40,7 @@ function makeInactive(): Made {
 
 const isActive = (volume: Volume): boolean =>
   activeDevices().some((name) => `/dev/mapper/${name}` === mapperDevice(volume));
-const notes = (): string[] => readdirSync('/run/lvstream').filter((name) => name.startsWith('active-'));
+const notes = (): string[] => (existsSync('/run/lvstream') ? readdirSync('/run/lvstream') : []);
 
 const undo = ({ origin, snapshot, before }: Made): Promise<void> =>
   dumpOnto(contentsOf(origin.device), snapshot.name, { undo: true }).then(({ image }) => {
@@ -137,7 +138,6 @@ const killedActivating = (moment: string, action: string): Case => ({
     const args = ['dump', made.snapshot.name, '--undo', '-o', `${scratch}/undo.lvs`];
     const { signal } = await startLvstream(args, { env: { PATH: wrapLvchange(action) } }).ended;
     assert.equal(signal, 'SIGKILL');
-    await delay(2000);
     await undo(made);
     assert.ok(!isActive(made.snapshot));
     assert.deepEqual(notes(), []);
@@ -164,6 +164,20 @@ const ownedByUser: Case = {
   },
 };
 
+const renamed: Case = {
+  name: 'is deactivated by whatever name it has by then, and not what has its name',
+  run: async () => {
+    const made = makeInactive();
+    const changes = await openChanges(made.snapshot.name, { undo: true });
+    run('lvrename', ['--quiet', made.snapshot.name, 'vg/earlier']);
+    makeThinSnapshot(made.origin, made.snapshot.lv, { active: true });
+    changes.close();
+    assert.ok(!isActive(volumeNamed('vg', 'earlier')));
+    assert.ok(isActive(made.snapshot));
+    assert.deepEqual(notes(), []);
+  },
+};
+
 const opened: Case = {
   name: 'stays active while somebody else has it open, without an error',
   run: async () => {
@@ -185,8 +199,9 @@ export const cases: readonly Case[] = [
   atOnce,
   killed,
   killedActivating('before it is activated', 'kill -KILL $PPID'),
-  killedActivating('while it is activated', 'kill -KILL $PPID; real "$@"'),
+  killedActivating('while it is activated', 'kill -KILL $PPID; sleep 3; real "$@"'),
   killedActivating('when it is active', 'real "$@"; kill -KILL $PPID'),
   ownedByUser,
+  renamed,
   opened,
 ];
