@@ -74,9 +74,12 @@ export { openDirect, type DirectReader } from './device/direct.js';
 export { openImage, type ImageReader } from './device/image.js';
 
 export { readChangedChunks, type ChangedChunks } from './lvm/changed-chunks.js';
+export type { ChunkPart, ChunkRun, ChunkSet } from './lvm/chunk-set.js';
+export { loadExceptions, type ExceptionPart } from './lvm/exception-part.js';
 export { createSnapshotView } from './lvm/snapshot-view.js';
 export type { Changes, OpenChanges } from './lvm/changes.js';
-export { openLiveChanges, type LiveOptions } from './lvm/live.js';
+export { openLiveChanges } from './lvm/live.js';
+export type { LiveOptions } from './lvm/live-options.js';
 export { findVolume, listVolumes, type LogicalVolume, type VolumeList } from './lvm/logical-volumes.js';
 export {
   dumpChanges,

@@ -1,32 +1,7 @@
 import { LvmError, UsageError } from '../errors.js';
 import type { OpenChanges } from './changes.js';
+import type { LiveOptions } from './live-options.js';
 import { findVolume, listVolumes, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
-
-/** What to take out of LVM. */
-export interface LiveOptions {
-  /** The name of a second snapshot that the changes lead to, instead of the origin. */
-  readonly to?: string | undefined;
-  /** The reverse: what takes the origin back to the snapshot. */
-  readonly undo: boolean;
-  /** All that the volume itself holds, for a first copy. */
-  readonly full: boolean;
-  /** With `to`, keep what is equal in both. */
-  readonly keepEqual: boolean;
-  /** A device or image to read the data from instead. */
-  readonly dataSource?: string | undefined;
-  /** Make a second snapshot with a store of so many bytes, read from it, and remove it. */
-  readonly temporarySnapshot?: number | undefined;
-  /** Only the ranges are asked for: nothing is read that only their data needs. */
-  readonly rangesOnly: boolean;
-  /** How long to wait for a thin pool's metadata snapshot that somebody else holds. */
-  readonly waitSeconds: number;
-}
-
-/** A volume that was asked for, among all others. */
-export interface Subject {
-  readonly volumes: VolumeList;
-  readonly volume: LogicalVolume;
-}
 
 /**
  * Opens the changes of a logical volume by any name that LVM knows it by. The caller closes them, whatever happens.

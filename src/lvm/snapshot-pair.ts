@@ -2,7 +2,7 @@ import { mergeRanges } from '../algebra/merge-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { RefusedError, UsageError } from '../errors.js';
 import type { Opening } from './changes.js';
-import type { LiveOptions } from './live.js';
+import type { LiveOptions } from './live-options.js';
 import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
 import type { VolumeList } from './logical-volumes.js';
 import type { Keep } from './opened.js';

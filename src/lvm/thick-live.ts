@@ -2,7 +2,7 @@ import { clipRanges } from '../algebra/clip-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import type { Range } from '../format/batch.js';
 import type { OpenChanges, Opening } from './changes.js';
-import type { LiveOptions, Subject } from './live.js';
+import type { LiveOptions, Subject } from './live-options.js';
 import {
   type LiveDevice,
   namesOf,

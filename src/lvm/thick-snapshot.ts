@@ -1,5 +1,5 @@
 import { LvmError } from '../errors.js';
-import type { Subject } from './live.js';
+import type { Subject } from './live-options.js';
 import { type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 import { unusable } from './snapshot-status.js';
 

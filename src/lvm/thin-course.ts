@@ -1,7 +1,7 @@
 import { LvmError, RefusedError, UsageError } from '../errors.js';
 import type { Range } from '../format/batch.js';
 import { MIN_ZERO_RUN } from '../format/layout.js';
-import type { Subject } from './live.js';
+import type { Subject } from './live-options.js';
 import { type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 import { changedThinRanges, type ThinChange } from './thin-dump.js';
 import { thinDifference, type ThinMetadata } from './thin-metadata.js';

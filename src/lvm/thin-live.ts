@@ -5,7 +5,7 @@ import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
 import type { State } from '../format/state.js';
 import type { OpenChanges, Opening } from './changes.js';
-import type { LiveOptions, Subject } from './live.js';
+import type { LiveOptions, Subject } from './live-options.js';
 import { type LiveDevice, namesOf, openLazily, openLiveDevice, stateOfVolume } from './live-volume.js';
 import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 import { readMetadataSnapshot } from './metadata-snapshot.js';

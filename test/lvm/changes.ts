@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { Range } from '#src/format/batch.js';
 import { LvstreamError } from '#src/errors.js';
 import type { OpenChanges } from '#src/lvm/changes.js';
-import { type LiveOptions, openLiveChanges } from '#src/lvm/live.js';
+import { openLiveChanges } from '#src/lvm/live.js';
+import type { LiveOptions } from '#src/lvm/live-options.js';
 import { attempt } from './run.js';
 
 /** Changes of live volumes, taken out in the process of the case: faster than the command. */
