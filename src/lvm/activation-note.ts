@@ -20,8 +20,8 @@ export interface ActivationNote {
   isAbout(mapped: MappedDevice): boolean;
   /** Notes that the volume is active as this device, or, without one, that it is about to be. Throws `DeviceError`. */
   write(mapped?: MappedDevice): void;
-  /** Whether no other lvstream has the note; ends this one's share in it. */
-  isLast(): boolean;
+  /** Whether no other lvstream has the note. */
+  isAlone(): boolean;
   /** Takes the note away. */
   remove(): void;
   close(): void;
@@ -78,7 +78,7 @@ function isNamed(fd: number, file: string): boolean {
 
 /**
  * Opens the note of a volume and takes a share in it; it says nothing if there was none. To be called {@link inTurn}, and
- * so are {@link ActivationNote.write} and what comes after. Throws `DeviceError`.
+ * so are all functions of it but `close`. Throws `DeviceError`.
  */
 export function openActivationNote(uuid: string, folder = RUN_FOLDER): ActivationNote {
   const file = notePath(uuid, folder);
@@ -92,7 +92,11 @@ export function openActivationNote(uuid: string, folder = RUN_FOLDER): Activatio
         const note = mapped === undefined ? ACTIVATING : identityOf(mapped);
         attempt(`${file}: cannot be written`, () => writeSync(fd, note.padEnd(NOTE_SIZE), 0));
       },
-      isLast: () => tryLock(fd, 'exclusive'),
+      isAlone: () => {
+        const alone = tryLock(fd, 'exclusive');
+        tryLock(fd, 'shared');
+        return alone;
+      },
       remove: () => {
         rmSync(file, { force: true });
       },

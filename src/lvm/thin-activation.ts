@@ -9,6 +9,12 @@ import type { Closable } from './opened.js';
 const PATIENCE_MS = 60_000;
 const CLOSING_PATIENCE_MS = 10_000;
 
+/** A volume that is open, and active for as long as it is. */
+export interface ActivatedVolume extends LiveVolume {
+  /** What the user should know of how it was found. */
+  readonly remark: string | undefined;
+}
+
 /**
  * Opens a volume. One that is not active, as snapshots of thin volumes are by default, is active until the last lvstream
  * that has it open closes it; so is one that was left active by an lvstream that was killed. What anybody else has
@@ -16,21 +22,30 @@ const CLOSING_PATIENCE_MS = 10_000;
  *
  * Throws `LvmError` if it can't be activated; closing throws it if it can't be deactivated and nobody else uses it.
  */
-export function openActivated(volume: LogicalVolume): LiveVolume {
-  const hold = holdIfOurs(volume) ?? inTurn(volume.uuid, PATIENCE_MS, (turn) => holdActive(volume, turn));
+export function openActivated(volume: LogicalVolume): ActivatedVolume {
+  const hold = holdOfOthers(volume) ?? inTurn(volume.uuid, PATIENCE_MS, (turn) => holdActive(volume, turn));
   return openHeld(volume, hold);
 }
 
 /** A volume that is active, flushed and open; `undefined` of one that is not active, to which nobody writes. */
-export function openIfActive(volume: LogicalVolume): LiveVolume | undefined {
+export function openIfActive(volume: LogicalVolume): ActivatedVolume | undefined {
   if (findMappedDevice(volume) === undefined) return undefined;
   return openActivated(volume);
 }
 
-function openHeld(volume: LogicalVolume, hold: Closable): LiveVolume {
+/** What has a volume active until it is closed. */
+interface Hold extends Closable {
+  /** It was active, and no lvstream that lives had it so. */
+  readonly isLeftBehind: boolean;
+}
+
+function openHeld(volume: LogicalVolume, hold: Hold): ActivatedVolume {
   try {
     const live = openLiveVolume(volume);
-    return { ...live, close: () => closeBoth(live, hold) };
+    const remark = hold.isLeftBehind
+      ? `${volume.name}: an lvstream that was killed had left it active; it is deactivated when it has been read`
+      : undefined;
+    return { ...live, remark, close: () => closeBoth(live, hold) };
   } catch (error) {
     hold.close();
     throw error;
@@ -46,19 +61,22 @@ function closeBoth(live: Closable, hold: Closable): void {
 }
 
 /** Without a note it was not lvstream who activated what is active: it stays so. */
-function holdIfOurs(volume: LogicalVolume): Closable | undefined {
+function holdOfOthers(volume: LogicalVolume): Hold | undefined {
   if (isNoted(volume.uuid) || findMappedDevice(volume) === undefined) return undefined;
-  return { close: () => undefined };
+  return { isLeftBehind: false, close: () => undefined };
 }
 
 /** Activates the volume if it is not active. What it gives is to be closed where the volume needn't be active any more. */
-function holdActive(volume: LogicalVolume, turn: number): Closable {
+function holdActive(volume: LogicalVolume, turn: number): Hold {
   const note = openActivationNote(volume.uuid);
   try {
     const mapped = findMappedDevice(volume);
     if (mapped === undefined) activateNoted(volume, note, turn);
     const isOurs = mapped === undefined || note.isAbout(mapped);
-    return { close: () => letGoInTurn(volume, note, isOurs) };
+    return {
+      isLeftBehind: mapped !== undefined && isOurs && note.isAlone(),
+      close: () => letGoInTurn(volume, note, isOurs),
+    };
   } catch (error) {
     letGo(volume, note, true, turn);
     note.close();
@@ -84,7 +102,7 @@ function letGoInTurn(volume: LogicalVolume, note: ActivationNote, isOurs: boolea
 
 /** The note stays while another lvstream needs it, or anybody else the volume. */
 function letGo(volume: LogicalVolume, note: ActivationNote, isOurs: boolean, turn: number): void {
-  if (!note.isLast()) return;
+  if (!note.isAlone()) return;
   if (isOurs && !deactivate(volume, turn)) return;
   note.remove();
 }

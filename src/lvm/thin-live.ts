@@ -20,7 +20,7 @@ import {
   refuseWritten,
   remarksOn,
 } from './single-moment.js';
-import { openActivated, openIfActive } from './thin-activation.js';
+import { type ActivatedVolume, openActivated, openIfActive } from './thin-activation.js';
 import {
   courseBetween,
   courseOfAll,
@@ -57,17 +57,17 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
   const origin = requireThinOrigin(subject);
   const between = courseBetween(volumes, snapshot, origin);
   const course = { ...between, unmappedIsZero: between.unmappedIsZero && dataSource === undefined };
-  const writer = keepAny(keep, openIfActive(snapshot))?.writer;
+  const base = keepAny(keep, openIfActive(snapshot));
   const target = rangesOnly || dataSource !== undefined ? undefined : keep(openActivated(origin));
-  if (target === undefined) keepAny(keep, openIfActive(origin));
+  const flushed = target ?? keepAny(keep, openIfActive(origin));
   const data = dataSource === undefined ? target : keep(openLiveDevice(dataSource));
-  const known = await readCourse(volumes, course, options);
+  const known = await readCourse(volumes, course, options, [base, flushed]);
   if (dataSource !== undefined) refuseSmaller(data!, origin.size);
   const remarks = [...known.remarks, ...remarksOn(data)];
-  if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
+  if (base?.writer !== undefined) remarks.push(baseInUse(snapshot, base.writer));
   return {
     ...describe(known, origin, snapshot),
-    base: writer === undefined ? stateOfVolume(snapshot) : undefined,
+    base: base?.writer === undefined ? stateOfVolume(snapshot) : undefined,
     batches: () => readAll(known.ranges, data!),
     before: keepAny(keep, openBefore(snapshot, course)),
     remarks,
@@ -82,7 +82,7 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
   const course = courseBetween(volumes, origin, snapshot);
   const before = keepAny(keep, openIfActive(origin));
   const data = options.rangesOnly ? undefined : keep(openActivated(snapshot));
-  const known = await readCourse(volumes, course, options);
+  const known = await readCourse(volumes, course, options, [before, data]);
   const remarks = [...known.remarks, ...remarksOn(data)];
   if (before?.writer !== undefined) remarks.push(notUndone(`${before.name} ${before.writer}`));
   return {
@@ -103,7 +103,7 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
 async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep: Keep): Opening {
   const course = courseOfAll(volumes, volume);
   const data = keep(openActivated(volume));
-  const known = await readCourse(volumes, course, options);
+  const known = await readCourse(volumes, course, options, [data]);
   const remarks = [...known.remarks, ...remarksOn(data)];
   return {
     ...describe(known, volume),
@@ -121,11 +121,11 @@ async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep
 async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOptions, keep: Keep): Opening {
   const { rangesOnly, keepEqual } = options;
   const course = courseBetween(volumes, from, to);
-  const open = (volume: LogicalVolume, isNeeded: boolean): LiveDevice | undefined =>
+  const open = (volume: LogicalVolume, isNeeded: boolean): ActivatedVolume | undefined =>
     refuseUsed(keepAny(keep, isNeeded ? openActivated(volume) : openIfActive(volume)));
   const left = open(from, !rangesOnly && !keepEqual);
   const right = open(to, !rangesOnly);
-  const known = await readCourse(volumes, course, options);
+  const known = await readCourse(volumes, course, options, [left, right]);
   const because = keepEqual || rangesOnly ? undefined : keepEqualBecause(left);
   const keepsAll = keepEqual || because !== undefined;
   return {
@@ -173,6 +173,7 @@ async function readCourse(
   volumes: VolumeList,
   course: ThinCourse,
   { waitSeconds }: LiveOptions,
+  opened: readonly (ActivatedVolume | undefined)[],
 ): Promise<Known> {
   const pool = findThinPool(volumes, course.poolUuid);
   const { value, remarks } = await readMetadataSnapshot(pool, waitSeconds, (metadata) => {
@@ -182,7 +183,8 @@ async function readCourse(
       chunkSize: metadata.superblock.dataBlockSize,
     };
   });
-  return { ...value, course, remarks };
+  const found = opened.flatMap((volume) => volume?.remark ?? []);
+  return { ...value, course, remarks: [...found, ...remarks] };
 }
 
 /** LVM gives the number of a volume that was removed to the next one. */

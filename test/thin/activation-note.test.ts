@@ -75,9 +75,12 @@ describe('the note of who activated a volume', () => {
 
   it('is had by several, of whom one is the last', () => {
     const [one, other] = [openActivationNote(uuid, folder), openActivationNote(uuid, folder)];
-    expect(one.isLast()).toBe(false);
+    expect([one.isAlone(), other.isAlone()]).toEqual([false, false]);
     one.close();
-    expect(other.isLast()).toBe(true);
+    expect(other.isAlone()).toBe(true);
+    const third = openActivationNote(uuid, folder);
+    expect(third.isAlone()).toBe(false);
+    third.close();
     other.remove();
     other.close();
     expect(readdirSync(folder)).toEqual([]);

@@ -42,10 +42,15 @@ const isActive = (volume: Volume): boolean =>
   activeDevices().some((name) => `/dev/mapper/${name}` === mapperDevice(volume));
 const notes = (): string[] => (existsSync('/run/lvstream') ? readdirSync('/run/lvstream') : []);
 
-const undo = ({ origin, snapshot, before }: Made): Promise<void> =>
-  dumpOnto(contentsOf(origin.device), snapshot.name, { undo: true }).then(({ image }) => {
-    assertSame(image, before);
-  });
+/** Undoes the changes to the origin, and returns what was remarked. */
+async function undo({ origin, snapshot, before }: Made): Promise<readonly string[]> {
+  const { image, remarks } = await dumpOnto(contentsOf(origin.device), snapshot.name, { undo: true });
+  assertSame(image, before);
+  return remarks;
+}
+
+const LEFT_ACTIVE =
+  'vg/snap: an lvstream that was killed had left it active; it is deactivated when it has been read';
 
 /** A dump of the whole snapshot to a pipe that nobody empties, once it reads. */
 async function blockedDump(snapshot: Volume): Promise<RunningProgram> {
@@ -85,6 +90,7 @@ const shared: Case = {
         await openChanges(made.snapshot.name, { undo: true }),
         await openChanges(made.snapshot.name, { undo: true }),
       ];
+      assert.deepEqual(dumps[1]!.remarks, []);
       dumps[earlier]!.close();
       assert.ok(isActive(made.snapshot));
       dumps[later]!.close();
@@ -115,7 +121,7 @@ const killed: Case = {
   run: async () => {
     const made = makeInactive();
     await killDump(made.snapshot);
-    await undo(made);
+    assert.deepEqual(await undo(made), [LEFT_ACTIVE]);
     assert.ok(!isActive(made.snapshot));
     assert.deepEqual(notes(), []);
   },
@@ -158,7 +164,7 @@ const ownedByUser: Case = {
     await delay(200);
     lvchange('n');
     lvchange('y');
-    await undo(made);
+    assert.deepEqual(await undo(made), []);
     assert.ok(isActive(made.snapshot));
     assert.deepEqual(notes(), []);
   },
