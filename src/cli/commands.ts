@@ -29,7 +29,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'info',
     positionals: '<stream..>',
-    summary: 'what a stream is: records, bytes, states, and where its changes lie',
+    summary: 'what a stream is: records, bytes, states, where its changes lie',
     load: async () => (await import('./info.js')).info,
   },
   {

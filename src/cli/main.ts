@@ -13,6 +13,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const [name] = argv;
   if (name === '--version' || name === '-V') return say(`lvstream ${packageVersion()}\n`);
   if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 1)) return say(overview());
+  if (name === 'help') return main([...argv.slice(1), '--help']);
   if (name === undefined) throw new UsageError('no command is given', { hint: 'see lvstream --help' });
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) throw unknownCommand(name);
@@ -42,6 +43,8 @@ function overview(): string {
 }
 
 function unknownCommand(name: string): UsageError {
+  if (name.startsWith('-'))
+    return new UsageError(`${name}: options come behind the command`, { hint: 'see lvstream --help' });
   const similar = findSimilar(
     name,
     COMMANDS.map((command) => command.name),

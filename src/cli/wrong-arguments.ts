@@ -7,8 +7,9 @@ export interface WrongArguments {
   readonly argv: readonly string[];
   /** Names of what is told from its place, in their order. */
   readonly positionals: readonly string[];
-  /** Names of the options, without dashes. */
+  /** Names of the options, long and short, without dashes, and of those that take no value. */
   readonly options: readonly string[];
+  readonly flags: readonly string[];
 }
 
 type Wording = (
@@ -42,22 +43,35 @@ function reword(message: string, wrong: WrongArguments): ReturnType<Wording> {
 }
 
 /** Of an option without its dashes and an argument too many yargs says the same. */
-function describeUnknown({ argv, options }: WrongArguments, name = ''): ReturnType<Wording> {
-  const given = argv.map((argument) => argument.split('=')[0]!).find((argument) => isOption(argument, name));
-  if (given === undefined) return { text: `${name}: one argument too many` };
-  const [, dashes = '', word = ''] = /^(--no-|-+)(.*)$/.exec(given) ?? [];
-  const meant = findSimilar(word, options);
-  const prefix = dashes === '--no-' ? dashes : '--';
-  return {
-    text: `${given}: there is no such option`,
-    hint: meant === undefined ? undefined : `did you mean ${prefix}${meant}?`,
-  };
+function describeUnknown(wrong: WrongArguments, name = ''): ReturnType<Wording> {
+  const given = wrong.argv.find((argument) => isOption(argument, name));
+  return given === undefined ? { text: `${name}: one argument too many` } : noSuchOption(given, wrong);
 }
 
 /** Whether an argument gives the option of that name, among other letters perhaps. */
 function isOption(argument: string, name: string): boolean {
-  if (argument.startsWith('--')) return argument === `--${name}` || argument === `--no-${name}`;
-  return /^-./.test(argument) && name.length === 1 && argument.includes(name);
+  return /^-[^-]/.test(argument) && name.length === 1 && argument.includes(name);
+}
+
+/** The error for an option that the command does not have, as it was given. */
+export function unknownOption(given: string, wrong: WrongArguments): UsageError {
+  const { text, hint = `see lvstream ${wrong.command} --help` } = noSuchOption(given, wrong);
+  return new UsageError(text, { hint });
+}
+
+function noSuchOption(given: string, { options, flags }: WrongArguments): ReturnType<Wording> {
+  const [option = ''] = given.split('=');
+  const [, dashes = '', word = ''] = /^(--no-|-+)(.*)$/.exec(option) ?? [];
+  const isNegated = dashes === '--no-';
+  const names = isNegated ? flags : options;
+  const meant = findSimilar(
+    word,
+    names.filter((name) => name.length > 1),
+  );
+  return {
+    text: `${option}: there is no such option`,
+    hint: meant === undefined ? undefined : `did you mean ${isNegated ? dashes : '--'}${meant}?`,
+  };
 }
 
 function describeMissing({ positionals }: WrongArguments, count: string | undefined): ReturnType<Wording> {

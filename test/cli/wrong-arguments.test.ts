@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '#src/cli/commands.js';
 import { findSimilar } from '#src/cli/similar.js';
-import { lvstream } from './run-lvstream.js';
+import { readFileSync } from 'node:fs';
+import { captureFile, readCapture } from '../captures.js';
+import { Folder, lvstream } from './run-lvstream.js';
 
 /** What is said of a command line that is wrong, and what was meant by it. */
 
+const folder = new Folder();
 const names = COMMANDS.map(({ name }) => name);
 
 describe('findSimilar', () => {
@@ -31,6 +34,8 @@ describe('an option', () => {
     [['compress', 'x', '--jsno=1'], '--jsno', '--json'],
     [['apply', 'x', 'y', '--no-snyc'], '--no-snyc', '--no-sync'],
     [['info', 'x', '-quiet'], '-quiet', '--quiet'],
+    [['verify', '--quite', 'x'], '--quite', '--quiet'],
+    [['apply', '--dryrun', 'x', 'y'], '--dryrun', '--dry-run'],
   ])('that does not exist may be another that was meant: %j', async (args, given, meant) => {
     const run = await lvstream(args);
     expect(run).toMatchObject({ status: 2, text: '' });
@@ -40,7 +45,54 @@ describe('an option', () => {
   });
 });
 
+describe('a flag', () => {
+  const stream = captureFile('a', 'ruby.stream');
+  const image = folder.file('image', readCapture('a', 'snapshot.img'));
+
+  it.each([
+    ['--dry-run=yes', '--dry-run'],
+    ['--dry-run=true', '--dry-run'],
+    ['-n=1', '-n'],
+    ['--dryRun=no', '--dryRun'],
+    ['--base-check=yes', '--base-check'],
+    ['--no-sync=1', '--no-sync'],
+    ['--json=', '--json'],
+  ])('takes no value, and nothing is done: %s', async (argument, option) => {
+    const run = await lvstream(['apply', stream, image, argument]);
+    expect(run).toMatchObject({ status: 2, text: '' });
+    expect(run.errors).toBe(
+      `lvstream: ${option}: takes no value\nlvstream: hint: give ${option} alone, or leave it out\n`,
+    );
+    expect(readFileSync(image).equals(readCapture('a', 'snapshot.img'))).toBe(true);
+  });
+
+  it('takes no value that is a word of its own', async () => {
+    expect(await lvstream(['apply', stream, image, '-n', 'false'])).toMatchObject({ status: 2 });
+    expect(readFileSync(image).equals(readCapture('a', 'snapshot.img'))).toBe(true);
+  });
+});
+
+it('takes what comes behind -- for names', async () => {
+  const run = await lvstream(['info', '--', '--json']);
+  expect(run.status).toBe(1);
+  expect(run.errors).toContain('--json: ');
+});
+
+it('help of a command is asked for in three ways', async () => {
+  const ways = [
+    ['help', 'info'],
+    ['info', '--help'],
+    ['info', '-h'],
+  ].map((args) => lvstream(args));
+  const texts = await Promise.all(ways.map(async (run) => (await run).text));
+  expect(new Set(texts).size).toBe(1);
+  expect(texts[0]).toContain('lvstream info <stream..>');
+});
+
 it.each([
+  [['compress', 'x', '--no-output'], '--no-output: there is no such option'],
+  [['dump', '--no-cow', '--origin', 'x'], '--no-cow: there is no such option'],
+  [['apply', '--dryrunn-of-mine', 'x', 'y'], '--dryrunn-of-mine: there is no such option'],
   [['dump', '--bogus', '--bla'], '--bogus: there is no such option'],
   [['info', 'x', '-z'], '-z: there is no such option'],
   [['dump', 'vg/x', 'y', 'z'], 'y: one argument too many'],
