@@ -1,6 +1,6 @@
 import { fillPieces, findSalvage, salvagedHeader, takeUntil, type Salvage } from '../algebra/salvage.js';
 import type { Packer } from '../algebra/pack-stream.js';
-import { RefusedError } from '../errors.js';
+import { FormatError, RefusedError } from '../errors.js';
 import { attachPieces } from '../format/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
@@ -73,9 +73,13 @@ async function* listPages(input: StreamInput, end: number): AsyncGenerator<Place
   }
 }
 
-/** The frames before `end`, undecoded. */
+/** The whole frames before the fault at `end`, undecoded. A frame that is cut off begins before its fault. */
 async function* scanFrames({ file }: StreamInput, end: number): AsyncGenerator<ScannedFrame> {
   const reader = new ByteReader(file!.start());
   const scanner = new FrameScanner(reader);
-  while (reader.position < end) yield await scanner.next();
+  try {
+    while (reader.position < end) yield await scanner.next();
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.position < end) throw error;
+  }
 }
