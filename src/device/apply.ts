@@ -1,10 +1,11 @@
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { takeUntil, type Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
+import { isSameFile } from '../files/same-file.js';
 import { surveyDamage } from '../files/salvage-input.js';
-import { refuseExisting } from '../files/sink.js';
+import { refuseExisting, statIfThere } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
@@ -15,7 +16,7 @@ import { checkTurn, judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { ResultComparison } from './compare.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
-import type { StreamInput } from '../files/open-input.js';
+import { namingFaults, type StreamInput } from '../files/open-input.js';
 import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -95,9 +96,7 @@ export async function applyStream(
 
 /** A stream that is written over while it is read is lost. */
 function refuseItself({ path }: StreamInput, target: string): void {
-  const stream = statSync(path ?? '/dev/stdin', { bigint: true, throwIfNoEntry: false });
-  const written = statSync(target, { bigint: true, throwIfNoEntry: false });
-  if (!stream || stream.dev !== written?.dev || stream.ino !== written.ino) return;
+  if (!isSameFile(path ?? '/dev/stdin', target)) return;
   throw new RefusedError(`${target}: is the stream itself`, { hint: 'name the device to write to' });
 }
 
@@ -152,12 +151,7 @@ async function isFinished(
 ): Promise<boolean> {
   const path = options.snapback;
   const id = header?.id;
-  if (
-    !input.rewindable ||
-    path === undefined ||
-    !id ||
-    lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true
-  )
+  if (!input.rewindable || path === undefined || !id || statIfThere(path, lstatSync)?.isFile() !== true)
     return false;
   const made = await readLvsHeader(path);
   if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
@@ -240,7 +234,7 @@ async function surveyPlain(
   file: FileBytes,
   dialect: Dialect,
 ): Promise<Survey> {
-  const survey = await surveyHeaders(file, input.firstHeader, dialect);
+  const survey = await namingFaults(input.name, () => surveyHeaders(file, input.firstHeader, dialect));
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   return survey;
 }

@@ -10,7 +10,7 @@ import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
 import { walkRecords } from '../format/walk-headers.js';
 import { addFrames, addRanges } from './frame-density.js';
-import { openIndex, type StreamFile, type StreamInput } from './open-input.js';
+import { namingFaults, openIndex, type StreamFile, type StreamInput } from './open-input.js';
 
 /** What a stream is, as far as it can be told without reading more than that takes. */
 export interface Inspection {
@@ -76,11 +76,7 @@ async function inspectPlain(
     tally.addRecord(record);
     density.add(record.offset, record.offset + record.length);
   };
-  try {
-    await walkRecords(file, firstHeader, dialect, visit);
-  } catch (error) {
-    throw error instanceof FormatError ? error.ofStream(name) : error;
-  }
+  await namingFaults(name, () => walkRecords(file, firstHeader, dialect, visit));
   const found = {
     totals: tally.totals(),
     order: tally.order(),

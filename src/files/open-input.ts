@@ -196,7 +196,8 @@ async function* nameFaults<T>(name: string, parts: AsyncIterable<T>): AsyncGener
   }
 }
 
-async function namingFaults<T>(name: string, act: () => Promise<T>): Promise<T> {
+/** Does something with the stream of that name; the faults that it throws name it. */
+export async function namingFaults<T>(name: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

@@ -159,7 +159,7 @@ export function refuseExisting(path: string, hint?: string): void {
  * What stands at `path`, if anything does. Throws `DeviceError` where that can't be told. An inode's number can take all of
  * its 64 bits, on overlayfs for one.
  */
-function statIfThere(path: string, stat: typeof statSync): BigIntStats | undefined {
+export function statIfThere(path: string, stat: typeof statSync): BigIntStats | undefined {
   try {
     return stat(path, { bigint: true, throwIfNoEntry: false });
   } catch (cause) {

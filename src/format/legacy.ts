@@ -155,7 +155,8 @@ function cutAtPiece(offset: number, room: number): number {
 /** What a stream of records may not end with: `left` bytes of a header, or an open record. `end`: where it ends. */
 export function checkEnd(left: number, open: OpenRecord | undefined, dialect: Dialect, end: number): void {
   if (left === 0 && !open) return;
-  const hint = 'the stream was cut short: get it again, or keep the whole records before it with --salvage';
+  const hint =
+    'the stream was cut short: get it again, or keep what is whole with lvstream compress --salvage';
   if (!open && left < headerSize(dialect)) {
     throw new FormatError('truncated-header', end, 'the stream ends inside a record header', { hint });
   }

@@ -77,7 +77,7 @@ export async function takeFrame(
 
 /** The fault of a file that ends before its seek table. */
 export function truncated(position: number): FormatError {
-  const hint = 'the file was cut short: get it again, or keep what is whole with --salvage';
+  const hint = 'the file was cut short: get it again, or keep what is whole with lvstream compress --salvage';
   return new FormatError('truncated', position, 'the file ends in the middle', { hint });
 }
 

@@ -1,0 +1,21 @@
+import { statSync, type BigIntStats } from 'node:fs';
+
+/** Whether two names lead to one file or device. One that leads nowhere, or can't be followed, is no name of anything. */
+export function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [find(one), find(other)];
+  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
+}
+
+/** Whether a regular file has that name. */
+export function isRegularFile(path: string): boolean {
+  return find(path)?.isFile() === true;
+}
+
+/** An inode's number can take all of its 64 bits, on overlayfs for one. */
+function find(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
+}
