@@ -1,9 +1,10 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import { UsageError } from '../errors.js';
+import { RefusedError, UsageError } from '../errors.js';
+import { isRegularFile, isSameFile } from '../files/same-file.js';
 import type { State } from '../format/state.js';
 import type { OpenChanges } from '../lvm/changes.js';
 import type { CommonOptions } from './command.js';
-import { parseSize, wholeNumber } from './options.js';
+import { outputPath, parseSize, wholeNumber, type OutputArguments } from './options.js';
 
 const text = { type: 'string', requiresArg: true } as const;
 const flag = { type: 'boolean', default: false } as const;
@@ -58,14 +59,28 @@ function declareThin<T>(yargs: Argv<T>) {
 
 function declareOffline<T>(yargs: Argv<T>) {
   return yargs
-    .option('base-state', { ...text, describe: "id of the snapshot's state, or of --from's" })
-    .option('result-state', { ...text, describe: "id of the origin's state, or of --to's" })
+    .option('base-state', {
+      ...text,
+      describe: "id of the snapshot's state, or of --from's",
+      coerce: (id: string | undefined) => refuseEmpty('--base-state', id),
+    })
+    .option('result-state', {
+      ...text,
+      describe: "id of the origin's state, or of --to's",
+      coerce: (id: string | undefined) => refuseEmpty('--result-state', id),
+    })
     .option('consistent', {
       ...flag,
       default: true,
       describe: 'the origin or source was not in use (--no-consistent: it was)',
     })
     .group(['base-state', 'result-state', 'consistent'], OFFLINE_GROUP);
+}
+
+/** Any text but none can be the id of a state (§6.1). Throws `UsageError`. */
+function refuseEmpty<T>(option: string, id: T): T {
+  if (id === '') throw new UsageError(`${option}: the id is empty`, { hint: `leave out ${option}` });
+  return id;
 }
 
 type Declared<T> = T extends Argv<infer Options> ? Options : never;
@@ -80,6 +95,18 @@ export type ChangeArguments = ArgumentsCamelCase<Declared<ReturnType<typeof decl
   /** The data is not asked for. */
   readonly rangesOnly?: boolean | undefined;
 };
+
+/**
+ * The file to write, as `outputPath` finds it. Throws also `RefusedError` of one that the changes are read from: it would
+ * be lost.
+ */
+export function outputOf(args: ChangeArguments & OutputArguments): string {
+  const { output, cow, origin, thinMetadata, source, map, dataSource } = args;
+  const read = [cow, origin, thinMetadata, source, map === '-' ? '/dev/stdin' : map, dataSource];
+  if (output !== undefined && isRegularFile(output) && read.some((path) => path && isSameFile(path, output)))
+    throw new RefusedError(`${output}: is one of the files that are read`, { hint: 'choose another name' });
+  return outputPath(args);
+}
 
 /** Opens what the options name; the caller closes it. Each form's own options mean nothing to the others: that is a mistake. */
 export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {

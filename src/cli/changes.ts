@@ -2,9 +2,9 @@ import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import type { OpenChanges } from '../lvm/changes.js';
 import { writeChangeMap } from '../lvm/write-dump.js';
-import { declareChanges, openChanges, OUTPUT_GROUP } from './change-source.js';
+import { declareChanges, openChanges, outputOf, OUTPUT_GROUP } from './change-source.js';
 import { defineCommand } from './command.js';
-import { FORCE, JSON_REPORT, OUTPUT, outputPath } from './options.js';
+import { FORCE, JSON_REPORT, OUTPUT } from './options.js';
 import { generator } from './package-version.js';
 import { remark } from './remarks.js';
 import { reportWritten, writeCounted, type Written } from './written.js';
@@ -19,7 +19,7 @@ export const changes = defineCommand({
       .example('$0 vg/vm-monday -o vm.map', 'keep the list of what changed, so that the snapshot can go')
       .example('lvstream dump --map vm.map --data-source /dev/vg/vm -o vm.lvs', 'make a stream of it later'),
   run: async (args) => {
-    const path = outputPath(args);
+    const path = outputOf(args);
     const found = await openChanges({ ...args, rangesOnly: true });
     const written = await writeAndClose(found, path, args);
     await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);

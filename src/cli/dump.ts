@@ -1,10 +1,11 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
+import { UsageError } from '../errors.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { writeDump, writePlainDump } from '../lvm/write-dump.js';
-import { declareChanges, LIVE_GROUP, openChanges, OUTPUT_GROUP } from './change-source.js';
+import { declareChanges, LIVE_GROUP, openChanges, outputOf, OUTPUT_GROUP } from './change-source.js';
 import { defineCommand } from './command.js';
-import { FORCE, JSON_REPORT, LEVEL, OUTPUT, outputPath } from './options.js';
+import { FORCE, JSON_REPORT, LEVEL, OUTPUT } from './options.js';
 import { generator } from './package-version.js';
 import { withProgress } from './progress.js';
 import { remark } from './remarks.js';
@@ -55,7 +56,11 @@ export const dump = defineCommand({
       .example('$0 vg/vm-monday --to vg/vm-tuesday -o vm.lvs', 'between two snapshots, while vg/vm is in use')
       .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),
   run: async (args) => {
-    const path = outputPath(args);
+    if (args.format === 'lvmsync' && args.baseDigests)
+      throw new UsageError('--base-digests: only with --format lvs', {
+        hint: 'a plain stream has no place for them',
+      });
+    const path = outputOf(args);
     const changes = await openChanges(args);
     await reportWritten(path, await writeAndClose(changes, path, args), args);
     return 0;

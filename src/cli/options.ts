@@ -58,7 +58,8 @@ export function dialectOf(args: {
   return { byteOrder: args.byteOrder, units: args.units, assume: args.assume };
 }
 
-interface OutputArguments {
+/** What says where a command's result goes. */
+export interface OutputArguments {
   readonly output?: string | undefined;
   readonly json?: boolean | undefined;
   readonly force?: boolean | undefined;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { decompress } from 'zstd-napi';
 import { describe, expect, it } from 'vitest';
 import {
@@ -127,9 +127,57 @@ describe('dump', () => {
     ['--level', '-1'],
     ['--level', '1', '--level', '2'],
     ['--format', 'tar'],
+    ['--format', 'lvmsync', '--base-digests'],
+    ['--base-state', ''],
+    ['--result-state', ''],
   ])('refuses %s %s', async (...options) => {
     const run = await lvstream(['dump', ...sources('a'), ...options]);
     expect(run).toMatchObject({ status: 2, text: '' });
     expect(run.errors.split('\n')).toHaveLength(3);
   });
+
+  it('refuses two ids of one state', async () => {
+    const run = await lvstream(['dump', ...sources('a'), '--base-state', 'a', '--base-state', 'b']);
+    expect(run).toMatchObject({ status: 2, text: '' });
+    expect(run.errors).toContain('--base-state is given more than once');
+  });
+});
+
+describe.each(['dump', 'changes'])('%s', (name) => {
+  const [cow, origin] = [captureFile('a', 'cow.img'), captureFile('a', 'origin.img')];
+  const link = folder.fresh('link');
+  symlinkSync(origin, link);
+
+  it.each([
+    ['--cow', cow],
+    ['--origin', origin],
+    ['--origin by another name', link],
+  ])('never replaces what it reads: %s', async (_, output) => {
+    const before = readFileSync(output);
+    for (const force of [[], ['--force']]) {
+      const run = await lvstream([name, '--cow', cow, '--origin', origin, '-o', output, ...force]);
+      expect(run).toMatchObject({ status: 4, text: '' });
+      expect(run.errors).toBe(
+        `lvstream: ${output}: is one of the files that are read\nlvstream: hint: choose another name\n`,
+      );
+    }
+    expect(readFileSync(output).equals(before)).toBe(true);
+  });
+});
+
+it('never replaces the images of a thin pool', async () => {
+  const images = ['--thin-metadata', folder.file('tmeta', 'a'), '--source', folder.file('source', 'b')];
+  for (const output of [images[1]!, images[3]!]) {
+    const args = ['dump', ...images, '--from', '1', '--to', '2', '-o', output, '--force'];
+    expect(await lvstream(args)).toMatchObject({ status: 4, text: '' });
+  }
+});
+
+it('never replaces a map, or what the data is read from', async () => {
+  const [map, source] = [folder.fresh('map'), captureFile('a', 'origin.img')];
+  await succeed(['changes', ...sources('a'), '-o', map]);
+  for (const output of [map, source]) {
+    const args = ['dump', '--map', map, '--data-source', source, '-o', output, '--force'];
+    expect(await lvstream(args)).toMatchObject({ status: 4, text: '' });
+  }
 });
