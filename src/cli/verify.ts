@@ -78,10 +78,12 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
       const compared = comparison?.result();
       if (options.json)
         await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
-      else await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
+      else if (options.quiet !== true) await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
       if (!compared || !options.device) return 0;
-      if (!options.json) await print(`${visible(options.device.name)}: ${sayCompared(compared)}\n`);
-      return compared.differentBytes + compared.pastEnd > 0 ? DIFFERENT : 0;
+      const isDifferent = compared.differentBytes + compared.pastEnd > 0;
+      if (!options.json && (isDifferent || options.quiet !== true))
+        await print(`${visible(options.device.name)}: ${sayCompared(compared)}\n`);
+      return isDifferent ? DIFFERENT : 0;
     } finally {
       input.close();
     }

@@ -35,6 +35,32 @@ describe('verify --against', () => {
   });
 });
 
+describe('verify --quiet', () => {
+  it('says nothing of what is good', async () => {
+    const run = await lvstream(['verify', '--quiet', same, '--against', device]);
+    expect(run).toMatchObject({ status: 0, text: '', errors: '' });
+  });
+
+  it('says what is not', async () => {
+    const run = await lvstream(['verify', '--quiet', same, damaged, missing]);
+    expect(run).toMatchObject({ status: 3, text: '' });
+    expect(run.errors).not.toContain(same);
+    for (const stream of [damaged, missing]) expect(run.errors).toContain(`${stream}: `);
+  });
+
+  it('says of the device what is not good', async () => {
+    const run = await lvstream(['verify', '--quiet', other, '--against', device]);
+    expect(run).toMatchObject({ status: 6, errors: '' });
+    expect(run.text).toMatch(/^[^\n]*device: differs in [^\n]*\n$/);
+  });
+
+  it('prints the JSON that was asked for', async () => {
+    const { status, text } = await lvstream(['verify', '--quiet', '--json', same]);
+    expect(status).toBe(0);
+    expect(JSON.parse(text)).toMatchObject({ verdict: 'readable' });
+  });
+});
+
 describe('info', () => {
   it('of a damaged stream and a missing one', async () => {
     expect((await lvstream(['info', damaged, missing])).status).toBe(3);
