@@ -1,3 +1,4 @@
+import { isRegularFile } from '../files/same-file.js';
 import { isStandardOutput } from '../files/sink.js';
 import { writeOutput } from '../files/write-output.js';
 import type { Closing, Totals } from '../format/closing.js';
@@ -41,12 +42,14 @@ export async function reportWritten(
 ): Promise<void> {
   if (isStandardOutput(path)) return;
   if (json) await printJson({ stream: path, ...describeForPrograms(written) });
-  else if (!quiet) await print(`${visible(path)}: ${describe(written)}\n`);
+  else if (!quiet) await print(`${visible(path)}: ${describe(written, isRegularFile(path))}\n`);
 }
 
-function describe({ kind, totals, fileSize }: Written): string {
+/** What went into a pipe, or nowhere, is no file of any size. */
+function describe({ kind, totals, fileSize }: Written, isFile: boolean): string {
+  const file = isFile ? `, in a file of ${formatSize(fileSize)}` : '';
   const moment = totals.consistent === false ? ', not consistent (no single moment)' : '';
-  return `written, ${sayTotals(totals, kind)}, in a file of ${formatSize(fileSize)}${moment}`;
+  return `written, ${sayTotals(totals, kind)}${file}${moment}`;
 }
 
 function describeForPrograms({ format, kind, totals, fileSize }: Written) {

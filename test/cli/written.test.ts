@@ -70,6 +70,17 @@ describe.each(all)('%s', (_, args) => {
     expect([run.text, run.errors]).toEqual(['', '']);
   });
 
+  it('tells of no file where there is none', async () => {
+    const { text } = await succeed([...args, '-o', '/dev/null']);
+    expect(text).toMatch(/^\/dev\/null: written, [^\n]*\n$/);
+    expect(text).not.toContain('in a file');
+    const pipe = folder.fresh('pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = execa('cat', [pipe], { stdout: 'ignore' });
+    expect((await succeed([...args, '-o', pipe])).text).not.toContain('in a file');
+    await reader;
+  });
+
   it.each([
     ['a pipe', '"$@" -o /dev/stdout | cat > "$0"'],
     ['a file', '"$@" -o /dev/stdout > "$0"'],
