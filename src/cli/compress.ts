@@ -1,7 +1,9 @@
 import { packStream } from '../algebra/pack-stream.js';
 import { createCodec } from '../codec/codec.js';
-import { openInput, plainSize } from '../files/open-input.js';
+import { FormatError } from '../errors.js';
+import { openInput, plainSize, type InputOptions } from '../files/open-input.js';
 import { surveyDamage, writeSalvage } from '../files/salvage-input.js';
+import type { FrameCodec } from '../format/codec.js';
 import { defineCommand } from './command.js';
 import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, LEVEL, OUTPUT, outputPath } from './options.js';
 import { generator } from './package-version.js';
@@ -34,10 +36,9 @@ export const compress = defineCommand({
   run: async (args) => {
     const path = outputPath(args);
     const codec = createCodec({ level: args.level });
-    const options = { ...dialectOf(args), pieces: true, rewindable: args.salvage };
-    const input = await openInput(inputPath(args.stream), codec, options);
+    const options = { ...dialectOf(args), pieces: true, salvage: args.salvage };
+    const { input, salvage } = await openAndSurvey(inputPath(args.stream), codec, options);
     const packer = { generator: generator(), time: Date.now() };
-    const salvage = args.salvage ? await surveyDamage(input) : undefined;
     if (salvage?.fault) {
       const source = { ...packer, id: randomId() };
       const written = await writeCounted(path, args, (sink) =>
@@ -64,3 +65,19 @@ export const compress = defineCommand({
     return 0;
   },
 });
+
+/** Opens the stream and finds what is whole of one that is to be salvaged: nothing, if it ends in its first frames. */
+async function openAndSurvey(
+  path: string,
+  codec: FrameCodec,
+  { salvage, ...options }: InputOptions & { readonly salvage: boolean },
+) {
+  try {
+    const input = await openInput(path, codec, { ...options, rewindable: salvage });
+    return { input, salvage: salvage ? await surveyDamage(input) : undefined };
+  } catch (error) {
+    if (salvage && error instanceof FormatError && error.fault === 'truncated')
+      error.hint = 'nothing of it is whole: get it again';
+    throw error;
+  }
+}

@@ -61,3 +61,12 @@ describe.each([
     expect(run.errors).toMatch(/\nlvstream: hint: .* with lvstream compress --salvage\n$/);
   });
 });
+
+it('names no option that has been given, where nothing is whole', async () => {
+  const begun = folder.file('begun.lvs', packed.subarray(0, 50));
+  const run = await lvstream(['compress', '--salvage', begun]);
+  expect(run).toMatchObject({ status: 3, text: '' });
+  expect(run.errors).toMatch(
+    /^lvstream: [^\n]*begun\.lvs: byte 50: [^\n]*\nlvstream: hint: nothing of it is whole: get it again\n$/,
+  );
+});
