@@ -1,5 +1,6 @@
 import { statSync, type BigIntStats } from 'node:fs';
 import { list, readText } from './kernel-files.js';
+import { pause } from './pause.js';
 
 /** A file or device by what the kernel knows it by, whatever its names. */
 export interface Subject {
@@ -64,6 +65,6 @@ export function settle<T>(subject: Subject, find: () => T | undefined): T | unde
   for (let tried = 1; ; tried += 1) {
     const use = find();
     if (use === undefined || (tried >= tries && performance.now() >= deadline)) return use;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLE_STEP_MS);
+    pause(SETTLE_STEP_MS);
   }
 }

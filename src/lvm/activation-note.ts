@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, readFileSync, rmSync, statSync, write
 import type { MappedDevice } from '../device/device-mapper.js';
 import { attempt, closingOnError } from '../device/image.js';
 import { readText } from '../device/kernel-files.js';
+import { pause } from '../device/pause.js';
 import { tryLock } from '../device/syscalls.js';
 import { DeviceError } from '../errors.js';
 import { lockPath, openLockFile, RUN_FOLDER } from './lock-file.js';
@@ -67,7 +68,7 @@ function takeTurn(file: string, patienceMs: number): number {
         hint: 'see what keeps it: an lvchange may hang',
       });
     }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STEP_MS);
+    pause(STEP_MS);
   }
 }
 

@@ -3,6 +3,7 @@ import { type DirectReader, openDirect } from '../device/direct.js';
 import { listMappedDevices, type MappedDevice } from '../device/device-mapper.js';
 import { flushDevice } from '../device/flush.js';
 import { findWriter } from '../device/open-for-writing.js';
+import { pause } from '../device/pause.js';
 import { writesTo } from '../device/write-counter.js';
 import { LvmError } from '../errors.js';
 import type { State } from '../format/state.js';
@@ -104,7 +105,7 @@ function awaitResumed(find: () => MappedDevice | undefined): MappedDevice | unde
   for (;;) {
     const mapped = find();
     if (mapped?.suspended !== true || performance.now() > deadline) return mapped;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SUSPENDED_STEP_MS);
+    pause(SUSPENDED_STEP_MS);
   }
 }
 
