@@ -30,8 +30,14 @@ const WORDINGS: readonly (readonly [RegExp, Wording])[] = [
 
 /** The error for a command line that yargs refuses with this message. */
 export function wrongArguments(message: string, wrong: WrongArguments): UsageError {
-  const { text, hint = `see lvstream ${wrong.command} --help` } = reword(message.trim(), wrong);
-  return new UsageError(text, { hint });
+  return usageError(reword(message.trim(), wrong), wrong);
+}
+
+function usageError(
+  { text, hint }: ReturnType<Wording>,
+  { command }: Pick<WrongArguments, 'command'>,
+): UsageError {
+  return new UsageError(text, { hint: hint ?? `see lvstream ${command} --help` });
 }
 
 function reword(message: string, wrong: WrongArguments): ReturnType<Wording> {
@@ -55,8 +61,7 @@ function isOption(argument: string, name: string): boolean {
 
 /** The error for an option that the command does not have, as it was given. */
 export function unknownOption(given: string, wrong: WrongArguments): UsageError {
-  const { text, hint = `see lvstream ${wrong.command} --help` } = noSuchOption(given, wrong);
-  return new UsageError(text, { hint });
+  return usageError(noSuchOption(given, wrong), wrong);
 }
 
 function noSuchOption(given: string, { options, flags }: WrongArguments): ReturnType<Wording> {
