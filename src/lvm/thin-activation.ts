@@ -78,8 +78,11 @@ function holdActive(volume: LogicalVolume, turn: number): Hold {
       close: () => letGoInTurn(volume, note, isOurs),
     };
   } catch (error) {
-    letGo(volume, note, true, turn);
-    note.close();
+    try {
+      letGo(volume, note, true, turn);
+    } finally {
+      note.close();
+    }
     throw error;
   }
 }
