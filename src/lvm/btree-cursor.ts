@@ -1,12 +1,17 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { blockAt, type BtreeNode, keyPosition, type NodeReader } from './btree-node.js';
+import {
+  blockAt,
+  type BtreeNode,
+  countCommon,
+  createNode,
+  keyAt,
+  keyPosition,
+  type NodeReader,
+} from './btree-node.js';
 import { thinFault } from './thin-block.js';
 
 /** A fan-out of 2 would hold more than any pool in this many levels; dm-btree keeps nodes a third full. */
 const MAX_HEIGHT = 32;
-
-/** Of a mapping, below its data block (dm-thin-metadata.c, `pack_block_time`). */
-const TIME_BITS = 24;
 
 /** The metadata that trees are read from. */
 export interface BtreeSource {
@@ -14,10 +19,10 @@ export interface BtreeSource {
   readonly readNode: NodeReader;
 }
 
-/** A node that a cursor is in; its keys are below `upper`. */
+/** A node that a cursor is in, or was and has its memory; its keys are below `upper`. */
 interface Level {
   readonly node: BtreeNode;
-  readonly upper: number;
+  upper: number;
   index: number;
 }
 
@@ -38,6 +43,7 @@ export class BtreeCursor {
   readonly #root: number;
   readonly #valueSize: number;
   readonly #levels: Level[] = [];
+  #depth = 0;
   #level: Level | undefined;
 
   /** `valueSize` is what the tree's leaves must hold, in bytes; without a root the tree is empty. */
@@ -58,34 +64,36 @@ export class BtreeCursor {
 
   /** Goes from the subtree to its first entry or subtree. */
   descend(): void {
+    const { block } = this;
     const upper = this.#upper();
-    const node = this.#source.readNode(this.block);
-    this.#check(node, upper);
+    const level = (this.#levels[this.#depth] ??= { node: createNode(), upper, index: 0 });
+    this.#source.readNode(block, level.node);
+    this.#check(level.node, upper);
+    level.upper = upper;
+    level.index = 0;
     this.height -= 1;
-    this.#level = { node, upper, index: 0 };
-    this.#levels.push(this.#level);
+    this.#depth += 1;
+    this.#level = level;
     this.#settle();
   }
 
-  /** Goes on past the entry or the subtree. */
-  skip(): void {
-    if (this.#level !== undefined) this.#level.index += 1;
+  /** Goes on past the entry or the subtree, and past more of the node that it is in: `count` in all. */
+  skip(count = 1): void {
+    if (this.#level !== undefined) this.#level.index += count;
     this.#settle();
   }
 
   /**
-   * Goes on, with another cursor that stands on the same mapping or subtree, past that and past all that the two go on
-   * to have in common in the nodes that they are in.
+   * Goes on, with another cursor, past the subtrees that the two have in common from where they stand on, as far as the
+   * nodes that they are in reach. False if there are none.
    */
-  skipWith(other: BtreeCursor): void {
-    const [own, others] = [this.#level, other.#level];
-    if (own !== undefined && others !== undefined) {
-      const common = countCommon(own, others);
-      own.index += common - 1;
-      others.index += common - 1;
-    }
-    this.skip();
-    other.skip();
+  skipCommon(other: BtreeCursor): boolean {
+    if (this.height === 0 || this.height !== other.height) return false;
+    const common = this.#countCommon(other);
+    if (common === 0) return false;
+    this.skip(common);
+    other.skip(common);
+    return true;
   }
 
   /** Goes down to the entry with this key, passing by the rest. False if the tree has none. */
@@ -98,29 +106,38 @@ export class BtreeCursor {
     return false;
   }
 
-  /** The leaf that the cursor's entry is in, and where its value begins. */
-  value(): { readonly node: BtreeNode; readonly index: number; readonly position: number } {
-    const { node, index } = this.#level!;
-    return { node, index, position: node.values + index * this.#valueSize };
+  /** Whether it stands on an entry, and not on a subtree or at the end. */
+  get onEntry(): boolean {
+    return this.height === 0 && this.#level !== undefined;
   }
 
-  /** The data block of the entry's mapping. */
-  dataBlock(): number {
-    const { node, index } = this.#level!;
-    const at = node.values + index * 8;
-    return node.view.getUint32(at + 4, true) * 0x100 + (node.view.getUint32(at, true) >>> TIME_BITS);
+  /** The leaf that the cursor's entry is in. */
+  get leaf(): BtreeNode {
+    return this.#level!.node;
+  }
+
+  /** Which entry of the leaf it is. */
+  get index(): number {
+    return this.#level!.index;
+  }
+
+  #countCommon(other: BtreeCursor): number {
+    const own = this.#level;
+    const others = other.#level;
+    const common = own && others ? countCommon(own.node, own.index, others.node, others.index) : 0;
+    return common > 0 || this.block !== other.block ? common : 1;
   }
 
   /** Leaves the nodes that are done, and stands on the next entry or subtree. */
   #settle(): void {
-    while (this.#level !== undefined && this.#level.index >= this.#level.node.keys.length) {
-      this.#levels.pop();
-      this.#level = this.#levels.at(-1);
+    while (this.#level !== undefined && this.#level.index >= this.#level.node.count) {
+      this.#depth -= 1;
+      this.#level = this.#levels[this.#depth - 1];
       this.height += 1;
       if (this.#level !== undefined) this.#level.index += 1;
     }
     if (this.#level === undefined) this.#end();
-    else this.key = this.#level.node.keys[this.#level.index]!;
+    else this.key = keyAt(this.#level.node, this.#level.index);
   }
 
   #end(): void {
@@ -131,7 +148,8 @@ export class BtreeCursor {
   /** No key of the subtree reaches this. */
   #upper(): number {
     if (this.#level === undefined) return Infinity;
-    return this.#level.node.keys[this.#level.index + 1] ?? this.#level.upper;
+    const { node, index, upper } = this.#level;
+    return index + 1 < node.count ? keyAt(node, index + 1) : upper;
   }
 
   #check(node: BtreeNode, upper: number): void {
@@ -140,40 +158,22 @@ export class BtreeCursor {
       throw thinFault(metadata, node.block, 4, node.leaf ? 'a leaf above others' : 'no leaf at their depth');
     if (node.leaf && node.valueSize !== this.#valueSize)
       throw thinFault(metadata, node.block, 24, `values of ${node.valueSize} bytes, not ${this.#valueSize}`);
-    const last = node.keys.length - 1;
-    const wrong = last < 0 ? -1 : node.keys[0]! < this.key ? 0 : node.keys[last]! >= upper ? last : -1;
+    const last = node.count - 1;
+    const wrong = last < 0 ? -1 : keyAt(node, 0) < this.key ? 0 : keyAt(node, last) >= upper ? last : -1;
     if (wrong < 0) return;
-    const what = `key ${node.keys[wrong]!} is outside the bounds that its parents set, ${this.key} to ${upper}`;
+    const what = `key ${keyAt(node, wrong)} is outside the bounds that its parents set, ${this.key} to ${upper}`;
     throw thinFault(metadata, node.block, keyPosition(wrong), what);
   }
 }
 
-/** Entries that both have in common from where they stand on; the first one is known to be. */
-function countCommon(left: Level, right: Level): number {
-  const most = Math.min(left.node.keys.length - left.index, right.node.keys.length - right.index);
-  let common = 1;
-  while (common < most && isCommon(left, right, common)) common += 1;
-  return common;
-}
-
-/** Whether the entries so many places on have the same key, and the same child or data block. */
-function isCommon({ node, index }: Level, other: Level, on: number): boolean {
-  if (node.keys[index + on] !== other.node.keys[other.index + on]) return false;
-  const at = node.values + (index + on) * 8;
-  const otherAt = other.node.values + (other.index + on) * 8;
-  const ignored = node.leaf ? TIME_BITS : 0;
-  return (
-    node.view.getUint32(at + 4, true) === other.node.view.getUint32(otherAt + 4, true) &&
-    node.view.getUint32(at, true) >>> ignored === other.node.view.getUint32(otherAt, true) >>> ignored
-  );
-}
-
 /** Nodes on the way from the root to a leaf, which is as long everywhere. */
 function measureHeight({ metadata, readNode }: BtreeSource, root: number): number {
-  let node = readNode(root);
+  const node = createNode();
+  let block = root;
   for (let height = 1; height <= MAX_HEIGHT; height += 1) {
+    readNode(block, node);
     if (node.leaf) return height;
-    node = readNode(blockAt(metadata, node, 0));
+    block = blockAt(metadata, node, 0);
   }
   throw thinFault(metadata, root, 0, `a B-tree of more than ${MAX_HEIGHT} levels: its nodes form a loop`);
 }

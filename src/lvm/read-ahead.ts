@@ -1,14 +1,16 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { countBlocks, METADATA_BLOCK_SIZE } from './thin-block.js';
 
-/** Reads a metadata block, which must lie inside the device. The bytes must not be changed. */
-export type BlockReader = (block: number) => DataView<ArrayBuffer>;
+/** Reads a metadata block, which must lie inside the device, into 4096 bytes of the caller's. */
+export type BlockReader = (block: number, into: Uint8Array) => void;
 
-/** Blocks that were read at once. */
+/** Blocks that were read at once, in memory that is used again: fresh pages cost more than what is read into them. */
 interface Stretch {
-  readonly first: number;
-  readonly end: number;
-  readonly bytes: ArrayBuffer;
+  first: number;
+  end: number;
+  readonly bytes: Uint8Array;
+  /** The same, block by block. */
+  readonly blocks: readonly Uint8Array[];
 }
 
 /** Places that reading may go on at: both trees of a difference, at several heights. */
@@ -23,23 +25,47 @@ const MOST_PASSED_BY = 8;
  */
 export function createBlockReader(metadata: RandomAccessReader): BlockReader {
   const stretches: Stretch[] = [];
-  return (block) => {
-    const known = stretches.find(({ first, end }) => block >= first && block < end);
-    const stretch = known ?? readOn(metadata, stretches, block);
-    const at = (block - stretch.first) * METADATA_BLOCK_SIZE;
-    return new DataView(stretch.bytes, at, METADATA_BLOCK_SIZE);
+  return (block, into) => {
+    const { first, blocks } = findRead(stretches, block) ?? readOn(metadata, stretches, block);
+    into.set(blocks[block - first]!);
   };
+}
+
+function findRead(stretches: readonly Stretch[], block: number): Stretch | undefined {
+  for (let i = stretches.length - 1; i >= 0; i -= 1) {
+    const stretch = stretches[i]!;
+    if (block >= stretch.first && block < stretch.end) return stretch;
+  }
+  return undefined;
 }
 
 /** Reads from the block on; the stretch takes the place of the one that it goes on from, or of the oldest. */
 function readOn(metadata: RandomAccessReader, stretches: Stretch[], block: number): Stretch {
   const before = stretches.findIndex(({ end }) => block >= end && block - end <= MOST_PASSED_BY);
-  const [continued] = before < 0 ? [] : stretches.splice(before, 1);
+  const continued = before < 0 ? undefined : stretches[before]!;
   const wanted = continued === undefined ? 1 : 2 * (continued.end - continued.first);
   const count = Math.min(wanted, MOST_BLOCKS, countBlocks(metadata) - block);
-  const bytes = new Uint8Array(count * METADATA_BLOCK_SIZE);
-  metadata.readInto(bytes, block * METADATA_BLOCK_SIZE);
-  const stretch = { first: block, end: block + count, bytes: bytes.buffer };
-  if (stretches.push(stretch) > PLACES) stretches.shift();
+  const stretch = takeMemory(stretches, before);
+  stretch.end = stretch.first;
+  metadata.readInto(stretch.bytes.subarray(0, count * METADATA_BLOCK_SIZE), block * METADATA_BLOCK_SIZE);
+  stretch.first = block;
+  stretch.end = block + count;
   return stretch;
+}
+
+/** The stretch that is done with, as the newest; nothing of it may be used any more. */
+function takeMemory(stretches: Stretch[], done: number): Stretch {
+  const full = stretches.length === PLACES;
+  const [taken] = done >= 0 || full ? stretches.splice(Math.max(done, 0), 1) : [];
+  const stretch = taken ?? createStretch();
+  stretches.push(stretch);
+  return stretch;
+}
+
+function createStretch(): Stretch {
+  const bytes = new Uint8Array(MOST_BLOCKS * METADATA_BLOCK_SIZE);
+  const blocks = Array.from({ length: MOST_BLOCKS }, (_, index) =>
+    bytes.subarray(index * METADATA_BLOCK_SIZE, (index + 1) * METADATA_BLOCK_SIZE),
+  );
+  return { first: 0, end: 0, bytes, blocks };
 }

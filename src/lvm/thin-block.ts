@@ -1,11 +1,9 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { LvmError } from '../errors.js';
-import { crc32c } from '../format/crc32c.js';
+import { crc32cOfWords } from '../format/crc32c.js';
 
 /** Every metadata block, in bytes (dm-thin-metadata.h, `THIN_METADATA_BLOCK_SIZE`). */
 export const METADATA_BLOCK_SIZE = 4096;
-
-const CHECKSUM_SIZE = 4;
 
 export const DAMAGED_METADATA =
   'the metadata is damaged, or changed while it was read: take a metadata snapshot and read that; if it stays so, see thin_check and thin_repair';
@@ -43,19 +41,14 @@ export function readMetadataBlock(metadata: RandomAccessReader, block: number): 
  * Whether the block's checksum is right: it stands before all that it is of. `xor` keeps one kind of block from passing
  * for another.
  */
-export function hasChecksum(block: DataView, xor: number): boolean {
-  return block.getUint32(0, true) === blockChecksum(block, xor);
+export function hasChecksum(words: Int32Array, xor: number): boolean {
+  return words[0]! >>> 0 === blockChecksum(words, xor);
 }
 
 /**
  * The checksum of device-mapper's metadata blocks (dm-block-manager.c, `dm_bm_checksum`): CRC-32C without its final
  * inversion, of a block from byte 4 on, then `xor`.
  */
-function blockChecksum(block: DataView, xor: number): number {
-  const summed = new Uint8Array(
-    block.buffer,
-    block.byteOffset + CHECKSUM_SIZE,
-    block.byteLength - CHECKSUM_SIZE,
-  );
-  return (crc32c(summed) ^ -1 ^ xor) >>> 0;
+function blockChecksum(words: Int32Array, xor: number): number {
+  return (crc32cOfWords(words, 1) ^ -1 ^ xor) >>> 0;
 }

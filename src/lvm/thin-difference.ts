@@ -1,4 +1,5 @@
 import type { BtreeCursor } from './btree-cursor.js';
+import { countCommon, keyAt } from './btree-node.js';
 
 /** Where two volumes are mapped differently: by the left one alone, the right one alone, or to other data blocks. */
 export type DifferenceKind = 'left' | 'right' | 'differ';
@@ -10,6 +11,12 @@ export interface MappingRun {
   readonly length: number;
 }
 
+/** The runs that have ended, and the one that the next difference may lengthen. */
+interface Runs {
+  readonly ended: MappingRun[];
+  last: { kind: DifferenceKind; begin: number; length: number } | undefined;
+}
+
 /**
  * The difference of two mapping trees of one pool, ascending, neighbours of a kind joined. Goes down only where the
  * trees differ: a subtree that both share is passed by unread. Blocks are equal if they are mapped to the same data
@@ -19,47 +26,77 @@ export function* compareMappings(
   left: BtreeCursor,
   right: BtreeCursor,
 ): Generator<MappingRun, void, undefined> {
-  let run: { kind: DifferenceKind; begin: number; length: number } | undefined;
-  while (nextDifference(left, right)) {
-    const kind = kindOf(left, right);
-    const begin = Math.min(left.key, right.key);
-    if (run?.kind === kind && run.begin + run.length === begin) run.length += 1;
-    else {
-      if (run !== undefined) yield run;
-      run = { kind, begin, length: 1 };
-    }
-    if (kind !== 'right') left.skip();
-    if (kind !== 'left') right.skip();
+  const runs: Runs = { ended: [], last: undefined };
+  while (bringToEntries(left, right)) {
+    compareEntries(left, right, runs);
+    for (const run of runs.ended) yield run;
+    runs.ended.length = 0;
   }
-  if (run !== undefined) yield run;
-}
-
-function kindOf(left: BtreeCursor, right: BtreeCursor): DifferenceKind {
-  if (left.key === right.key) return 'differ';
-  return left.key < right.key ? 'left' : 'right';
+  if (runs.last !== undefined) yield runs.last;
 }
 
 /**
- * Brings the cursors to the next block that differs: the one with the lower key stands on its mapping, or both do if
- * their keys are equal. False at the end of both.
+ * Goes past the subtrees that the cursors have in common, and down until the one with the lower key stands on an entry,
+ * or both do if their keys are equal. False at the end of both.
  */
-function nextDifference(left: BtreeCursor, right: BtreeCursor): boolean {
+function bringToEntries(left: BtreeCursor, right: BtreeCursor): boolean {
   while (left.key < Infinity || right.key < Infinity) {
-    if (isEqual(left, right)) left.skipWith(right);
-    else {
-      const down = toDescend(left, right);
-      if (down === undefined) return true;
-      down.descend();
-    }
+    if (left.skipCommon(right)) continue;
+    const down = toDescend(left, right);
+    if (down === undefined) return true;
+    down.descend();
   }
   return false;
 }
 
-/** Whether both stand on the same subtree, or on mappings of the same block to the same data. */
-function isEqual(left: BtreeCursor, right: BtreeCursor): boolean {
-  if (left.height !== right.height) return false;
-  if (left.height > 0) return left.block === right.block;
-  return left.key === right.key && left.dataBlock() === right.dataBlock();
+/** Goes on past entries up to the end of a leaf, or to where the other tree has not been gone down. */
+function compareEntries(left: BtreeCursor, right: BtreeCursor, runs: Runs): void {
+  if (left.onEntry && right.onEntry) compareLeaves(left, right, runs);
+  else if (left.key < right.key) listAlone(left, right.key, 'left', runs);
+  else listAlone(right, left.key, 'right', runs);
+}
+
+/** The entries of both leaves, up to the end of one. */
+function compareLeaves(left: BtreeCursor, right: BtreeCursor, runs: Runs): void {
+  const { leaf, index: first } = left;
+  const { leaf: other, index: otherFirst } = right;
+  let index = first;
+  let otherIndex = otherFirst;
+  for (;;) {
+    const common = countCommon(leaf, index, other, otherIndex);
+    index += common;
+    otherIndex += common;
+    if (index === leaf.count || otherIndex === other.count) break;
+    const key = keyAt(leaf, index);
+    const otherKey = keyAt(other, otherIndex);
+    addTo(runs, kindOf(key, otherKey), Math.min(key, otherKey));
+    if (key <= otherKey) index += 1;
+    if (otherKey <= key) otherIndex += 1;
+  }
+  left.skip(index - first);
+  right.skip(otherIndex - otherFirst);
+}
+
+function kindOf(left: number, right: number): DifferenceKind {
+  if (left === right) return 'differ';
+  return left < right ? 'left' : 'right';
+}
+
+/** The entries of the cursor's leaf below `limit`, where the other tree has none. */
+function listAlone(cursor: BtreeCursor, limit: number, kind: DifferenceKind, runs: Runs): void {
+  const { leaf, index: first } = cursor;
+  let index = first;
+  for (; index < leaf.count && keyAt(leaf, index) < limit; index += 1) addTo(runs, kind, keyAt(leaf, index));
+  cursor.skip(index - first);
+}
+
+function addTo(runs: Runs, kind: DifferenceKind, block: number): void {
+  const { last } = runs;
+  if (last?.kind === kind && last.begin + last.length === block) last.length += 1;
+  else {
+    if (last !== undefined) runs.ended.push(last);
+    runs.last = { kind, begin: block, length: 1 };
+  }
 }
 
 /**

@@ -14,7 +14,7 @@ const DETAILS_SIZE = 24;
 /** Device ids that a message names. */
 const MAX_NAMED = 16;
 
-/** The metadata of a thin pool, open for reading. Keeps at most 2 MiB of it in memory. */
+/** The metadata of a thin pool, open for reading. Keeps 512 KiB of it in memory. */
 export interface ThinMetadata extends BtreeSource {
   readonly superblock: ThinSuperblock;
 }
@@ -65,13 +65,14 @@ export function* listThinDevices(pool: ThinMetadata): Generator<ThinDevice, void
 }
 
 function deviceAt(cursor: BtreeCursor): ThinDevice {
-  const { node, position } = cursor.value();
+  const { bytes, values } = cursor.leaf;
+  const view = new DataView(bytes.buffer, values * 4 + cursor.index * DETAILS_SIZE, DETAILS_SIZE);
   return {
     id: cursor.key,
-    mappedBlocks: decodeU64(node.view, position, true),
-    transactionId: decodeU64(node.view, position + 8, true),
-    creationTime: node.view.getUint32(position + 16, true),
-    snapshottedTime: node.view.getUint32(position + 20, true),
+    mappedBlocks: decodeU64(view, 0, true),
+    transactionId: decodeU64(view, 8, true),
+    creationTime: view.getUint32(16, true),
+    snapshottedTime: view.getUint32(20, true),
   };
 }
 
@@ -96,8 +97,7 @@ function cursorOf(pool: ThinMetadata, id: number | undefined): BtreeCursor {
 function mappingRootOf(pool: ThinMetadata, id: number): number {
   const devices = new BtreeCursor(pool, pool.superblock.mappingRoot, ROOT_SIZE);
   if (!devices.find(id)) throw noDevice(pool, id);
-  const { node, index } = devices.value();
-  return blockAt(pool.metadata, node, index);
+  return blockAt(pool.metadata, devices.leaf, devices.index);
 }
 
 function noDevice(pool: ThinMetadata, id: number): LvmError {

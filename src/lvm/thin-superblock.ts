@@ -95,7 +95,8 @@ function checkIdentity(metadata: RandomAccessReader, block: number, view: DataVi
   const magic = decodeU64(view, MAGIC_POSITION, true);
   if (magic !== MAGIC)
     throw fail(MAGIC_POSITION, `not thin metadata: its magic number is ${numberText(magic)}`, hint);
-  if (!hasChecksum(view, CHECKSUM_XOR)) throw fail(0, 'the superblock has a wrong checksum');
+  if (!hasChecksum(new Int32Array(view.buffer), CHECKSUM_XOR))
+    throw fail(0, 'the superblock has a wrong checksum');
   const belongs = decodeU64(view, BLOCK_NUMBER_POSITION, true);
   if (belongs !== block)
     throw fail(BLOCK_NUMBER_POSITION, `a superblock that belongs in block ${numberText(belongs)}`);
