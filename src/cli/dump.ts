@@ -17,6 +17,8 @@ interface DumpArguments {
   readonly format: 'lvs' | 'lvmsync';
   readonly level: number;
   readonly baseDigests: boolean;
+  readonly baseState?: string | undefined;
+  readonly resultState?: string | undefined;
   readonly force: boolean;
   readonly quiet?: boolean | undefined;
 }
@@ -56,16 +58,27 @@ export const dump = defineCommand({
       .example('$0 vg/vm-monday --to vg/vm-tuesday -o vm.lvs', 'between two snapshots, while vg/vm is in use')
       .example('$0 --cow vm-cow.img --origin vm.img -o vm.lvs', 'offline, from images'),
   run: async (args) => {
-    if (args.format === 'lvmsync' && args.baseDigests)
-      throw new UsageError('--base-digests: only with --format lvs', {
-        hint: 'a plain stream has no place for them',
-      });
+    if (args.format === 'lvmsync') refuseForPlain(args);
     const path = outputOf(args);
     const changes = await openChanges(args);
     await reportWritten(path, await writeAndClose(changes, path, args), args);
     return 0;
   },
 });
+
+/** A plain stream has no head: what is said there would be lost. */
+function refuseForPlain({ baseDigests, baseState, resultState }: DumpArguments): void {
+  const given = {
+    'base-digests': baseDigests,
+    'base-state': baseState !== undefined,
+    'result-state': resultState !== undefined,
+  };
+  for (const [name, isGiven] of Object.entries(given))
+    if (isGiven)
+      throw new UsageError(`--${name}: only with --format lvs`, {
+        hint: 'a plain stream has no place for it',
+      });
+}
 
 /** What was made to read the changes may not go away again: nothing is said to be done before it has. */
 async function writeAndClose(changes: OpenChanges, path: string, args: DumpArguments): Promise<Written> {

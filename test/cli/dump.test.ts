@@ -128,6 +128,8 @@ describe('dump', () => {
     ['--level', '1', '--level', '2'],
     ['--format', 'tar'],
     ['--format', 'lvmsync', '--base-digests'],
+    ['--format', 'lvmsync', '--base-state', 'lv:a'],
+    ['--format', 'lvmsync', '--result-state', 'lv:a'],
     ['--base-state', ''],
     ['--result-state', ''],
   ])('refuses %s %s', async (...options) => {
