@@ -85,11 +85,12 @@ export class BtreeCursor {
 
   /**
    * Goes on, with another cursor, past the subtrees that the two have in common from where they stand on, as far as the
-   * nodes that they are in reach. False if there are none.
+   * nodes that they are in reach. False if there are none. What differs in its bounds alone is not in common: whoever
+   * goes down finds out whether that is damage.
    */
   skipCommon(other: BtreeCursor): boolean {
     if (this.height === 0 || this.height !== other.height) return false;
-    const common = this.#countCommon(other);
+    const common = this.#countShared(other);
     if (common === 0) return false;
     this.skip(common);
     other.skip(common);
@@ -111,7 +112,7 @@ export class BtreeCursor {
     return this.height === 0 && this.#level !== undefined;
   }
 
-  /** The leaf that the cursor's entry is in. */
+  /** The leaf that the cursor's entry is in; it is the cursor's, and another one once that has gone down again. */
   get leaf(): BtreeNode {
     return this.#level!.node;
   }
@@ -121,11 +122,16 @@ export class BtreeCursor {
     return this.#level!.index;
   }
 
-  #countCommon(other: BtreeCursor): number {
+  #countShared(other: BtreeCursor): number {
     const own = this.#level;
     const others = other.#level;
-    const common = own && others ? countCommon(own.node, own.index, others.node, others.index) : 0;
-    return common > 0 || this.block !== other.block ? common : 1;
+    if (own === undefined || others === undefined) return Number(this.#isShared(other));
+    const common = countCommon(own.node, own.index, others.node, others.index);
+    return common === 0 || this.#upper(common) === other.#upper(common) ? common : common - 1;
+  }
+
+  #isShared(other: BtreeCursor): boolean {
+    return this.key === other.key && this.#upper() === other.#upper() && this.block === other.block;
   }
 
   /** Leaves the nodes that are done, and stands on the next entry or subtree. */
@@ -145,11 +151,11 @@ export class BtreeCursor {
     this.height = 0;
   }
 
-  /** No key of the subtree reaches this. */
-  #upper(): number {
+  /** No key of the subtree reaches this, nor of `count` subtrees from it on. */
+  #upper(count = 1): number {
     if (this.#level === undefined) return Infinity;
     const { node, index, upper } = this.#level;
-    return index + 1 < node.count ? keyAt(node, index + 1) : upper;
+    return index + count < node.count ? keyAt(node, index + count) : upper;
   }
 
   #check(node: BtreeNode, upper: number): void {

@@ -24,7 +24,7 @@ const LEAF = 2;
 /** Internal nodes hold block numbers. */
 const CHILD_SIZE = 8;
 
-/** A node of a B-tree, checked: its keys ascend, and all of it lies inside its block. Its memory is used again. */
+/** A node of a B-tree, checked: its keys ascend, and all of it lies inside its block. Whoever made it reads others into it. */
 export interface BtreeNode {
   block: number;
   leaf: boolean;
@@ -42,7 +42,7 @@ export interface BtreeNode {
   readonly words: Int32Array<ArrayBuffer>;
 }
 
-/** Reads a node into memory of the caller's. The block must lie inside the device. Throws `LvmError` with its byte. */
+/** Reads a node into memory of the caller's. The block must lie inside the device. Throws `LvmError` with block and byte. */
 export type NodeReader = (block: number, into: BtreeNode) => void;
 
 /** Memory for a node at a time. */
@@ -104,8 +104,9 @@ function readSizes(node: BtreeNode, fail: Fail): void {
 function checkKeys(node: BtreeNode, fail: Fail): void {
   const { words, count } = node;
   const end = FIRST_KEY + 2 * count;
-  let high = 0;
+  /** Below a key of 0. */
   let low = -1;
+  let high = 0;
   for (let at = FIRST_KEY; at < end; at += 2) {
     const keyHigh = words[at + 1]! >>> 0;
     const keyLow = words[at]! >>> 0;
@@ -134,6 +135,11 @@ function u64At(words: Int32Array, at: number): number {
   return high < HIGH_LIMIT ? high * 2 ** 32 + low : Number.NaN;
 }
 
+/** The values from entry `index` on, which the next node that is read into this one takes the place of. */
+export function valuesAt({ bytes, values, valueSize }: BtreeNode, index: number): DataView {
+  return new DataView(bytes.buffer, values * WORD + index * valueSize);
+}
+
 /** Byte of the block where key `index` stands. */
 export function keyPosition(index: number): number {
   return FIRST_KEY * WORD + index * KEY_SIZE;
@@ -150,8 +156,8 @@ export function blockAt(metadata: RandomAccessReader, node: BtreeNode, index: nu
 }
 
 /**
- * How many entries from these on two nodes have in common: the same keys, and the same children or, in leaves, the same
- * data blocks; when those were mapped does not matter.
+ * How many entries from these on two internal nodes, or two leaves of mappings, have in common: the same keys, and the
+ * same children or data blocks; when those were mapped does not matter.
  */
 export function countCommon(node: BtreeNode, index: number, other: BtreeNode, otherIndex: number): number {
   const { words } = node;

@@ -16,6 +16,8 @@ interface Stretch {
 /** Places that reading may go on at: both trees of a difference, at several heights. */
 const PLACES = 8;
 const MOST_BLOCKS = 16;
+/** Where a stretch stands of which nothing was read, or whose reading failed: no block is in it or goes on from it. */
+const NOWHERE = Infinity;
 /** Where every fourth node or so was replaced, the ones that they replaced lie as far from each other. */
 const MOST_PASSED_BY = 8;
 
@@ -46,7 +48,8 @@ function readOn(metadata: RandomAccessReader, stretches: Stretch[], block: numbe
   const wanted = continued === undefined ? 1 : 2 * (continued.end - continued.first);
   const count = Math.min(wanted, MOST_BLOCKS, countBlocks(metadata) - block);
   const stretch = takeMemory(stretches, before);
-  stretch.end = stretch.first;
+  stretch.first = NOWHERE;
+  stretch.end = NOWHERE;
   metadata.readInto(stretch.bytes.subarray(0, count * METADATA_BLOCK_SIZE), block * METADATA_BLOCK_SIZE);
   stretch.first = block;
   stretch.end = block + count;
@@ -67,5 +70,5 @@ function createStretch(): Stretch {
   const blocks = Array.from({ length: MOST_BLOCKS }, (_, index) =>
     bytes.subarray(index * METADATA_BLOCK_SIZE, (index + 1) * METADATA_BLOCK_SIZE),
   );
-  return { first: 0, end: 0, bytes, blocks };
+  return { first: NOWHERE, end: NOWHERE, bytes, blocks };
 }

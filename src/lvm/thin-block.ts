@@ -20,7 +20,7 @@ export function thinFault(
   return new LvmError(`${metadata.name}: metadata block ${block}, byte ${byte}: ${what}`, { hint });
 }
 
-/** A number from `decodeU64`, which gives NaN for what no double can hold. */
+/** A number that was read, NaN where no double can hold it. */
 export function numberText(number: number): string {
   return Number.isNaN(number) ? '2^53 or more' : String(number);
 }

@@ -41,12 +41,27 @@ export function* compareMappings(
  */
 function bringToEntries(left: BtreeCursor, right: BtreeCursor): boolean {
   while (left.key < Infinity || right.key < Infinity) {
-    if (left.skipCommon(right)) continue;
-    const down = toDescend(left, right);
-    if (down === undefined) return true;
-    down.descend();
+    if (!left.skipCommon(right) && !goDown(left, right)) return true;
   }
   return false;
+}
+
+/** False if the next block is known. */
+function goDown(left: BtreeCursor, right: BtreeCursor): boolean {
+  const inLeft = mayHoldNext(left, right);
+  const inRight = mayHoldNext(right, left);
+  if (inLeft) left.descend();
+  if (inRight) right.descend();
+  return inLeft || inRight;
+}
+
+/**
+ * Whether the cursor's subtree may hold the next block: the one with the lower key may, else the taller one, so that
+ * subtrees of one height meet again after the trees have been split differently.
+ */
+function mayHoldNext(cursor: BtreeCursor, other: BtreeCursor): boolean {
+  if (cursor.height === 0) return false;
+  return cursor.key < other.key || (cursor.key === other.key && cursor.height >= other.height);
 }
 
 /** Goes on past entries up to the end of a leaf, or to where the other tree has not been gone down. */
@@ -97,17 +112,4 @@ function addTo(runs: Runs, kind: DifferenceKind, block: number): void {
     if (last !== undefined) runs.ended.push(last);
     runs.last = { kind, begin: block, length: 1 };
   }
-}
-
-/**
- * The cursor whose subtree may hold the next block: the one with the lower key, else the taller one, so that subtrees
- * of one height meet again after the trees have been split differently. Undefined if the next block is known.
- */
-function toDescend(left: BtreeCursor, right: BtreeCursor): BtreeCursor | undefined {
-  if (left.key !== right.key) {
-    const lower = left.key < right.key ? left : right;
-    return lower.height > 0 ? lower : undefined;
-  }
-  const taller = left.height >= right.height ? left : right;
-  return taller.height > 0 ? taller : undefined;
 }

@@ -1,8 +1,9 @@
+import { endianness } from 'node:os';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { LvmError } from '../errors.js';
 import { decodeU64 } from '../format/record.js';
 import { BtreeCursor, type BtreeSource } from './btree-cursor.js';
-import { blockAt, createNodeReader } from './btree-node.js';
+import { blockAt, createNodeReader, valuesAt } from './btree-node.js';
 import { compareMappings, type MappingRun } from './thin-difference.js';
 import { readHeldSuperblock, readThinSuperblock, type ThinSuperblock } from './thin-superblock.js';
 
@@ -14,7 +15,10 @@ const DETAILS_SIZE = 24;
 /** Device ids that a message names. */
 const MAX_NAMED = 16;
 
-/** The metadata of a thin pool, open for reading. Keeps 512 KiB of it in memory. */
+/**
+ * The metadata of a thin pool, open for reading. Keeps 512 KiB of it in memory, and a block for each level of a tree
+ * that is gone through.
+ */
 export interface ThinMetadata extends BtreeSource {
   readonly superblock: ThinSuperblock;
 }
@@ -42,12 +46,17 @@ export interface ThinMetadataOptions {
 /**
  * Opens the metadata of a thin pool (dm-thin-metadata.c): its `_tmeta` device, or an image of it. The device stays
  * the caller's, and must stay open. Reads whole blocks of 4096 bytes at multiples of that. Of a live pool, read past
- * the page cache, which goes stale. Throws `LvmError` with metadata block and byte if it is no such metadata.
+ * the page cache, which goes stale. Throws `LvmError` with metadata block and byte if it is no such metadata, and on
+ * a big-endian machine.
  */
 export function openThinMetadata(
   metadata: RandomAccessReader,
   { metadataSnapshot = false }: ThinMetadataOptions = {},
 ): ThinMetadata {
+  if (endianness() === 'BE')
+    throw new LvmError(`${metadata.name}: thin metadata can't be read on a big-endian machine`, {
+      hint: 'read an image of it on another one',
+    });
   const superblock = metadataSnapshot ? readHeldSuperblock(metadata) : readThinSuperblock(metadata);
   return { metadata, readNode: createNodeReader(metadata), superblock };
 }
@@ -65,8 +74,7 @@ export function* listThinDevices(pool: ThinMetadata): Generator<ThinDevice, void
 }
 
 function deviceAt(cursor: BtreeCursor): ThinDevice {
-  const { bytes, values } = cursor.leaf;
-  const view = new DataView(bytes.buffer, values * 4 + cursor.index * DETAILS_SIZE, DETAILS_SIZE);
+  const view = valuesAt(cursor.leaf, cursor.index);
   return {
     id: cursor.key,
     mappedBlocks: decodeU64(view, 0, true),

@@ -57,7 +57,7 @@ const ask = (file: string, ...args: readonly string[]) => {
   return stdout;
 };
 
-it('reads a small part of the metadata of a real pool, and finds what thin_delta finds in less than half the time', () => {
+it('reads a small part of the metadata of a real pool, and finds what thin_delta finds in less than half its time, without starting Node', () => {
   const { from, to, changed } = JSON.parse(readFileSync(`${shared}/manifest.json`, 'utf8')) as Manifest;
   const file = `${shared}/tmeta.img`;
   const image = openImage(file);

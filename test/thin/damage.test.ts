@@ -212,6 +212,48 @@ describe('a node', () => {
     expect([...leaves, shared]).toHaveLength(3);
   });
 
+  it.each([
+    ['one is to begin elsewhere', (one: number) => [[100, one]]],
+    [
+      'one is to end earlier',
+      (one: number, two: number, three: number) => [
+        [10, one],
+        [15, three],
+        [100, two],
+      ],
+    ],
+  ])('is refused where both devices share it, but %s', (_, childrenOf) => {
+    const builder = new MetadataBuilder();
+    const leafOf = (begin: number, length: number) => {
+      const keys = Array.from({ length }, (_, index) => begin + index);
+      return builder.node(
+        true,
+        keys.map((key): Entry => [key, packMapping(key)]),
+      );
+    };
+    const [one, two, three] = [leafOf(10, 10), leafOf(100, 5), leafOf(30, 1)];
+    const rootOf = (children: readonly number[][]) =>
+      builder.node(
+        false,
+        children.map(([key, block]): Entry => [key!, BigInt(block!)]),
+      );
+    const children = childrenOf(one, two, three);
+    const image = builder.image(
+      new Map([
+        [
+          1,
+          rootOf([
+            [10, one],
+            [100, two],
+          ]),
+        ],
+        [2, rootOf(children)],
+      ]),
+    );
+    expect(failure(image).message).toContain(`metadata block ${one}, `);
+    expect(failure(image).message).toContain('is outside the bounds that its parents set');
+  });
+
   it('is not read where both devices share it', () => {
     const { image, shared } = build();
     image.fill(0xff, shared * BLOCK, (shared + 1) * BLOCK);

@@ -3,6 +3,7 @@ import { memoryReader } from '../thick/cow-model.js';
 import { BLOCK, snapshotAndWrite } from './metadata-builder.js';
 import { addRun, naiveDifference, restore, type Run, thinDelta } from './thin-tools.js';
 import { watchNodes } from './watch-nodes.js';
+import type { RandomAccessReader } from '#src/algebra/random-access.js';
 import { openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
 
 /** What a difference costs: it grows with the changes, not with the pool. */
@@ -72,5 +73,38 @@ describe('the difference of devices that share nothing', () => {
     expect(nodes).toBeLessThan(1.1 * leaves);
     expect(blocks).toBeLessThan(1.2 * leaves);
     expect(reads).toBeLessThan(leaves / 4);
+  });
+});
+
+/** Metadata of which one read fails, after so many that did not; it leaves something of its own in the memory. */
+function failOnce(image: Buffer): { metadata: RandomAccessReader; failAfter: (reads: number) => void } {
+  const memory = memoryReader(image);
+  let left = Infinity;
+  const readInto: RandomAccessReader['readInto'] = (target, offset) => {
+    left -= 1;
+    if (left >= 0) {
+      memory.readInto(target, offset);
+      return;
+    }
+    left = Infinity;
+    target.fill(0xff);
+    throw new Error('EIO');
+  };
+  return { metadata: { ...memory, readInto }, failAfter: (reads) => (left = reads) };
+}
+
+describe('a difference that a read failed in', () => {
+  it('is right when it is asked for again', () => {
+    const changes = new Map(Array.from({ length: 40 }, (_, index) => [index * 300, COUNT + index]));
+    const image = snapshotAndWrite(restored, 1, 2, changes);
+    const { runs, reads } = measure(image);
+    for (let good = 0; good < reads - 1; good += 1) {
+      const { metadata, failAfter } = failOnce(image);
+      const pool = openThinMetadata(metadata);
+      failAfter(good);
+      expect(() => [...thinDifference(pool, 1, 2)]).toThrow('EIO');
+      expect([...thinDifference(pool, 1, 2)]).toEqual(runs);
+      expect([...thinDifference(pool, 1, 2)]).toEqual(runs);
+    }
   });
 });
