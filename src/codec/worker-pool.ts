@@ -76,8 +76,12 @@ export class WorkerPool {
     return thread;
   }
 
-  /** A thread that died gets no more jobs, as it would never answer them. */
+  /**
+   * A thread that died gets no more jobs, as it would never answer them. An answer may still be under way, on another
+   * port than the news of its end; its job is rejected by then.
+   */
   #drop(thread: Thread, error: unknown): void {
+    thread.worker.removeAllListeners('message');
     const index = this.#threads.indexOf(thread);
     if (index >= 0) this.#threads.splice(index, 1);
     for (const { reject } of thread.waiting.splice(0)) reject(error);
