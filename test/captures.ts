@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,6 @@ export const thinCases = ['e', 'f', 'f-s2', 'f-shared', 'k', 'k-discard'] as con
 
 const root = fileURLToPath(new URL('../fixtures/captures', import.meta.url));
 const contents = new Map<string, Buffer>();
-let folder: string | undefined;
 
 const packed = (name: string, file: string): string => path.join(root, name, `${file}.zst`);
 
@@ -57,9 +56,9 @@ export function readCapture(name: string, file: string): Buffer {
   return Buffer.from(bytes);
 }
 
-/** The same as a temporary file of its own, removed when the process ends. The caller may change it. */
+/** The same as a temporary file of its own, removed with all that the tests leave. The caller may change it. */
 export function captureFile(name: string, file: string): string {
-  const copy = path.join(mkdtempSync(path.join(temporaryFolder(), 'capture-')), file);
+  const copy = path.join(mkdtempSync(path.join(tmpdir(), 'capture-')), file);
   writeFileSync(copy, readCapture(name, file));
   return copy;
 }
@@ -71,15 +70,4 @@ export function readManifest(name: string): Manifest {
 /** The recorded extents as `[offset, length]`, clipped to the origin. */
 export function recordedRanges({ recorded_extents, origin_size }: Manifest): [number, number][] {
   return recorded_extents.map(([offset, length]) => [offset, Math.min(length, origin_size - offset)]);
-}
-
-function temporaryFolder(): string {
-  if (folder === undefined) {
-    const made = mkdtempSync(path.join(tmpdir(), 'lvstream-captures-'));
-    process.once('exit', () => {
-      rmSync(made, { recursive: true, force: true });
-    });
-    folder = made;
-  }
-  return folder;
 }
