@@ -101,7 +101,7 @@ class ReadAhead {
       return undefined;
     }
     await job.filled;
-    for (const { first, end } of job.failed) fillSegments(job.batch, this.#source, first, end);
+    for (const { first, end } of inOrder(job.failed)) fillSegments(job.batch, this.#source, first, end);
     this.#jobs.shift();
     this.#issue();
     return job.batch;
@@ -169,6 +169,11 @@ class ReadAhead {
     if (job.ended === job.reads.length) job.markFilled();
     this.#issue();
   }
+}
+
+/** They failed in any order; what is thrown is what is wrong with the first. */
+function inOrder(reads: readonly JoinedRead[]): JoinedRead[] {
+  return reads.toSorted((a, b) => a.first - b.first);
 }
 
 function jobOf(batch: DataBatch, reads: readonly JoinedRead[]): Job {

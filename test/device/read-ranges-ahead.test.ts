@@ -155,6 +155,15 @@ describe('reading ahead', () => {
     );
   });
 
+  it('names the first of two places that cannot be read, whichever read ends first', async () => {
+    const wanted = [0, 2].map((n) => ({ offset: n * 128 * KIB, length: 4096 }));
+    const bad = [2 * 128 * KIB, 0];
+    const expected = await outcomeOf(readRanges(wanted, slowDevice({ bad })));
+    const device = slowDevice({ bad, delay: (n) => (n === 0 ? 30 : 0) });
+    expect(await outcomeOf(readRangesAhead(wanted, device))).toEqual(expected);
+    expect(device.watch.reads).toHaveLength(2);
+  });
+
   it.each([
     ['reach past the end', { offset: SIZE - 100, length: 101 }],
     ['lie behind it', { offset: 2 * SIZE, length: 10 }],
