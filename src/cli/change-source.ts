@@ -176,7 +176,11 @@ function stateOf(id: string | undefined): State | undefined {
 }
 
 /** Throws `UsageError` if one of the options is given. */
-function refuse(why: string, options: Readonly<Record<string, string | number | boolean | undefined>>): void {
+export function refuse(
+  why: string,
+  options: Readonly<Record<string, string | number | boolean | undefined>>,
+  hint?: string,
+): void {
   const given = Object.keys(options).find((name) => options[name] !== undefined && options[name] !== false);
-  if (given !== undefined) throw new UsageError(`--${given}: ${why}`);
+  if (given !== undefined) throw new UsageError(`--${given}: ${why}`, { hint });
 }

@@ -1,9 +1,8 @@
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
-import { UsageError } from '../errors.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { writeDump, writePlainDump } from '../lvm/write-dump.js';
-import { declareChanges, LIVE_GROUP, openChanges, outputOf, OUTPUT_GROUP } from './change-source.js';
+import { declareChanges, LIVE_GROUP, openChanges, outputOf, OUTPUT_GROUP, refuse } from './change-source.js';
 import { defineCommand } from './command.js';
 import { FORCE, JSON_REPORT, LEVEL, OUTPUT } from './options.js';
 import { generator } from './package-version.js';
@@ -66,18 +65,10 @@ export const dump = defineCommand({
   },
 });
 
-/** A plain stream has no head: what is said there would be lost. */
+/** What is said in a stream's head would be lost. */
 function refuseForPlain({ baseDigests, baseState, resultState }: DumpArguments): void {
-  const given = {
-    'base-digests': baseDigests,
-    'base-state': baseState !== undefined,
-    'result-state': resultState !== undefined,
-  };
-  for (const [name, isGiven] of Object.entries(given))
-    if (isGiven)
-      throw new UsageError(`--${name}: only with --format lvs`, {
-        hint: 'a plain stream has no place for it',
-      });
+  const inHead = { 'base-digests': baseDigests, 'base-state': baseState, 'result-state': resultState };
+  refuse('only with --format lvs', inHead, 'a plain stream has no place for it');
 }
 
 /** What was made to read the changes may not go away again: nothing is said to be done before it has. */

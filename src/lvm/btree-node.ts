@@ -24,7 +24,10 @@ const LEAF = 2;
 /** Internal nodes hold block numbers. */
 const CHILD_SIZE = 8;
 
-/** A node of a B-tree, checked: its keys ascend, and all of it lies inside its block. Whoever made it reads others into it. */
+/**
+ * A node of a B-tree, checked: its keys ascend, and all of it lies inside its block. Whoever made it reads others into
+ * it.
+ */
 export interface BtreeNode {
   block: number;
   leaf: boolean;
@@ -36,13 +39,16 @@ export interface BtreeNode {
   /** The block. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /**
-   * The same, signed, since V8 never boxes such numbers, and in the machine's byte order: where that is not the
-   * disk's, no checksum is right and nothing is read.
+   * The same, signed, since V8 never boxes such numbers, and in the machine's byte order, which must be the
+   * disk's.
    */
   readonly words: Int32Array<ArrayBuffer>;
 }
 
-/** Reads a node into memory of the caller's. The block must lie inside the device. Throws `LvmError` with block and byte. */
+/**
+ * Reads a node into memory of the caller's. The block must lie inside the device. Throws `LvmError` with block and
+ * byte.
+ */
 export type NodeReader = (block: number, into: BtreeNode) => void;
 
 /** Memory for a node at a time. */
