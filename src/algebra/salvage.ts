@@ -6,6 +6,7 @@ import {
   type DataBatch,
   type RecordBatch,
 } from '../format/batch.js';
+import { fitHeader } from '../format/fit.js';
 import type { StreamHeader } from '../format/header.js';
 import { countPieces, PieceRunBuilder } from '../format/pieces.js';
 
@@ -103,5 +104,5 @@ function unknownPieces(batch: RecordBatch): Uint8Array {
 /** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */
 export function salvagedHeader(header: StreamHeader, id: Uint8Array): StreamHeader {
   const derivedFrom = header.id ? [{ id: header.id, by: 'salvage' }] : header.derivedFrom;
-  return { ...header, id, derivedFrom, result: undefined };
+  return fitHeader({ ...header, id, derivedFrom, result: undefined });
 }

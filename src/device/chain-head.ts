@@ -103,7 +103,7 @@ export interface Link {
  * device is known to be at another state of LVM than that.
  */
 export function linkTo(head: JudgedSnapback | undefined, base: State | undefined, newId: string): Link {
-  const sequence = (head?.header.sequence ?? 0) + 1;
+  const sequence = nextSequence(head);
   const root = { before: base ?? { id: newId }, sequence, follows: undefined };
   if (!head) return root;
   const state = stateOfDevice(head);
@@ -122,6 +122,18 @@ export function linkTo(head: JudgedSnapback | undefined, base: State | undefined
     );
   }
   return { before: state, sequence, follows: head };
+}
+
+/** A header can say no higher number than 2^53 - 1 (§4.2). */
+function nextSequence(head: FoundSnapback | undefined): number {
+  const sequence = (head?.header.sequence ?? 0) + 1;
+  if (head === undefined || Number.isSafeInteger(sequence)) return sequence;
+  throw new RefusedError(
+    `${head.path}: its sequence is the highest there is, so no snapback can come after it`,
+    {
+      hint: 'save the snapback in another folder',
+    },
+  );
 }
 
 /** The state that the device is at by a snapback: its base, or its result when it has been rolled back. */

@@ -65,11 +65,15 @@ export class Journal {
     this.#synced = end;
   }
 
-  /** Begins the journal of a snapback; when this is settled, its header is on stable storage. */
+  /**
+   * Begins the journal of a snapback; when this is settled, its header is on stable storage. Throws `RefusedError`, and
+   * creates nothing, where no reader would take the header.
+   */
   static async create(path: string, header: StreamHeader, codec: FrameCodec): Promise<Journal> {
+    const frame = encodeHeader(header);
     const fd = openPartial(path, constants.O_CREAT | constants.O_EXCL);
     const journal = new Journal(path, fd, codec, header, 0);
-    await journal.#append(encodeHeader(header));
+    await journal.#append(frame);
     await journal.#append(FIRST_LINE_FRAME);
     await journal.flush();
     syncFolder(path);

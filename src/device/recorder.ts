@@ -9,6 +9,7 @@ import { refuseExisting } from '../files/sink.js';
 import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
+import { fitClosing, fitHeader } from '../format/fit.js';
 import type { StreamHeader, TargetName } from '../format/header.js';
 import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { BATCH_SIZE } from '../format/layout.js';
@@ -167,15 +168,14 @@ export class Recorder {
     this.#journal = undefined;
     const digest = closing?.digest ?? this.#digest?.digest();
     const id = header?.id ?? digest;
-    await journal.finish(this.#context.target, (totals) => ({
-      ...totals,
-      base:
-        (isWhole ? (closing?.result ?? header?.result) : undefined) ??
-        unnamedResult(journal.header.result!, isWhole ? digest : undefined, this.#context.codec),
-      undoes: mergeIds(journal.header.undoes, id),
-      consistent: closing?.consistent,
-      endTime: Date.now(),
-    }));
+    const named = isWhole ? (closing?.result ?? header?.result) : undefined;
+    const computed = unnamedResult(journal.header.result!, isWhole ? digest : undefined, this.#context.codec);
+    await journal.finish(this.#context.target, (totals) => {
+      const undoes = mergeIds(journal.header.undoes, id);
+      const unnamed = { ...totals, undoes, consistent: closing?.consistent, endTime: Date.now() };
+      const whole = named && fitClosing({ ...unnamed, base: named });
+      return whole ?? { ...unnamed, base: computed };
+    });
   }
 
   /** The device is at no state that the chain knows: the new snapback follows nothing. */
@@ -200,7 +200,7 @@ export class Recorder {
     const { generator } = this.#context.options;
     const { before, sequence, follows } = this.#link!;
     const { path, deviceId, size } = this.#identity;
-    return {
+    return fitHeader({
       id: randomId(),
       kind: 'snapback',
       requires: [],
@@ -217,7 +217,7 @@ export class Recorder {
       follows: follows?.header.id,
       generator,
       time: Date.now(),
-    };
+    });
   }
 }
 

@@ -9,8 +9,8 @@ import {
   unknownFields,
 } from './field.js';
 import type { StreamId } from './identifier.js';
-import { DIGEST_SIZE } from './layout.js';
-import { decodeMap, encodeMap, type MsgpackMap } from './map.js';
+import { DIGEST_SIZE, MAX_CLOSING_SIZE } from './layout.js';
+import { decodeMap, encodeReadable, type MsgpackMap } from './map.js';
 import { decodeState, encodeState, type State } from './state.js';
 
 /** What can be counted while a stream passes (§4.6.5). Bytes but for `records` and `runs`. */
@@ -48,8 +48,13 @@ export interface Closing extends Totals {
 const TOTALS = ['size', 'records', 'runs', 'data', 'zeros', 'low', 'high'] as const;
 const KNOWN = [...TOTALS, 'digest', 'order', 'base', 'result', 'undoes', 'consistent', 'end_time'] as const;
 
+/** Throws `RefusedError` of a closing map that no reader would take (§4.6.5, §9). */
 export function encodeClosing(closing: Closing): Uint8Array {
-  return encodeMap({
+  return encodeReadable('the closing map', toMap(closing), MAX_CLOSING_SIZE, decodeClosing);
+}
+
+function toMap(closing: Closing): MsgpackMap {
+  return {
     digest: closing.digest,
     ...Object.fromEntries(TOTALS.map((key) => [key, closing[key]])),
     order: closing.order,
@@ -59,7 +64,7 @@ export function encodeClosing(closing: Closing): Uint8Array {
     consistent: closing.consistent,
     end_time: closing.endTime,
     ...closing.unknown,
-  });
+  };
 }
 
 /** Throws `MapError` on a map that is no closing map. */

@@ -18,9 +18,10 @@ import {
   HEADER_MAGIC,
   HEADER_MAP_POSITION,
   IDENTIFICATION,
+  MAX_HEADER_SIZE,
   SKIPPABLE_HEADER_SIZE,
 } from './layout.js';
-import { decodeMap, encodeMap, isMap, MapError, type MsgpackMap } from './map.js';
+import { decodeMap, encodeReadable, isMap, MapError, type MsgpackMap } from './map.js';
 import { isSealed, sealFrame, viewOf } from './skippable.js';
 import { decodeState, decodeTexts, encodeState, type State } from './state.js';
 
@@ -79,11 +80,16 @@ const KNOWN = [
 /** Features that a stream may require and this version knows: none yet (§8). */
 const FEATURES: readonly string[] = [];
 
+/** Of the payload, for the map. */
+const MAP_ROOM = MAX_HEADER_SIZE - (HEADER_MAP_POSITION - SKIPPABLE_HEADER_SIZE) - CRC_SIZE;
+
+/** The header frame. Throws `RefusedError` of a header that no reader would take. */
 export function encodeHeader(header: StreamHeader): Uint8Array {
+  const map = encodeReadable('the header', toMap(header), MAP_ROOM, (bytes) => fromMap(decodeMap(bytes)));
   const fixed = new Uint8Array(HEADER_MAP_POSITION - SKIPPABLE_HEADER_SIZE);
   fixed.set(IDENTIFICATION);
   viewOf(fixed).setUint16(8, FORMAT_VERSION, true);
-  return sealFrame(HEADER_MAGIC, fixed, encodeMap(toMap(header)));
+  return sealFrame(HEADER_MAGIC, fixed, map);
 }
 
 /**

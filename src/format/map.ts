@@ -1,5 +1,5 @@
 import { encode } from '@msgpack/msgpack';
-import { LvstreamError } from '../errors.js';
+import { LvstreamError, RefusedError } from '../errors.js';
 import { decodeMsgpack, MsgpackError, MsgpackFloat } from './msgpack.js';
 
 /** A msgpack map of the container: the header's or the closing one. Integers above 2^53 are bigints. */
@@ -16,6 +16,29 @@ export function encodeMap(map: MsgpackMap): Uint8Array {
     useBigInt64: true,
     forceIntegerToFloat: false,
   });
+}
+
+/**
+ * The same of the map called `name`, held against what readers hold it against: `room` bytes (§9) and what `decode`
+ * checks (§4.2). Throws `RefusedError` of a map that no reader would take, so that none is ever written.
+ */
+export function encodeReadable(
+  name: string,
+  map: MsgpackMap,
+  room: number,
+  decode: (bytes: Uint8Array) => unknown,
+): Uint8Array {
+  const bytes = encodeMap(map);
+  try {
+    if (bytes.length > room)
+      throw new MapError(`takes ${bytes.length} bytes, more than the ${room} there are`);
+    decode(bytes);
+  } catch (cause) {
+    if (!(cause instanceof MapError)) throw cause;
+    const hint = 'what it was given to say of the stream, names and states, has to be shorter';
+    throw new RefusedError(`${name} can't be written: ${cause.message}`, { cause, hint });
+  }
+  return bytes;
 }
 
 /** Decodes the one map that fills `bytes` (§4.2). Throws {@link MapError} on anything else. */

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { applyStream, applyToTarget, type ApplyOptions } from '#src/device/apply.js';
+import { applyToTarget, type ApplyOptions } from '#src/device/apply.js';
 import { createPieceDigester } from '#src/device/digest-pieces.js';
 import type { StreamInput } from '#src/files/open-input.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
-import { applied, batchOf, codec, lvsFile, openBytes, plainStream, type TestRecord } from '../streams.js';
+import { applied, batchOf, codec, lvsFile, plainStream, type TestRecord } from '../streams.js';
+import { apply, inputOf, openFile, OPTIONS } from './applying.js';
 import { memoryDevice } from './memory-device.js';
 
 const RUNS = process.env['SLOW'] === undefined ? 60 : 2000;
@@ -22,41 +23,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
-
-const OPTIONS: ApplyOptions = {
-  dryRun: false,
-  skipPastEnd: false,
-  sync: false,
-  baseCheck: true,
-  inUse: false,
-  finish: false,
-  outOfOrder: false,
-  salvage: false,
-  generator: 'test',
-};
-
-function inputOf(
-  bytes: Uint8Array,
-  { rewindable = true, pieces = true, path = undefined as string | undefined } = {},
-): StreamInput {
-  const unread = { file: undefined, dialect: undefined, firstHeader: 0 };
-  return {
-    name: 'stream',
-    path,
-    ...unread,
-    rewindable,
-    open: () => openBytes(bytes, pieces),
-    close: () => undefined,
-  };
-}
-
-async function openFile(path: string): Promise<StreamInput> {
-  return inputOf(readFileSync(path), { path });
-}
-
-function apply(input: StreamInput, device: string, options: Partial<ApplyOptions> = {}) {
-  return applyStream(input, device, codec, openFile, { ...OPTIONS, ...options });
-}
 
 let files = 0;
 function fileOf(bytes: Uint8Array): string {
