@@ -193,7 +193,7 @@ async function openRecorderFor(work: Work, header: StreamHeader | undefined): Pr
 /** What the header alone tells. */
 function refuseUnfit(
   header: StreamHeader | undefined,
-  { input, target, options: { skipPastEnd } }: Work,
+  { input, target, notices, options: { skipPastEnd } }: Work,
 ): void {
   if (header?.kind === 'map') {
     throw new RefusedError(`${input.name}: a map holds no data to apply`, {
@@ -202,6 +202,20 @@ function refuseUnfit(
   }
   const size = header?.resultSize;
   if (size !== undefined && size > target.size && !skipPastEnd) throw tooSmall(target, size);
+  noteLarger(header, target, notices);
+}
+
+/** A device that is larger than any that the stream is of may be another one than was meant. */
+function noteLarger(
+  header: StreamHeader | undefined,
+  { name, size }: RandomAccessWriter,
+  notices: string[],
+): void {
+  const declared = Math.max(header?.baseSize ?? 0, header?.resultSize ?? 0);
+  if (declared === 0 || declared >= size) return;
+  notices.push(
+    `${name} has ${size} bytes, and the stream is of a device of ${declared}: what lies behind stays as it is`,
+  );
 }
 
 /** Reads the whole stream once before anything is written. */

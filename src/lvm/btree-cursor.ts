@@ -107,6 +107,14 @@ export class BtreeCursor {
     return false;
   }
 
+  /** Goes down to the last entry, passing by the rest; to the end of a tree without entries. */
+  toLast(): void {
+    while (this.height > 0) {
+      this.descend();
+      if (this.#level !== undefined) this.skip(this.#level.node.count - 1 - this.#level.index);
+    }
+  }
+
   /** Whether it stands on an entry, and not on a subtree or at the end. */
   get onEntry(): boolean {
     return this.height === 0 && this.#level !== undefined;

@@ -3,10 +3,11 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RangeList } from '../algebra/range-list.js';
 import { readRanges } from '../algebra/read-ranges.js';
 import { weaveZeros } from '../algebra/weave-zeros.js';
+import { RefusedError } from '../errors.js';
 import { createBufferPool, type BufferPool, type Range, type RecordBatch } from '../format/batch.js';
 import { MIN_ZERO_RUN } from '../format/layout.js';
 import type { Changes } from './changes.js';
-import { thinDifference, type ThinMetadata } from './thin-metadata.js';
+import { mappedEnd, thinDifference, type ThinMetadata } from './thin-metadata.js';
 
 /** Two thin devices of a pool. */
 export interface ThinDevices {
@@ -18,7 +19,7 @@ export interface ThinDevices {
 
 /** Two thin devices, and the data of the second one. */
 export interface ThinPair extends ThinDevices {
-  /** The device `to`, or an image of it; the changes are clipped to its size. It stays the caller's. */
+  /** The device `to`, or an image of it, all of it: its last block may be cut. It stays the caller's. */
   readonly source: RandomAccessReader;
 }
 
@@ -75,14 +76,14 @@ export function collectThinRanges(changes: Iterable<ThinChange>): ThinRanges {
  * ranges without being read; below 128 KiB it is read like its neighbours. That is right only of a volume without an
  * external origin; the metadata doesn't say whether there is one.
  *
- * Throws `LvmError` if there is no such device or the metadata is damaged, and what reading `source` throws. The caller
- * owns each batch; see `releaseBatch`.
+ * Throws `LvmError` if there is no such device or the metadata is damaged, `RefusedError` if a device maps more than
+ * `source` has, and what reading `source` throws. The caller owns each batch; see `releaseBatch`.
  */
 export async function* dumpThinChanges(
   pair: ThinPair,
   buffers: BufferPool = createBufferPool(),
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const { data, zeros } = collectThinRanges(changedThinRanges(pair, pair.source.size));
+  const { data, zeros } = rangesOfPair(pair);
   yield* weaveZeros(readRanges(data, pair.source, buffers), zeros);
 }
 
@@ -92,7 +93,7 @@ export async function* dumpThinChanges(
  */
 export function thinChanges(pair: ThinPair): Omit<Changes, 'settle'> {
   const { source, pool } = pair;
-  const { data, zeros } = collectThinRanges(changedThinRanges(pair, pair.source.size));
+  const { data, zeros } = rangesOfPair(pair);
   return {
     resultSize: source.size,
     chunkSize: pool.superblock.dataBlockSize,
@@ -100,4 +101,24 @@ export function thinChanges(pair: ThinPair): Omit<Changes, 'settle'> {
     ranges: () => mergeRanges(data, zeros),
     batches: () => weaveZeros(readRanges(data, source), zeros),
   };
+}
+
+function rangesOfPair(pair: ThinPair): ThinRanges {
+  for (const id of [pair.to, pair.from]) if (id !== undefined) refuseShort(pair, id);
+  return collectThinRanges(changedThinRanges(pair, pair.source.size));
+}
+
+/**
+ * What a device maps past the end of the source would be missing: the source is another device, or cut. A volume may end
+ * inside its last block. What the first device alone maps there counts too, since metadata can't tell a second one that is
+ * smaller from an image that was cut.
+ */
+function refuseShort({ pool, source }: ThinPair, id: number): void {
+  const { dataBlockSize } = pool.superblock;
+  const end = mappedEnd(pool, id) * dataBlockSize;
+  if (end - source.size < dataBlockSize) return;
+  const what = `has ${source.size} bytes, and the pool maps thin device ${id} up to byte ${end}`;
+  throw new RefusedError(`${source.name}: ${what}`, {
+    hint: 'name the device that the changes lead to, or an image of all of it; of a volume that was made smaller LVM knows the size: dump the volume itself',
+  });
 }

@@ -98,6 +98,13 @@ export function thinDifference(
   return compareMappings(cursorOf(pool, left), cursorOf(pool, right));
 }
 
+/** The first block behind all that a device maps: 0 where it maps nothing. Reads a node a level. Throws `LvmError`. */
+export function mappedEnd(pool: ThinMetadata, id: number): number {
+  const cursor = cursorOf(pool, id);
+  cursor.toLast();
+  return cursor.onEntry ? cursor.key + 1 : 0;
+}
+
 function cursorOf(pool: ThinMetadata, id: number | undefined): BtreeCursor {
   return new BtreeCursor(pool, id === undefined ? undefined : mappingRootOf(pool, id), MAPPING_SIZE);
 }

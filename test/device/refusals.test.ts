@@ -16,6 +16,7 @@ import { applyStream, type ApplyOptions } from '#src/device/apply.js';
 import { createPieceDigester } from '#src/device/digest-pieces.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { openInput } from '#src/files/open-input.js';
+import type { StreamHeader } from '#src/format/header.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { memoryDevice } from './memory-device.js';
 
@@ -186,4 +187,20 @@ test('a piece of another base is seen though a record of its batch goes past the
   writeFileSync(at('device'), short);
   await expect(apply('stream', { skipPastEnd: true })).rejects.toThrow(RefusedError);
   expectHolds('device', short);
+});
+
+test('a device that is larger than the one of the stream is written, and that it is gets said', async () => {
+  const size = DEVICE.length;
+  const notices = async (header: Partial<StreamHeader>, options: Partial<ApplyOptions> = {}) => {
+    writeFileSync(at('stream'), await lvsFile([batchOf(RECORDS)], header));
+    return (await apply('stream', options)).notices;
+  };
+  const said = [
+    `${at('device')} has ${size} bytes, and the stream is of a device of ${size - 1}: what lies behind stays as it is`,
+  ];
+  expect(await notices({ baseSize: size - 2, resultSize: size - 1 }, { dryRun: true })).toEqual(said);
+  expect(await notices({ baseSize: size - 1 })).toEqual(said);
+  expectHolds('device', AFTER);
+  expect(await notices({ baseSize: size, resultSize: size - 1 })).toEqual([]);
+  expect(await notices({})).toEqual([]);
 });

@@ -62,6 +62,17 @@ describe('dump --thin-metadata', () => {
     expect(folder.names()).toEqual(before);
   });
 
+  it.each(['dump', 'changes'])('refuses a source that is cut or another device: %s', async (command) => {
+    const half = folder.file('half.img', readCapture('f', 'origin.img').subarray(0, 8 << 20));
+    const given = ['--thin-metadata', metadata('f'), '--from', '2', '--to', '1', '--source', half];
+    const run = await lvstream([command, ...given, '-o', folder.fresh('none')]);
+    expect(run).toMatchObject({ status: 4, text: '' });
+    expect(run.errors).toMatch(
+      /half\.img: has 8388608 bytes, and the pool maps thin device 1 up to byte 16777216\nlvstream: hint: /,
+    );
+    expect(folder.names().filter((name) => name.includes('none'))).toEqual([]);
+  });
+
   it('names the devices that there are', async () => {
     const run = await lvstream(['dump', ...sources('f', 'origin.img', ['9', '1'])]);
     expect(run).toMatchObject({ status: 1, text: '' });

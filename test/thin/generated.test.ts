@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { applyRecords, collect, joinedRanges, memoryReader } from '../thick/cow-model.js';
 import { type Entry, MetadataBuilder, packMapping } from './metadata-builder.js';
 import { type Mappings, naiveDifference, restore, thinDelta } from './thin-tools.js';
+import { RefusedError } from '#src/errors.js';
 import { dumpThinChanges } from '#src/lvm/thin-dump.js';
 import { listThinDevices, openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
 
@@ -111,7 +112,7 @@ describe('a dump', () => {
     return bytes;
   };
 
-  it('takes one device to the other, whatever was unmapped, and never writes past the end', async () => {
+  it('takes one device to the other, whatever was unmapped, or refuses a source that lacks a block', async () => {
     await fc.assert(
       fc.asyncProperty(short, fc.integer({ min: 1, max: 26 * blockSize }), async (history, size) => {
         const blocks = new Map<number, number>();
@@ -132,9 +133,15 @@ describe('a dump', () => {
         });
         const opened = openThinMetadata(memoryReader(builder.image(new Map(roots))));
         const [before, after] = [render(devices[0]!, size), render(devices[1]!, size)];
-        const batches = await collect(
+        const dumped = collect(
           dumpThinChanges({ pool: opened, from: 1, to: 2, source: memoryReader(after) }),
         );
+        const mapped = [...devices[0]!.keys(), ...devices[1]!.keys()];
+        if (mapped.some((block) => block * blockSize >= size)) {
+          await expect(dumped).rejects.toThrow(RefusedError);
+          return;
+        }
+        const batches = await dumped;
         expect(applyRecords(before, batches).equals(after)).toBe(true);
         const recorded = joinedRanges(batches).reduce((sum, [, length]) => sum + length, 0);
         const changed = naiveDifference(
