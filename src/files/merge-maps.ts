@@ -12,7 +12,8 @@ import type { ChangeMap } from './read-map.js';
 /**
  * Writes one map of all that several maps list, the oldest first: from the base of the first to the result of the last,
  * which says how large the device is by then.
- * Throws `RefusedError` where one is known not to follow the one before: what changed in between would be missing.
+ * Throws `RefusedError` where one is known not to follow the one before: what changed in between would be missing. A
+ * range is left out only behind the end of a device that a map says was made smaller.
  */
 export async function mergeMaps(
   maps: readonly ChangeMap[],
@@ -26,7 +27,7 @@ export async function mergeMaps(
   const header = {
     ...({ id, generator, time, kind: 'map', requires: [], order: 'sorted' } as const),
     base: baseOf(first),
-    baseSize: first.header.baseSize,
+    baseSize: baseSizeOf(maps),
     resultSize: last.header.resultSize,
     chunkSize: chunkSizes.size === 1 ? first.header.chunkSize : undefined,
     origin: last.header.origin,
@@ -40,6 +41,14 @@ export async function mergeMaps(
   }));
 }
 
+/** Where it is alone, no range may lie behind it (§4.8, `declared-size`), and the device may have grown since. */
+function baseSizeOf(maps: readonly ChangeMap[]): number | undefined {
+  const { baseSize = 0 } = maps[0]!.header;
+  const isEnough =
+    maps.at(-1)!.header.resultSize !== undefined || maps.every(({ ranges }) => ranges.end <= baseSize);
+  return isEnough ? maps[0]!.header.baseSize : undefined;
+}
+
 function derivation({ header }: ChangeMap): Derivation[] {
   return header.id === undefined ? [] : [{ id: header.id, by: 'merge' }];
 }
@@ -51,6 +60,7 @@ export function findUncertain(maps: readonly ChangeMap[]): number[] {
 }
 
 function refuseGaps(maps: readonly ChangeMap[]): void {
+  refuseOtherSizes(maps);
   for (let i = 1; i < maps.length; i += 1) {
     refuseOther(maps[i - 1]!, maps[i]!, i + 1);
     refuseEarlier(maps[i - 1]!, maps[i]!, i + 1);
@@ -63,9 +73,35 @@ function refuseGaps(maps: readonly ChangeMap[]): void {
   }
 }
 
+/**
+ * A map begins at the size that the one before it ends at. Where one of the two is not known, the other still has room for
+ * all that has changed.
+ */
+function refuseOtherSizes(maps: readonly ChangeMap[]): void {
+  let before: number | undefined;
+  let high = 0;
+  for (const [index, { header, closing }] of maps.entries()) {
+    const { baseSize, resultSize } = header;
+    const begin = baseSize ?? resultSize ?? Infinity;
+    const isOther = before !== undefined && baseSize !== undefined && baseSize !== before;
+    if (isOther || high > begin) throw otherSize(index + 1, begin, before ?? high);
+    high = Math.min(Math.max(high, closing.high), resultSize ?? Infinity);
+    before = resultSize;
+  }
+}
+
+function otherSize(number: number, size: number, before: number): RefusedError {
+  const what = `map ${number} is of a device of ${size} bytes, the one before it of one that had ${before}`;
+  return new RefusedError(what, { hint: 'merge maps of one volume, with none left out' });
+}
+
+/** A copy of a whole volume group has volumes of the same UUIDs (vgimportclone(8)). */
 function refuseOther({ header: one }: ChangeMap, { header: other }: ChangeMap, number: number): void {
-  const [uuid, otherUuid] = [one.origin?.['lv_uuid'], other.origin?.['lv_uuid']];
-  if (uuid === undefined || otherUuid === undefined || uuid === otherUuid) return;
+  const differs = ['lv_uuid', 'vg_uuid'].some((key) => {
+    const [uuid, otherUuid] = [one.origin?.[key], other.origin?.[key]];
+    return uuid !== undefined && otherUuid !== undefined && uuid !== otherUuid;
+  });
+  if (!differs) return;
   throw new RefusedError(`map ${number} is of another volume than the one before it`, {
     hint: 'merge maps of one volume',
   });
