@@ -39,17 +39,17 @@ export class WorkerPool {
     this.#level = level;
   }
 
-  /** Gives the job, and the buffers in it, to the thread with the fewest jobs. */
+  /** Gives the job, and the buffers in it, to the thread with the fewest jobs; rejects where they can't be given away. */
   run(job: Job): Promise<Answer> {
     if (this.#threads.length < this.#size) this.#threads.push(this.#start());
     const thread = this.#threads.reduce((least, other) =>
       other.waiting.length < least.waiting.length ? other : least,
     );
     return new Promise((resolve, reject) => {
-      thread.waiting.push({ resolve, reject });
-      thread.worker.ref();
       const other = job.kind === 'compress' ? job.room : job.frame;
       thread.worker.postMessage(job, [job.content.buffer as ArrayBuffer, other.buffer as ArrayBuffer]);
+      thread.worker.ref();
+      thread.waiting.push({ resolve, reject });
     });
   }
 

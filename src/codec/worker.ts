@@ -15,3 +15,8 @@ parentPort!.on('message', (job: Job) => {
   const owned = [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
   parentPort!.postMessage(answer, owned);
 });
+
+/** A job that does not arrive can't be answered either: with the thread all that wait for it fail. */
+parentPort!.on('messageerror', (error: unknown) => {
+  throw error;
+});

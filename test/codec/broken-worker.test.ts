@@ -35,3 +35,32 @@ test("an answer that comes behind the news of its thread is nobody else's", asyn
   }
   await pool.close();
 }, 30_000);
+
+test('a job that can not be sent waits for no answer, and leaves the others theirs', async () => {
+  const pool = new WorkerPool(1, 1);
+  await pool.run(sound());
+  const one = new Uint8Array(1000);
+  const unsent: Job = {
+    kind: 'compress',
+    content: one.subarray(0, 10),
+    streamPosition: 0,
+    room: one.subarray(10),
+  };
+  const [lost, ...others] = await Promise.allSettled([
+    pool.run(unsent),
+    pool.run(sound()),
+    pool.run(sound()),
+  ]);
+  expect(lost).toMatchObject({ status: 'rejected' });
+  for (const job of others) expect(job).toMatchObject({ status: 'fulfilled' });
+  await pool.close();
+}, 10_000);
+
+test('a job that does not arrive is rejected', async () => {
+  const pool = new WorkerPool(1, 1);
+  const job = sound();
+  structuredClone(job.content.buffer, { transfer: [job.content.buffer as ArrayBuffer] });
+  await expect(pool.run(job)).rejects.toThrow();
+  expect((await pool.run(sound())).frame.length).toBeGreaterThan(10);
+  await pool.close();
+}, 10_000);

@@ -50,7 +50,7 @@ async function merge(maps: readonly ChangeMap[]): Promise<Set<number>> {
   const parts: Uint8Array[] = [];
   const sink = { write: async (bytes: Uint8Array) => void parts.push(bytes.slice()) };
   await mergeMaps(maps, sink, codec, { id: new Uint8Array(16), generator: 'test', time: 0 });
-  const ranges = decode(Buffer.concat(parts)).ranges ?? [];
+  const ranges = decode(Buffer.concat(parts)).ranges;
   return new Set(
     ranges.flatMap(([offset, length]) =>
       Array.from({ length: length / BLOCK }, (_, index) => offset / BLOCK + index),
