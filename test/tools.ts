@@ -13,6 +13,11 @@ const TOOLS = [
     debian: 'zstd',
     files: ['test/format/seekable.test.ts', 'test/format/vectors.test.ts', 'test/cli/streams.test.ts'],
   },
+  {
+    command: 'strace',
+    debian: 'strace',
+    files: ['test/cli/syncs.test.ts'],
+  },
 ] as const;
 
 /**

@@ -1,7 +1,7 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { createCodec } from '../codec/codec.js';
 import { ResultComparison, type Comparison } from '../device/compare.js';
-import { openImage } from '../device/image.js';
+import { openSettled } from '../device/medium.js';
 import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { openInput, plainSize, type InputOptions } from '../files/open-input.js';
 import { ClosedOutputError } from '../files/sink.js';
@@ -48,7 +48,7 @@ export const verify = defineCommand({
       .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
   run: async (args) => {
     const codec = createCodec({ level: 0 });
-    const device = args.against === undefined ? undefined : openImage(args.against);
+    const device = args.against === undefined ? undefined : openSettled(args.against);
     const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, device };
     try {
       const statuses: number[] = [];

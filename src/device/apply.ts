@@ -88,6 +88,7 @@ export async function applyStream(
   refuseItself(input, path);
   const target = openTarget(path, { inUse: options.inUse, readOnly: options.dryRun });
   try {
+    if (options.sync) target.settle();
     return await applyToTarget(input, target, codec, openFile, options);
   } finally {
     target.close();
@@ -114,15 +115,13 @@ export async function applyToTarget(
   const first = await openWhole(work);
   const header = first.format === 'lvs' ? first.header : undefined;
   refuseUnfit(header, work);
-  if (await isFinished(work, header))
-    return report(work, { outcome: 'already-applied', snapback: options.snapback });
+  if (await isFinished(work, header)) return alreadyApplied(work, options.snapback);
   const recorder = await openRecorderFor(work, header);
   try {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
     const verdict = survey?.verdict;
     if (verdict) noteVerdict(verdict, notices);
-    if (verdict?.kind === 'result' && !recorder?.recorded)
-      return report(work, { outcome: 'already-applied' });
+    if (verdict?.kind === 'result' && !recorder?.recorded) return alreadyApplied(work);
     if (options.dryRun) return report(work, { outcome: 'checked' });
     if (isBetween(verdict))
       recorder?.startAnew('the device was between two states, so this snapback starts a new chain');
@@ -131,6 +130,12 @@ export async function applyToTarget(
   } finally {
     recorder?.close();
   }
+}
+
+/** An earlier run wrote it all and may have been killed before it had it on stable storage. */
+function alreadyApplied(work: Work, snapback?: string): ApplyReport {
+  if (work.options.sync) work.target.sync();
+  return report(work, { outcome: 'already-applied', snapback });
 }
 
 /** Opens the stream; of a damaged one that is to be salvaged only what is whole (§10). */

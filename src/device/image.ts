@@ -167,14 +167,17 @@ export function checkInside({ name, size }: Omit<OpenFile, 'fd'>, { offset, leng
   throw new DeviceError(`${name}: ${length} bytes at byte ${offset} reach past its end at byte ${size}`);
 }
 
-/** Runs a system call; its failure becomes a `DeviceError` that says what could not be done, with the errno's name. */
-export function attempt<T>(what: string, act: () => T): T {
+/**
+ * Runs a system call; its failure becomes a `DeviceError` that says what could not be done, with the errno's name, and the
+ * way out where there is one.
+ */
+export function attempt<T>(what: string, act: () => T, hint?: string): T {
   try {
     return act();
   } catch (cause) {
     const code = errorCode(cause);
     if (code === undefined || code.startsWith('ERR_')) throw cause;
-    throw new DeviceError(`${what}: ${code}`, { cause });
+    throw new DeviceError(`${what}: ${code}`, { cause, hint });
   }
 }
 

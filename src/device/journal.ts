@@ -29,7 +29,8 @@ import { takeFrame } from '../format/zstd-frame.js';
 import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
 import { createPieceDigester } from './digest-pieces.js';
-import { openImage } from './image.js';
+import { closingOnError, openImage } from './image.js';
+import { settle } from './medium.js';
 
 const ZSTD_MAGIC_BYTES = Buffer.from(Uint32Array.of(ZSTD_MAGIC).buffer);
 const SEARCH_STEP = 1 << 20;
@@ -92,6 +93,9 @@ export class Journal {
     onBatch: (batch: RecordBatch) => void,
   ): Promise<Journal | undefined> {
     const fd = openPartial(path, constants.O_NOFOLLOW);
+    closingOnError(fd, () => {
+      settle({ fd, name: partialPath(path) });
+    });
     const { header, end, fault } = await scanJournal(fd, path, codec, onBatch);
     const isFinished = !fault && fstatSync(fd).nlink > 1;
     if (header && !isFinished) {

@@ -21,6 +21,7 @@ const FALLOCATE_PUNCH_HOLE = 0x02;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const SET_PIPE_SIZE = 1031;
+const FADV_DONTNEED = 4;
 /** kcmp(2) has a number of its own on x86 (asm/unistd_64.h), and the generic one on ARM and RISC-V. */
 const KCMP = process.arch === 'x64' ? 312 : 272;
 const KCMP_FILE = 0;
@@ -35,6 +36,7 @@ interface SystemCalls {
   readonly flock: SystemCall;
   readonly fallocate: SystemCall;
   readonly lseek: SystemCall;
+  readonly posix_fadvise: SystemCall;
   readonly syncfs: SystemCall;
   readonly syscall: SystemCall;
   readonly ioctl: SystemCall;
@@ -77,6 +79,7 @@ function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
     flock: library.func('int flock(int fd, int operation)'),
     fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)'),
     lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
+    posix_fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)'),
     syncfs: library.func('int syncfs(int fd)'),
     syscall: library.func('int64_t syscall(int64_t number, ...)'),
     ioctl: library.func('int ioctl(int fd, unsigned long request, ...)'),
@@ -187,6 +190,12 @@ export function syncFileSystem(fd: number): void {
  */
 export function flushBuffers(fd: number): void {
   call('ioctl', 'ioctl BLKFLSBUF', fd, BLKFLSBUF);
+}
+
+/** Drops the clean pages of an open file or block device from the page cache (mm/fadvise.c); what is dirty stays. */
+export function dropCleanPages(fd: number): void {
+  const errno = systemCalls().posix_fadvise(fd, 0, 0, FADV_DONTNEED);
+  if (errno !== 0) fail('posix_fadvise', errno);
 }
 
 /** A file descriptor of a process. */

@@ -1,13 +1,4 @@
-import {
-  constants,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  readFileSync,
-  realpathSync,
-  writeSync,
-  type BigIntStats,
-} from 'node:fs';
+import { constants, fstatSync, readFileSync, realpathSync, writeSync, type BigIntStats } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { DeviceError, RefusedError } from '../errors.js';
 import type { Range } from '../format/batch.js';
@@ -26,6 +17,7 @@ import {
   type OpenFile,
 } from './image.js';
 import { refuseWhenLocked, refuseWhenUsed } from './in-use.js';
+import { settle, syncFile } from './medium.js';
 import { deviceNumber } from './subject.js';
 import { errorCode, logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
 
@@ -38,6 +30,11 @@ export interface TargetOptions {
 
 /** A device or image file open for being changed, and locked against another lvstream until it is closed. */
 export interface Target extends RandomAccessWriter {
+  /**
+   * Puts on stable storage what anybody has written to it, and makes reads show what the medium holds ({@link settle}).
+   * Throws `DeviceError` if that cannot be done.
+   */
+  settle(): void;
   /** Releases the target and its lock, without syncing. A second call does nothing. */
   close(): void;
 }
@@ -103,6 +100,7 @@ function openClaimed(path: string, stats: BigIntStats, { inUse, readOnly }: Requ
 
 function targetOf(file: OpenFile, stats: BigIntStats): Target {
   const zeroing = zeroingOf(file, stats);
+  const sync = syncOf(file);
   return {
     ...readerOf(file),
     ...(stats.isFile() && allocatedIn(file)),
@@ -114,7 +112,10 @@ function targetOf(file: OpenFile, stats: BigIntStats): Target {
       checkInside(file, range);
       zeroRange(file, range, zeroing);
     },
-    sync: syncOf(file, stats),
+    sync,
+    settle() {
+      settle(file, sync);
+    },
     close() {
       closeFile(file);
     },
@@ -133,18 +134,15 @@ function writeAll({ fd, name }: OpenFile, bytes: Uint8Array, offset: number): vo
 }
 
 /**
- * A hole punched into a file is metadata, so files get the full fsync. Once it has failed it fails for good: the kernel
- * reports a lost write once and then calls the pages clean (fsync(2)).
+ * Once a sync has failed it fails for good: the kernel reports a lost write once and then calls the pages clean
+ * (fsync(2)).
  */
-function syncOf(file: OpenFile, stats: BigIntStats): () => void {
-  const flush = stats.isFile() ? fsyncSync : fdatasyncSync;
+function syncOf(file: OpenFile): () => void {
   let failure: unknown;
   return () => {
     if (failure !== undefined) throw failure as Error;
     try {
-      attempt(`${file.name}: cannot be synced, so what was written may be lost`, () => {
-        flush(file.fd);
-      });
+      syncFile(file);
     } catch (error) {
       failure = error;
       throw error;

@@ -119,13 +119,21 @@ function linkOrRename(temporary: string, path: string): void {
   unlinkSync(temporary);
 }
 
-/** Makes a change of names in the file's folder permanent. */
+/** Makes a change of names in the file's folder permanent. Throws `DeviceError`. */
 export function syncFolder(path: string): void {
-  const folder = openSync(dirname(path), 'r');
   try {
-    fsyncSync(folder);
+    syncOpened(openSync(dirname(path), 'r'));
+  } catch (cause) {
+    const what = `the name ${basename(path)} can't be put on stable storage`;
+    throw new DeviceError(`${dirname(path)}: ${what}: ${reason(cause)}`, { cause });
+  }
+}
+
+function syncOpened(fd: number): void {
+  try {
+    fsyncSync(fd);
   } finally {
-    closeSync(folder);
+    closeSync(fd);
   }
 }
 
