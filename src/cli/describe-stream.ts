@@ -46,7 +46,7 @@ function isMap({ header }: Inspection): boolean {
 /** The same for programs. */
 export function describeForPrograms({ format, header, closing, dialect, ...found }: Inspection) {
   const { size, records, runs, data, zeros, low, high } = found.totals;
-  const { id, derivedFrom, undoes, follows, unknown: unknownKeys, ...known } = header ?? {};
+  const { id, derivedFrom, undoes, follows, target, unknown: unknownKeys, ...known } = header ?? {};
   return {
     format,
     ...(dialect && { byteOrder: dialect.byteOrder, units: dialect.units }),
@@ -57,6 +57,7 @@ export function describeForPrograms({ format, header, closing, dialect, ...found
     ...{ size, records, runs, data, zeros, low, high },
     base: header?.base ?? closing?.base,
     result: header?.result ?? closing?.result,
+    target: target && { path: target.path, deviceId: target.deviceId, size: target.size },
     derivedFrom: derivedFrom?.map((derivation) => ({ id: formatId(derivation.id), by: derivation.by })),
     undoes: (closing?.undoes ?? undoes)?.map(formatId),
     follows: follows && formatId(follows),

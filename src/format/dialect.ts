@@ -1,5 +1,6 @@
 import { LIMIT_OF_SANITY } from './layout.js';
 import { headerSize, lengthOf, offsetOf, type Dialect } from './legacy.js';
+import { isMultipleU64 } from './record.js';
 import { viewOf } from './skippable.js';
 
 /** What the user knows better than the stream's bytes tell (§3.3). */
@@ -75,7 +76,7 @@ export class DialectSurvey {
         units: this.#fixedUnits() ?? 'bytes',
       });
       if (!(value + length < LIMIT_OF_SANITY)) this.#sane[byteOrder] = false;
-      if (value % length !== 0) this.#multiples[byteOrder] = false;
+      if (!isMultipleU64(view, at, byteOrder === 'little', length)) this.#multiples[byteOrder] = false;
     }
   }
 

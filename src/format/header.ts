@@ -36,6 +36,7 @@ export interface Derivation {
   readonly id: StreamId;
   /** What was done to it: `merge`, `slice`, … */
   readonly by: string;
+  readonly unknown?: MsgpackMap | undefined;
 }
 
 /** The device that a snapback undoes an apply on. */
@@ -44,6 +45,7 @@ export interface TargetName {
   /** device-mapper's UUID where there is one. */
   readonly deviceId?: string | undefined;
   readonly size: number;
+  readonly unknown?: MsgpackMap | undefined;
 }
 
 /** What an `.lvs` file says of itself before its data (§4.2). Sizes in bytes, times in ms since 1970. */
@@ -76,6 +78,9 @@ const KNOWN = [
   'id', 'kind', 'requires', 'order', 'base', 'result', 'base_digests', 'base_size', 'result_size', 'chunk_size', 'origin',
   'derived_from', 'undoes', 'target', 'sequence', 'follows', 'generator', 'time',
 ] as const; // prettier-ignore
+
+const KNOWN_OF_DERIVATION = ['id', 'by'] as const;
+const KNOWN_OF_TARGET = ['path', 'device_id', 'size'] as const;
 
 /** Features that a stream may require and this version knows: none yet (§8). */
 const FEATURES: readonly string[] = [];
@@ -142,13 +147,9 @@ function toMap(header: StreamHeader): MsgpackMap {
     result_size: header.resultSize,
     chunk_size: header.chunkSize,
     origin: header.origin,
-    derived_from: header.derivedFrom,
+    derived_from: header.derivedFrom?.map(({ id, by, unknown }) => ({ id, by, ...unknown })),
     undoes: header.undoes,
-    target: header.target && {
-      path: header.target.path,
-      device_id: header.target.deviceId,
-      size: header.target.size,
-    },
+    target: header.target && encodeTarget(header.target),
     sequence: header.sequence,
     follows: header.follows,
     generator: header.generator,
@@ -191,7 +192,15 @@ function asText(value: unknown): string {
 
 function decodeDerivation(value: unknown): Derivation {
   if (!isMap(value)) throw new MapError('derived_from holds something that is not a map');
-  return { id: bytesField(value, 'id', ID_SIZES), by: textField(value, 'by') };
+  return {
+    id: bytesField(value, 'id', ID_SIZES),
+    by: textField(value, 'by'),
+    unknown: unknownFields(value, KNOWN_OF_DERIVATION),
+  };
+}
+
+function encodeTarget({ path, deviceId, size, unknown }: TargetName): MsgpackMap {
+  return { path, device_id: deviceId, size, ...unknown };
 }
 
 function decodeTarget(map: MsgpackMap): TargetName {
@@ -199,5 +208,6 @@ function decodeTarget(map: MsgpackMap): TargetName {
     path: textField(map, 'path'),
     deviceId: optional(map, 'device_id', textField),
     size: uintField(map, 'size'),
+    unknown: unknownFields(map, KNOWN_OF_TARGET),
   };
 }

@@ -2,7 +2,7 @@ import { FormatError } from '../errors.js';
 import { createBufferPool, type DataBatch } from './batch.js';
 import type { ByteReader } from './byte-reader.js';
 import { BATCH_SIZE, PIECE_SIZE, RECORD_HEADER_SIZE } from './layout.js';
-import { checkRecord, decodeU64, encodeRecordHeader } from './record.js';
+import { checkRecord, decodeU64, encodeRecordHeader, isMultipleU64 } from './record.js';
 import { SegmentList, type OpenRecord } from './segments.js';
 import { viewOf } from './skippable.js';
 
@@ -222,9 +222,11 @@ export class UnitsCheck {
     if (version !== 2 || told === true) return;
     const length = view.getUint32(at + 8, false);
     this.#chunkSize ??= length;
-    const value = decodeU64(view, at, byteOrder === 'little');
-    const speaksAgainst = units === 'chunks' ? length !== this.#chunkSize : value % length !== 0;
-    if (!speaksAgainst) return;
+    const fits =
+      units === 'chunks'
+        ? length === this.#chunkSize
+        : isMultipleU64(view, at, byteOrder === 'little', length);
+    if (fits) return;
     const hint = 'say what its offsets count with --units chunks or --units bytes';
     throw new FormatError('ambiguous-units', position, `this record does not fit offsets in ${units}`, {
       hint,

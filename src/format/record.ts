@@ -8,6 +8,18 @@ export function decodeU64(view: DataView, position: number, littleEndian: boolea
   return high < 0x200000 ? high * 0x100000000 + low : Number.NaN;
 }
 
+/** Whether the u64 at `position`, all 64 bits of it, is a multiple of `unit`, which has 32 bits at most. */
+export function isMultipleU64(
+  view: DataView,
+  position: number,
+  littleEndian: boolean,
+  unit: number,
+): boolean {
+  const high = view.getUint32(littleEndian ? position + 4 : position, littleEndian);
+  const low = view.getUint32(littleEndian ? position : position + 4, littleEndian);
+  return [high, low >>> 16, low & 0xffff].reduce((rest, digits) => (rest * 0x10000 + digits) % unit, 0) === 0;
+}
+
 /** Writes `value`, a whole number below 2^53, as a u64. */
 export function encodeU64(view: DataView, position: number, value: number, littleEndian: boolean): void {
   const high = Math.floor(value / 0x100000000);

@@ -311,6 +311,7 @@ const damaged = (): Vector[] => [
     options: { units: 'chunks' },
     verdict: { fault: 'offset-limit', position: 17 },
   }),
+  broken('offset-limit-lvmsync2-multiple', 'offset-limit', 'A number beyond 2^53, absurd in both byte orders, and a multiple of its length like all the others: byte offsets.', join(header(0x8000000000000080n, 128), noise(1, 128)), 'here', { version: 2, records: [record(8192, 4096)], order: 'little' }),
   stream('truncated-header-assumed', 'Three bytes of a first line, which the user says there is none of.', 2, ascii('lvm'), [], {
     options: { assume: 'lvmsync2' },
     verdict: { fault: 'truncated-header', position: 3 },
