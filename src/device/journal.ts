@@ -220,7 +220,7 @@ export class Journal {
     const closing = close({ ...reader.totals(), digest: reader.takeDigest(), order });
     pageSizes.push(await this.#appendPage(index.takeLastPage(closing)));
     for (const size of pageSizes) seekTable.add(size, 0);
-    await this.#append(seekTable.encode());
+    for (const part of seekTable.encode()) await this.#append(part);
     return closing;
   }
 

@@ -3,15 +3,16 @@ import type { Closing } from './closing.js';
 import type { FrameCodec } from './codec.js';
 import { decodeHeader, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
-import { decodePage, type IndexPage, type PageReference } from './index-page.js';
+import { decodePage, decodePageTable, type IndexPage } from './index-page.js';
 import {
   HEADER_MAGIC,
+  MAX_FRAMES,
   MAX_HEADER_SIZE,
-  SEEK_FOOTER_SIZE,
+  MAX_PAGE_SIZE,
   SEEK_TABLE_MAGIC,
   SKIPPABLE_HEADER_SIZE,
 } from './layout.js';
-import { decodeSeekFooter, lastSeekEntry, seekTableSize } from './seek-table.js';
+import { decodeSeekEnd, SEEK_END_SIZE, seekTableSize } from './seek-table.js';
 import { viewOf } from './skippable.js';
 import { truncated } from './zstd-frame.js';
 
@@ -44,7 +45,7 @@ export interface PlacedPage {
 export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise<FileIndex> {
   const header = await readHeader(file);
   const lastPage = await findLastPage(file);
-  const page = decodePage(await readBytes(file, lastPage.position, lastPage.size), lastPage.position);
+  const page = decodePage(await readPage(file, lastPage.position, lastPage.size), lastPage.position);
   if (!page.last)
     throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
   const { table, closing } = page.last;
@@ -60,14 +61,14 @@ async function readHeader(file: FileBytes): Promise<StreamHeader> {
   return decodeHeader(await readBytes(file, 0, SKIPPABLE_HEADER_SIZE + size), 0);
 }
 
+/** Of a seek table no more is read than its magic and its end. */
 async function findLastPage(file: FileBytes): Promise<{ position: number; size: number }> {
-  const footer = await readBytes(file, Math.max(0, file.size - SEEK_FOOTER_SIZE), SEEK_FOOTER_SIZE);
-  const count = decodeSeekFooter(footer);
-  const start = count === undefined ? -1 : file.size - seekTableSize(count);
-  if (count === undefined || count === 0 || start < 0) throw truncated(file.size);
-  const table = await readBytes(file, start, seekTableSize(count));
-  const { frameSize } = lastSeekEntry(table);
-  if (viewOf(table).getUint32(0, true) !== SEEK_TABLE_MAGIC || frameSize > start) {
+  const end = decodeSeekEnd(await readBytes(file, file.size - SEEK_END_SIZE, SEEK_END_SIZE));
+  const start = end === undefined ? -1 : file.size - seekTableSize(end.count);
+  if (end === undefined || start < 0) throw truncated(file.size);
+  const magic = viewOf(await readBytes(file, start, SKIPPABLE_HEADER_SIZE)).getUint32(0, true);
+  const { count, frameSize } = end;
+  if (magic !== SEEK_TABLE_MAGIC || count > MAX_FRAMES || frameSize > start) {
     throw new FormatError('seek-table', start, 'a seek table that does not fit the file');
   }
   return { position: start - frameSize, size: frameSize };
@@ -76,11 +77,11 @@ async function findLastPage(file: FileBytes): Promise<{ position: number; size: 
 async function* readPages(
   file: FileBytes,
   codec: FrameCodec,
-  table: readonly PageReference[],
+  table: Uint8Array,
   last: PlacedPage,
 ): AsyncGenerator<PlacedPage> {
-  for (const { position, size, sha256 } of table) {
-    const bytes = await readBytes(file, position, size);
+  for (const { position, size, sha256 } of decodePageTable(table)) {
+    const bytes = await readPage(file, position, size);
     if (!equalBytes(codec.sha256(bytes), sha256)) {
       throw new FormatError('page-table', position, 'an index page does not match its digest');
     }
@@ -89,8 +90,17 @@ async function* readPages(
   yield last;
 }
 
+/** The size is a claim: it is held against the limit (§9) and the file before memory is taken for it. */
+function readPage(file: FileBytes, position: number, size: number): Promise<Uint8Array> {
+  if (size > SKIPPABLE_HEADER_SIZE + MAX_PAGE_SIZE) {
+    throw new FormatError('frame-size', position, `an index page of ${size} bytes`);
+  }
+  return readBytes(file, position, size);
+}
+
 async function readBytes(file: FileBytes, position: number, size: number): Promise<Uint8Array> {
-  if (position + size > file.size) throw truncated(file.size);
+  const isInside = position >= 0 && position + size <= file.size;
+  if (!isInside) throw truncated(file.size);
   const bytes = new Uint8Array(size);
   await file.readAt(bytes, position);
   return bytes;

@@ -36,7 +36,10 @@ export function encodeEntry(entry: FrameEntry): Uint8Array {
   return bytes;
 }
 
-/** Decodes the entry at `position` of a page's entries. Nothing is checked: readers compare with their own. */
+/**
+ * Decodes the entry at `position` of a page's entries, of which it keeps nothing. Nothing is checked: readers compare
+ * with their own.
+ */
 export function decodeEntry(entries: Uint8Array, position: number): FrameEntry {
   const bytes = entries.subarray(position, position + ENTRY_SIZE);
   const view = viewOf(bytes);
@@ -49,6 +52,6 @@ export function decodeEntry(entries: Uint8Array, position: number): FrameEntry {
     contentSize: view.getUint32(12, true),
     low: decodeU64(view, 16, true),
     high: decodeU64(view, 24, true),
-    sha256: bytes.subarray(ENTRY_SIZE - DIGEST_SIZE),
+    sha256: bytes.slice(ENTRY_SIZE - DIGEST_SIZE),
   };
 }

@@ -1,11 +1,11 @@
 import type { Closing } from './closing.js';
 import type { FrameCodec } from './codec.js';
 import { encodeEntry, FRAME_KINDS, type FrameEntry } from './frame-entry.js';
-import { encodePage, type LastPage, type PageReference } from './index-page.js';
-import { ENTRY_SIZE, MAX_PAGE_ENTRIES } from './layout.js';
+import { encodePage, encodePageReference, type LastPage } from './index-page.js';
+import { MAX_PAGE_ENTRIES } from './layout.js';
 
-/** A page is closed once its piece digests take this much. */
-const FULL_PIECES = 8 << 20;
+/** A page is closed once its piece digests take this much: whoever reads it holds all of it. */
+const FULL_PIECES = 1 << 20;
 /** A page has room for a zero-ranges frame and its zero frame. */
 const PAIR = 2;
 
@@ -13,7 +13,7 @@ const PAIR = 2;
 export class FrameIndex {
   readonly #codec: FrameCodec;
   readonly #hasPieces: boolean;
-  readonly #table: PageReference[] = [];
+  readonly #table: Uint8Array[] = [];
   #entries: Uint8Array[] = [];
   #pieces: Uint8Array[] = [];
   #piecesSize = 0;
@@ -44,18 +44,18 @@ export class FrameIndex {
   /** The page of what has been listed since the last one, to be written at `position` of the file; of a map its ranges. */
   takePage(position: number, ranges?: Uint8Array): Uint8Array {
     const page = this.#encode(undefined, ranges);
-    this.#table.push({ position, size: page.length, sha256: this.#codec.sha256(page) });
+    this.#table.push(encodePageReference({ position, size: page.length, sha256: this.#codec.sha256(page) }));
     return page;
   }
 
   /** The last page, which lists the rest; of a map its ranges. */
   takeLastPage(closing: Closing, ranges?: Uint8Array): Uint8Array {
-    return this.#encode({ table: this.#table, closing }, ranges);
+    return this.#encode({ table: concat(this.#table), closing }, ranges);
   }
 
   #encode(last?: LastPage, ranges?: Uint8Array): Uint8Array {
-    const entries = concat(this.#entries, this.#entries.length * ENTRY_SIZE);
-    const pieces = this.#hasPieces ? concat(this.#pieces, this.#piecesSize) : undefined;
+    const entries = concat(this.#entries);
+    const pieces = this.#hasPieces ? concat(this.#pieces) : undefined;
     const page = encodePage({
       number: this.#table.length,
       first: this.#listed,
@@ -72,8 +72,8 @@ export class FrameIndex {
   }
 }
 
-function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -25,7 +25,10 @@ import { decodeZeroRanges, encodeZeroFrame, type ZeroRanges } from './zero-frame
 import { createBufferPool, type BufferPool, type Range } from './batch.js';
 import { takeFrame, truncated } from './zstd-frame.js';
 
-/** One frame of a file, whole, where it begins, and what it is; its content is not decoded yet. */
+/**
+ * One frame of a file, whole, where it begins, and what it is; its content is not decoded yet. Of the seek table, which
+ * grows with the file, only the first eight bytes: its payload is still to be read.
+ */
 export type ScannedFrame = { readonly position: number; readonly bytes: Uint8Array } & (
   | { readonly kind: 'header' | 'firstLine' | 'page' | 'seekTable' | 'other' }
   | ({ readonly kind: 'zeroRanges' } & ZeroRanges)
@@ -132,9 +135,9 @@ export class FrameScanner {
   }
 
   async #takeSkippable(magic: number, position: number): Promise<ScannedFrame> {
+    if (magic === SEEK_TABLE_MAGIC) return this.#takeSeekTable(position);
     const bytes = await this.#takeWhole(magic, position);
     if (magic === PAGE_MAGIC) return { kind: 'page', position, bytes };
-    if (magic === SEEK_TABLE_MAGIC) return { kind: 'seekTable', position, bytes };
     if (magic !== ZERO_RANGES_MAGIC) return { kind: 'other', position, bytes };
     const { ranges, fault } = decodeZeroRanges(bytes, position);
     this.#zeroRanges = fault ? [] : ranges;
@@ -152,11 +155,17 @@ export class FrameScanner {
     return { kind: 'zeros', position, bytes, ranges };
   }
 
-  async #takeWhole(magic: number, position: number): Promise<Uint8Array> {
+  /** Its size tells how many frames it lists. */
+  async #takeSeekTable(position: number): Promise<ScannedFrame> {
     const size = await this.#peekNumber(4);
-    if (magic === SEEK_TABLE_MAGIC && size !== this.#count * SEEK_ENTRY_SIZE + SEEK_FOOTER_SIZE) {
+    if (size !== this.#count * SEEK_ENTRY_SIZE + SEEK_FOOTER_SIZE) {
       throw new FormatError('seek-table', position, 'the seek table does not list the frames of the file');
     }
+    return { kind: 'seekTable', position, bytes: await this.#reader.take(SKIPPABLE_HEADER_SIZE) };
+  }
+
+  async #takeWhole(magic: number, position: number): Promise<Uint8Array> {
+    const size = await this.#peekNumber(4);
     const { least, most } = SIZES[magic] ?? { least: 0, most: MAX_PAGE_SIZE };
     if (size < least || size > most) {
       throw new FormatError('frame-size', position, `a frame of ${size} bytes, which its kind can't have`);

@@ -33,7 +33,8 @@ export interface PageReference {
 
 /** What only the last page holds. */
 export interface LastPage {
-  readonly table: readonly PageReference[];
+  /** 48 bytes for each earlier page, as on disk; see {@link decodePageTable}. */
+  readonly table: Uint8Array;
   readonly closing: Closing;
 }
 
@@ -61,7 +62,7 @@ export function encodePage(page: IndexPage): Uint8Array {
   view.setUint32(20, page.pieces?.length ?? 0, true);
   view.setUint32(24, (page.ranges?.length ?? 0) / MAP_RANGE_SIZE, true);
   const none = new Uint8Array(0);
-  const end = page.last ? [encodeTable(page.last.table), encodeClosing(page.last.closing)] : [];
+  const end = page.last ? encodeLast(page.last) : [];
   return sealFrame(PAGE_MAGIC, head, page.entries, page.pieces ?? none, page.ranges ?? none, ...end);
 }
 
@@ -115,38 +116,54 @@ function measure(frame: Uint8Array) {
   return known && flagged && fits ? { flags, entriesEnd, piecesEnd, rangesEnd } : undefined;
 }
 
-function encodeTable(table: readonly PageReference[]): Uint8Array {
-  const bytes = new Uint8Array(PAGE_TABLE_HEADER_SIZE + table.length * PAGE_TABLE_ENTRY_SIZE);
+function encodeLast({ table, closing }: LastPage): Uint8Array[] {
+  return [encodeTableHeader(table), table, encodeClosing(closing)];
+}
+
+/** An earlier page as the table lists it: 48 bytes. */
+export function encodePageReference({ position, size, sha256 }: PageReference): Uint8Array {
+  const bytes = new Uint8Array(PAGE_TABLE_ENTRY_SIZE);
   const view = viewOf(bytes);
-  view.setUint32(0, table.length, true);
-  table.forEach(({ position, size, sha256 }, i) => {
-    const at = PAGE_TABLE_HEADER_SIZE + i * PAGE_TABLE_ENTRY_SIZE;
-    encodeU64(view, at, position, true);
-    view.setUint32(at + 8, size, true);
-    bytes.set(sha256, at + 16);
-  });
+  encodeU64(view, 0, position, true);
+  view.setUint32(8, size, true);
+  bytes.set(sha256, PAGE_TABLE_ENTRY_SIZE - DIGEST_SIZE);
+  return bytes;
+}
+
+/** The earlier pages in order; a position is NaN where it is 2^53 or more. `table` must stay as it is meanwhile. */
+export function* decodePageTable(table: Uint8Array): Generator<PageReference> {
+  const view = viewOf(table);
+  for (let at = 0; at < table.length; at += PAGE_TABLE_ENTRY_SIZE) {
+    const sha256 = table.subarray(at + PAGE_TABLE_ENTRY_SIZE - DIGEST_SIZE, at + PAGE_TABLE_ENTRY_SIZE);
+    yield { position: decodeU64(view, at, true), size: view.getUint32(at + 8, true), sha256 };
+  }
+}
+
+function encodeTableHeader(table: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(PAGE_TABLE_HEADER_SIZE);
+  viewOf(bytes).setUint32(0, table.length / PAGE_TABLE_ENTRY_SIZE, true);
   return bytes;
 }
 
 function decodeLast(bytes: Uint8Array, position: number): LastPage {
-  const fail = () => new FormatError('page-table', position, 'a malformed table of index pages');
   const view = viewOf(bytes);
-  const count = view.getUint32(0, true);
-  const end = PAGE_TABLE_HEADER_SIZE + count * PAGE_TABLE_ENTRY_SIZE;
-  if (end > bytes.length || view.getUint32(4, true) !== 0) throw fail();
-  const table = Array.from({ length: count }, (_, i) => {
-    const at = PAGE_TABLE_HEADER_SIZE + i * PAGE_TABLE_ENTRY_SIZE;
-    if (view.getUint32(at + 12, true) !== 0) throw fail();
-    const sha256 = bytes.slice(at + 16, at + 16 + DIGEST_SIZE);
-    return { position: decodeU64(view, at, true), size: view.getUint32(at + 8, true), sha256 };
-  });
+  const end = PAGE_TABLE_HEADER_SIZE + view.getUint32(0, true) * PAGE_TABLE_ENTRY_SIZE;
+  const isReservedZero = (at: number) => view.getUint32(at, true) === 0;
+  const fits = end <= bytes.length && isReservedZero(4);
+  if (!fits || !everyReference(end, (at) => isReservedZero(at + 12)))
+    throw new FormatError('page-table', position, 'a malformed table of index pages');
   let closing: Closing | undefined;
   return {
-    table,
+    table: bytes.subarray(PAGE_TABLE_HEADER_SIZE, end),
     get closing() {
       return (closing ??= decodeClosingMap(bytes.subarray(end), position));
     },
   };
+}
+
+function everyReference(end: number, test: (at: number) => boolean): boolean {
+  for (let at = PAGE_TABLE_HEADER_SIZE; at < end; at += PAGE_TABLE_ENTRY_SIZE) if (!test(at)) return false;
+  return true;
 }
 
 function decodeClosingMap(bytes: Uint8Array, position: number): Closing {

@@ -9,7 +9,7 @@ import {
 } from './batch.js';
 import type { ByteReader } from './byte-reader.js';
 import { findDifferentTotal, type Closing, type Totals } from './closing.js';
-import type { DecodedFrame, FrameCodec } from './codec.js';
+import type { DecodedFrame, FrameCodec, Sha256 } from './codec.js';
 import { EntryLog } from './entry-log.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
 import { encodeEntry, FRAME_KINDS, type FrameEntry, type FrameKind } from './frame-entry.js';
@@ -17,12 +17,13 @@ import { queueFrames } from './frame-queue.js';
 import { concatenated, FrameScanner, type BegunFrame, type ScannedFrame } from './frame-scanner.js';
 import { decodeHeader, type Order, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
-import { decodePage, type IndexPage, type LastPage, type PageReference } from './index-page.js';
-import { DIGEST_SIZE, ENTRY_SIZE, FRAME_ROOM, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
+import { decodePage, encodePageReference, type IndexPage, type LastPage } from './index-page.js';
+import { ENTRY_SIZE, FRAME_ROOM, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from './layout.js';
 import { decodeMapRanges, MapRangeTally } from './map-ranges.js';
 import { declaredSize, OrderCheck } from './order-check.js';
-import { countPieces, measurePieceRuns } from './pieces.js';
-import { SeekTable, seekTableSize } from './seek-table.js';
+import { checkEntry, checkPieces } from './page-checks.js';
+import { countPieces } from './pieces.js';
+import { hashSeekTable, SeekTableDigest } from './seek-table.js';
 import { parseContent, type OpenRecord } from './segments.js';
 import { viewOf } from './skippable.js';
 import { StreamDigest, updateDigestOfZeros } from './stream-digest.js';
@@ -70,8 +71,10 @@ export class LvsReader {
   readonly #order: OrderCheck;
   readonly #mapRanges: MapRangeTally;
   readonly #unlisted = new EntryLog();
-  readonly #seekTable = new SeekTable();
-  readonly #pages: PageReference[] = [];
+  readonly #seekTable: SeekTableDigest;
+  /** Of the table of the pages so far. */
+  readonly #pageTable: Sha256;
+  #pages = 0;
   #listed = 0;
   #last: LastPage | undefined;
   #openRecord: OpenRecord | undefined;
@@ -86,6 +89,8 @@ export class LvsReader {
     this.#scanner = scanner;
     this.#frames = frames;
     this.#digest = new StreamDigest(codec);
+    this.#seekTable = new SeekTableDigest(codec.startSha256());
+    this.#pageTable = codec.startSha256();
     this.#order = new OrderCheck(header);
     this.#mapRanges = new MapRangeTally(declaredSize(header));
   }
@@ -253,8 +258,14 @@ export class LvsReader {
     this.#mapRanges.addAll(ranges, position);
     this.#seekTable.add(bytes.length, 0);
     if (page.isLast) this.#settleLastPage(page, position);
-    else this.#pages.push({ position, size: bytes.length, sha256: this.#codec.sha256(bytes) });
+    else this.#notePage(bytes, position);
     return { ranges };
+  }
+
+  #notePage(bytes: Uint8Array, position: number): void {
+    const reference = { position, size: bytes.length, sha256: this.#codec.sha256(bytes) };
+    this.#pageTable.update(encodePageReference(reference));
+    this.#pages++;
   }
 
   #checkPage({ number, first, entries, pieces, ranges }: IndexPage, position: number): void {
@@ -273,7 +284,7 @@ export class LvsReader {
       );
     }
     const tooMany = entries.length / ENTRY_SIZE > this.#unlisted.count;
-    if (number !== this.#pages.length || first !== this.#listed || tooMany) {
+    if (number !== this.#pages || first !== this.#listed || tooMany) {
       throw new FormatError('page-sequence', position, `index page ${number} out of turn`);
     }
   }
@@ -317,7 +328,7 @@ export class LvsReader {
       );
     }
     const last = page.last!;
-    if (!equalTables(last.table, this.#pages)) {
+    if (!equalBytes(this.#codec.sha256(last.table), this.#pageTable.digest())) {
       throw new FormatError('page-table', position, 'the table of index pages does not fit the file');
     }
     this.#checkClosing(last.closing, position);
@@ -341,11 +352,11 @@ export class LvsReader {
 
   async #settleSeekTable(frame: ScannedFrame): Promise<undefined> {
     if (this.#isChecked) return;
-    const fits = this.#last && frame.bytes.length === seekTableSize(this.#seekTable.count);
-    if (!fits || !equalBytes(frame.bytes, this.#seekTable.encode())) {
+    const held = await hashSeekTable(this.#reader, this.#codec.startSha256(), this.#seekTable.count);
+    if (!this.#last || !equalBytes(held, this.#seekTable.digest())) {
       throw new FormatError('seek-table', frame.position, 'the seek table does not fit the file');
     }
-    const end = frame.position + frame.bytes.length;
+    const end = this.#reader.position;
     if ((await this.#reader.peek(1)).length > 0) throw trailing(end, await this.#reader.peek(4));
   }
 
@@ -359,33 +370,6 @@ export class LvsReader {
     if (!this.#openRecord) return;
     throw new FormatError('record-open', position, `${what} where a record of an earlier frame should go on`);
   }
-}
-
-function checkEntry(frame: { entry: Uint8Array; position: number }, listed: Uint8Array, page: number): void {
-  const digests = ENTRY_SIZE - DIGEST_SIZE;
-  if (!equalBytes(frame.entry.subarray(digests), listed.subarray(digests))) {
-    throw new FormatError('frame-digest', frame.position, 'a frame does not match its digest in the index');
-  }
-  if (!equalBytes(frame.entry.subarray(0, digests), listed.subarray(0, digests))) {
-    throw new FormatError(
-      'frame-entry',
-      page,
-      `the index is wrong about the frame at byte ${frame.position}`,
-    );
-  }
-}
-
-/** Holds a page's piece digests against how many pieces each of its frames has. */
-function checkPieces(pieces: Uint8Array, counts: readonly number[], position: number): void {
-  const size = counts.reduce((at, count) => at + measurePieceRuns(pieces, at, count, position), 0);
-  if (size !== pieces.length)
-    throw new FormatError('piece-digests', position, 'more piece digests than pieces');
-}
-
-function equalTables(a: readonly PageReference[], b: readonly PageReference[]): boolean {
-  const equal = (one: PageReference, other: PageReference | undefined) =>
-    one.position === other?.position && one.size === other.size && equalBytes(one.sha256, other.sha256);
-  return a.length === b.length && a.every((page, i) => equal(page, b[i]));
 }
 
 function trailing(position: number, start: Uint8Array): FormatError {

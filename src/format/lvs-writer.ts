@@ -136,7 +136,7 @@ export class LvsWriter {
     const page = this.#index.takeLastPage(closing, this.#map?.draft.take());
     this.#seekTable.add(page.length, 0);
     await this.#sink.write(page);
-    await this.#sink.write(this.#seekTable.encode());
+    for (const part of this.#seekTable.encode()) await this.#sink.write(part);
     return closing;
   }
 
