@@ -1,6 +1,7 @@
 import { openImage } from '../device/image.js';
 import { UsageError } from '../errors.js';
 import type { OpenChanges } from '../lvm/changes.js';
+import { momentOf } from '../lvm/single-moment.js';
 import { thinChanges } from '../lvm/thin-dump.js';
 import { openThinMetadata } from '../lvm/thin-metadata.js';
 
@@ -14,6 +15,7 @@ export interface ThinArguments {
   readonly to: string | undefined;
   readonly source: string | undefined;
   readonly consistent: boolean;
+  readonly rangesOnly?: boolean | undefined;
 }
 
 /**
@@ -23,14 +25,14 @@ export interface ThinArguments {
 export function openThinImages(thinMetadata: string, args: ThinArguments): OpenChanges {
   const [from, to] = [deviceId('from', args.from), deviceId('to', args.to)];
   const sourcePath = given('source', args.source);
+  const moment = momentOf(sourcePath, args);
   const images = [openImage(thinMetadata), openImage(sourcePath)] as const;
   const [metadata, source] = images;
-  const { metadataSnapshot, consistent } = args;
+  const { metadataSnapshot } = args;
   const pair = { pool: openThinMetadata(metadata, { metadataSnapshot }), from, to, source };
   return {
     ...thinChanges(pair),
-    remarks: [],
-    settle: () => ({ consistent }),
+    ...moment,
     close: () => {
       for (const image of images) image.close();
     },

@@ -14,18 +14,22 @@ import type { Closable } from './opened.js';
 const SUSPENDED_MS = 3000;
 const SUSPENDED_STEP_MS = 100;
 
-/** A device that is read while others may use it. The caller closes it. */
-export interface LiveDevice extends Closable {
+/** A device or image of which is known who else writes to it. */
+export interface WatchedDevice {
   /** What to call it in a message. */
   readonly name: string;
-  /** Reads past every cache. */
-  readonly reader: DirectReader;
-  /** What had it open for writing when it was opened, as the end of a sentence that begins with its name. */
+  /** What had it open for writing when the watch began, as the end of a sentence that begins with its name. */
   readonly writer: string | undefined;
   /** Something was written to it since it was activated, or nobody knows. */
   readonly wasEverWritten: boolean;
   /** Whether anything was written to it since; where the kernel doesn't count, whether it is open for writing now. */
   wasWritten(): boolean;
+}
+
+/** A device that is read while others may use it. The caller closes it. */
+export interface LiveDevice extends WatchedDevice, Closable {
+  /** Reads past every cache. */
+  readonly reader: DirectReader;
 }
 
 /** An active volume that is read. */
@@ -53,18 +57,25 @@ export function openLiveVolume(volume: LogicalVolume): LiveVolume {
  */
 export function openLiveDevice(path: string, name = path): LiveDevice {
   flushDevice(path);
-  const before = writesTo(path);
-  const writer = findWriter(path);
+  const watched = watchDevice(path, name);
   const reader = openDirect(path);
   return {
-    name,
+    ...watched,
     reader,
-    writer,
-    wasEverWritten: before !== 0,
-    wasWritten: () => (Number.isNaN(before) ? findWriter(path) !== undefined : writesTo(path) !== before),
     close: () => {
       reader.close();
     },
+  };
+}
+
+/** The same for whoever opens it in another way, and has flushed what is a device. Throws `DeviceError`. */
+export function watchDevice(path: string, name = path): WatchedDevice {
+  const before = writesTo(path);
+  return {
+    name,
+    writer: findWriter(path),
+    wasEverWritten: before !== 0,
+    wasWritten: () => (Number.isNaN(before) ? findWriter(path) !== undefined : writesTo(path) !== before),
   };
 }
 

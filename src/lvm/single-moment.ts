@@ -1,11 +1,13 @@
+import { flushDevice } from '../device/flush.js';
 import { LvmError, RefusedError } from '../errors.js';
-import type { LiveDevice } from './live-volume.js';
+import { isRegularFile } from '../files/same-file.js';
+import { type LiveDevice, watchDevice, type WatchedDevice } from './live-volume.js';
 
 const BETTER = 'a second snapshot is one (lvstream dump --to or --temporary-snapshot, lvmsync --data-source)';
 const ONLY_UNWRITTEN = 'only a snapshot that nobody writes to is a single moment';
 
 /** What to say of a device that is about to be read while it is open for writing. */
-export function remarksOn(device: LiveDevice | undefined): string[] {
+export function remarksOn(device: WatchedDevice | undefined): string[] {
   if (device?.writer === undefined) return [];
   return [`${device.name} ${device.writer}: what is read is no single moment; ${BETTER}`];
 }
@@ -21,7 +23,7 @@ export function notUndone(why: string): string {
 }
 
 /** Whether all that was read of a device is one moment; adds to the remarks where nobody could know that it isn't. */
-export function isQuiet(device: LiveDevice | undefined, remarks: string[]): boolean {
+export function isQuiet(device: WatchedDevice | undefined, remarks: string[]): boolean {
   if (device === undefined) return true;
   if (device.writer !== undefined) return false;
   if (!device.wasWritten()) return true;
@@ -30,7 +32,7 @@ export function isQuiet(device: LiveDevice | undefined, remarks: string[]): bool
 }
 
 /** The device itself, if nobody has it open for writing. Throws `RefusedError`. */
-export function refuseUsed<T extends LiveDevice | undefined>(device: T): T {
+export function refuseUsed<T extends WatchedDevice | undefined>(device: T): T {
   if (device?.writer === undefined) return device;
   throw new RefusedError(`${device.name} ${device.writer}`, {
     hint: `end that use first: ${ONLY_UNWRITTEN}`,
@@ -38,7 +40,7 @@ export function refuseUsed<T extends LiveDevice | undefined>(device: T): T {
 }
 
 /** Throws `LvmError` if the device was written to since it was opened. */
-export function refuseWritten(device: LiveDevice | undefined): void {
+export function refuseWritten(device: WatchedDevice | undefined): void {
   if (device?.wasWritten() !== true) return;
   throw new LvmError(`${device.name}: it was written to while it was read`, {
     hint: `${ONLY_UNWRITTEN}: try again`,
@@ -51,4 +53,19 @@ export function refuseSmaller({ name, reader }: LiveDevice, size: number): void 
   throw new RefusedError(`${name}: has ${reader.size} bytes, and the origin ${size}`, {
     hint: 'name a device that holds what the origin does',
   });
+}
+
+/** What offline changes say of the image or device that is read: a single moment, unless the user knows or it is seen not to be. */
+export function momentOf(
+  path: string,
+  {
+    consistent,
+    rangesOnly = false,
+  }: { readonly consistent: boolean; readonly rangesOnly?: boolean | undefined },
+): { readonly remarks: string[]; settle(): { readonly consistent: boolean } } {
+  if (!consistent || rangesOnly) return { remarks: [], settle: () => ({ consistent }) };
+  if (!isRegularFile(path)) flushDevice(path);
+  const watched = watchDevice(path);
+  const remarks = remarksOn(watched);
+  return { remarks, settle: () => ({ consistent: isQuiet(watched, remarks) }) };
 }

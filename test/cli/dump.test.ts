@@ -10,6 +10,7 @@ import {
   recordedRanges,
   thickCases,
 } from '../captures.js';
+import { attachLoop, makeFile, MIB, mountOn, run, startHolding } from '../device/block-devices.js';
 import { applyPlain, normalise, parsePlain } from './plain-records.js';
 import { Folder, lvstream, succeed } from './run-lvstream.js';
 
@@ -182,4 +183,56 @@ it('never replaces a map, or what the data is read from', async () => {
     const args = ['dump', '--map', map, '--data-source', source, '-o', output, '--force'];
     expect(await lvstream(args)).toMatchObject({ status: 4, text: '' });
   }
+});
+
+describe('an image or device that somebody writes to', () => {
+  const thin = () => ({
+    args: ['--thin-metadata', captureFile('k', 'tmeta.img'), '--from', '2', '--to', '1'],
+    data: ['--source', captureFile('k', 'origin.img')] as const,
+  });
+  const thick = () => ({
+    args: ['--cow', captureFile('a', 'cow.img')],
+    data: ['--origin', captureFile('a', 'origin.img')] as const,
+  });
+
+  it.each([
+    ['thick', thick],
+    ['thin', thin],
+  ])('is no single moment, which is said: %s', async (_, make) => {
+    const { args, data } = make();
+    await startHolding('exec 3<>"$1"; echo held; read line', data[1]);
+    const file = folder.fresh('used.lvs');
+    const { errors, text } = await succeed(['dump', ...args, ...data, '-o', file]);
+    expect(errors).toMatch(
+      /^lvstream: \S+origin\.img is open for writing in process \d+ .*: what is read is no single moment/,
+    );
+    expect(text).toContain('not consistent (no single moment)');
+    expect(await info(file)).toMatchObject({ consistent: false });
+  });
+
+  it('is one if it is mounted to be read only', async () => {
+    const device = attachLoop(makeFile(16 * MIB));
+    const point = mountOn(device);
+    const dump = async () => {
+      const file = folder.fresh('mounted.lvs');
+      const { errors } = await succeed(['dump', ...thick().args, '--origin', device, '-o', file]);
+      return { errors, ...(await info(file)) };
+    };
+    const used = await dump();
+    expect(used).toMatchObject({ consistent: false });
+    expect(used.errors).toContain(
+      `${device} is mounted read-write on ${point}: what is read is no single moment`,
+    );
+    run('mount', '-o', 'remount,ro', point);
+    expect(await dump()).toMatchObject({ consistent: true, errors: '' });
+  });
+
+  it('is told by whoever knows better, and then nothing is said', async () => {
+    const { args, data } = thick();
+    await startHolding('exec 3<>"$1"; echo held; read line', data[1]);
+    const file = folder.fresh('told.lvs');
+    const { errors } = await succeed(['dump', ...args, ...data, '--no-consistent', '-o', file]);
+    expect(errors).toBe('');
+    expect(await info(file)).toMatchObject({ consistent: false });
+  });
 });
