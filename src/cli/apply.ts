@@ -4,7 +4,7 @@ import { applyStream, type ApplyReport } from '../device/apply.js';
 import { partialPath } from '../device/journal.js';
 import { openInput } from '../files/open-input.js';
 import { defineCommand } from './command.js';
-import { DIALECT, dialectOf, JSON_REPORT, LEVEL } from './options.js';
+import { DIALECT, dialectOf, JSON_REPORT, LEVEL, refuseInput } from './options.js';
 import { generator } from './package-version.js';
 import { print, printJson } from './print.js';
 import { visible } from './visible.js';
@@ -51,6 +51,7 @@ export const apply = defineCommand({
       .option('json', JSON_REPORT)
       .example('$0 vm.lvs /dev/vg/vm --snapback vm.undo.lvs', 'apply vm.lvs, and be able to undo it'),
   run: async (args) => {
+    refuseInput('-', [args.stream, args.device]);
     const codec = createCodec({ level: args.level });
     const rewindable =
       args.salvage || (args.snapback !== undefined && existsSync(partialPath(args.snapback)));

@@ -1,6 +1,5 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import { RefusedError, UsageError } from '../errors.js';
-import { isRegularFile, isSameFile } from '../files/same-file.js';
+import { UsageError } from '../errors.js';
 import type { State } from '../format/state.js';
 import type { OpenChanges } from '../lvm/changes.js';
 import type { CommonOptions } from './command.js';
@@ -96,16 +95,10 @@ export type ChangeArguments = ArgumentsCamelCase<Declared<ReturnType<typeof decl
   readonly rangesOnly?: boolean | undefined;
 };
 
-/**
- * The file to write, as `outputPath` finds it. Throws also `RefusedError` of one that the changes are read from: it would
- * be lost.
- */
+/** The file to write, as `outputPath` finds it. */
 export function outputOf(args: ChangeArguments & OutputArguments): string {
-  const { output, cow, origin, thinMetadata, source, map, dataSource } = args;
-  const read = [cow, origin, thinMetadata, source, map === '-' ? '/dev/stdin' : map, dataSource];
-  if (output !== undefined && isRegularFile(output) && read.some((path) => path && isSameFile(path, output)))
-    throw new RefusedError(`${output}: is one of the files that are read`, { hint: 'choose another name' });
-  return outputPath(args);
+  const { cow, origin, thinMetadata, source, map, dataSource } = args;
+  return outputPath(args, [cow, origin, thinMetadata, source, map, dataSource]);
 }
 
 /** Opens what the options name; the caller closes it. Each form's own options mean nothing to the others: that is a mistake. */

@@ -34,7 +34,7 @@ export const compress = defineCommand({
       .options(DIALECT)
       .example('$0 changes -o changes.lvs', 'pack a stream of lvmsync'),
   run: async (args) => {
-    const path = outputPath(args);
+    const path = outputPath(args, [args.stream ?? '-']);
     const codec = createCodec({ level: args.level });
     const options = { ...dialectOf(args), pieces: true, salvage: args.salvage };
     const { input, salvage } = await openAndSurvey(inputPath(args.stream), codec, options);

@@ -22,7 +22,7 @@ export const decompress = defineCommand({
       .options(DIALECT)
       .example('$0 changes.lvs -o changes', 'give a stream back as lvmsync knows it'),
   run: async (args) => {
-    const path = outputPath(args);
+    const path = outputPath(args, [args.stream ?? '-']);
     const codec = createCodec({ level: 0 });
     const input = await openInput(inputPath(args.stream), codec, dialectOf(args));
     const stream = await input.open();

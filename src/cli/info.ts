@@ -10,7 +10,7 @@ import { declaredSize } from '../format/order-check.js';
 import { defineCommand } from './command.js';
 import { describeForPrograms, describeStream } from './describe-stream.js';
 import { exitStatus, gravestStatus, reportError } from './exit.js';
-import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
+import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from './options.js';
 import { drawDensity } from './picture.js';
 import { print } from './print.js';
 import { visible, visibleJson } from './visible.js';
@@ -39,6 +39,7 @@ export const info = defineCommand({
       .options(DIALECT)
       .example('$0 vm.lvs', 'what vm.lvs holds, and for which device'),
   run: async (args) => {
+    refuseInput('-', args.stream);
     const codec = createCodec({ level: 0 });
     const options = { ...dialectOf(args), json: args.json, records: args.records, rewindable: args.records };
     const statuses: number[] = [];

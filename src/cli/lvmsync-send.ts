@@ -57,7 +57,9 @@ export async function send(
     await withProgress('lvmsync', total, chattiness, async (watch): Promise<void> => {
       const counting: Watch = (batches) => watch(count(batches, counter));
       if (device === undefined)
-        await writeOutput(outputPath({}), {}, (output) => writePlainDump(changes, output, counting));
+        await writeOutput(outputPath({}, [dataSource]), {}, (output) =>
+          writePlainDump(changes, output, counting),
+        );
       else await applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
     });
     for (const text of changes.remarks.slice(before.length)) warn(text, chattiness);

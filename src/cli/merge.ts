@@ -25,7 +25,7 @@ export const merge = defineCommand({
       .option('json', JSON_REPORT)
       .example('$0 monday.map tuesday.map -o both.map', 'all that changed on either day'),
   run: async (args) => {
-    const path = outputPath(args);
+    const path = outputPath(args, args.stream);
     const codec = createCodec({ level: 0 });
     try {
       const maps: ChangeMap[] = [];

@@ -1,4 +1,5 @@
-import { UsageError } from '../errors.js';
+import { RefusedError, UsageError } from '../errors.js';
+import { isRegularFile, isSameFile } from '../files/same-file.js';
 import { isStandardOutput, refuseTaken } from '../files/sink.js';
 
 /** Options that several commands share. */
@@ -74,9 +75,12 @@ export function inputPath(stream: string | undefined): string {
 
 /**
  * Where the output goes: a file, or standard output if that is no terminal, and no JSON is asked for. Throws `UsageError`,
- * and `RefusedError` of a name that is taken, before anything takes long.
+ * and `RefusedError` of a name that is taken, or of a file that is read (`inputs`), before anything takes long.
  */
-export function outputPath({ output, json = false, force }: OutputArguments): string {
+export function outputPath(
+  { output, json = false, force }: OutputArguments,
+  inputs: readonly (string | undefined)[],
+): string {
   if (output === '') {
     throw new UsageError('--output: the name is empty', { hint: 'name a file, or - for standard output' });
   }
@@ -85,14 +89,26 @@ export function outputPath({ output, json = false, force }: OutputArguments): st
       hint: 'name a file for the stream with -o FILE',
     });
   }
-  if (output !== undefined) {
-    refuseTaken(output, { force });
-    return output;
-  }
-  if (!process.stdout.isTTY) return '-';
+  refuseInput(output ?? '-', inputs);
+  refuseTaken(output ?? '-', { force });
+  if (output !== undefined || !process.stdout.isTTY) return output ?? '-';
   throw new UsageError('a stream is not for a terminal', {
     hint: 'name a file with -o FILE, or -o - to insist',
   });
+}
+
+/**
+ * Whatever writes a file or standard output asks this first: nothing is written over what is read, by whatever name it goes,
+ * and no option allows it. Throws `RefusedError`.
+ */
+export function refuseInput(output: string, inputs: readonly (string | undefined)[]): void {
+  const written = output === '-' ? '/dev/stdout' : output;
+  const isRead = (input: string | undefined) =>
+    input !== undefined && isSameFile(input === '-' ? '/dev/stdin' : input, written);
+  if (!isRegularFile(written) || !inputs.some(isRead)) return;
+  const [name, hint] =
+    output === '-' ? ['standard output', 'send it to another file'] : [output, 'choose another name'];
+  throw new RefusedError(`${name}: is one of the files that are read`, { hint });
 }
 
 /** A whole number from 0 to `most`. Throws `UsageError`. */

@@ -11,7 +11,7 @@ import { isMap, type ChangeStream } from '../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../format/read-through.js';
 import { defineCommand } from './command.js';
 import { describeError, exitStatus, gravestStatus, reportError } from './exit.js';
-import { DIALECT, dialectOf, JSON_OUTPUT } from './options.js';
+import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from './options.js';
 import { print, printJson } from './print.js';
 import { withProgress } from './progress.js';
 import { describeDialect } from './remarks.js';
@@ -47,6 +47,7 @@ export const verify = defineCommand({
       .example('$0 *.lvs', 'check every archive in the folder')
       .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
   run: async (args) => {
+    refuseInput('-', [...args.stream, args.against]);
     const codec = createCodec({ level: 0 });
     const device = args.against === undefined ? undefined : openSettled(args.against);
     const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, device };

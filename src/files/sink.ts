@@ -6,6 +6,7 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -48,9 +49,9 @@ interface Force {
  * replace another file, never anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
  */
 export function openOutput(path: string, { force }: Force = {}): Output {
+  refuseTaken(path, { force });
   if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output');
   if (isStreamed(path)) return directOutput(openDirect(path), path);
-  refuseTaken(path, { force });
   const place = behindLinks(path);
   const temporary = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
   const fd = create(temporary, path);
@@ -89,6 +90,26 @@ function behindLinks(path: string): string {
 
 function directOutput(fd: number, name: string): Output {
   return { ...createOutputSink(fd, name), name, commit: async () => undefined, abort: () => undefined };
+}
+
+/**
+ * Node opens /dev/null in the place of a closed standard output, for reading too, which no redirection of a shell does: what
+ * is written there would be lost, and nobody would be told.
+ */
+function refuseClosedOutput(): void {
+  const [own, nothing] = [fstatSync(STDOUT, { bigint: true }), statSync('/dev/null', { bigint: true })];
+  if (own.isCharacterDevice() && own.rdev === nothing.rdev && isForReading(STDOUT))
+    throw new DeviceError('standard output: is closed', { hint: 'send it to a file or a pipe' });
+}
+
+/** A read of /dev/null ends at once. */
+function isForReading(fd: number): boolean {
+  try {
+    readSync(fd, new Uint8Array(1));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function openDirect(path: string): number {
@@ -150,9 +171,16 @@ export function isStandardOutput(path: string): boolean {
   return named?.dev === own.dev && named.ino === own.ino;
 }
 
-/** Throws what {@link openOutput} would throw of a name that is taken: for what takes long before the first byte. */
+/**
+ * Throws what {@link openOutput} would throw of a name that is taken, or of a closed standard output: for what takes long
+ * before the first byte.
+ */
 export function refuseTaken(path: string, { force }: Force): void {
-  if (isStandardOutput(path) || isStreamed(path)) return;
+  if (isStandardOutput(path)) {
+    refuseClosedOutput();
+    return;
+  }
+  if (isStreamed(path)) return;
   if (statIfThere(path, statSync)?.isFile() !== true) refuseExisting(path, OTHER_NAME);
   else if (force !== true)
     refuseExisting(path, force === undefined ? undefined : `${OTHER_NAME}, or replace it with --force`);
