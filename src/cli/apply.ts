@@ -56,7 +56,7 @@ export const apply = defineCommand({
     const rewindable =
       args.salvage || (args.snapback !== undefined && existsSync(partialPath(args.snapback)));
     const openFile = (path: string) => openInput(path, codec, { pieces: true });
-    const options = { pieces: !args.salvage, rewindable, ...dialectOf(args) };
+    const options = { pieces: true, rewindable, ...dialectOf(args) };
     const input = await openInput(args.stream, codec, options);
     try {
       if (!args.baseCheck && !args.quiet)

@@ -1,19 +1,17 @@
-import { lstatSync } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import { takeUntil, type Salvage } from '../algebra/salvage.js';
+import type { Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
-import { readLvsHeader } from '../files/lvs-header.js';
 import { isSameFile } from '../files/same-file.js';
-import { surveyDamage } from '../files/salvage-input.js';
-import { refuseExisting, statIfThere } from '../files/sink.js';
+import { openSalvaged, surveyDamage } from '../files/salvage-input.js';
+import { refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
 import type { StreamHeader } from '../format/header.js';
 import type { Dialect } from '../format/legacy.js';
 import type { ChangeStream } from '../format/open-stream.js';
-import { checkTurn, judgeSnapback, type OpenStreamFile } from './chain-head.js';
-import { ResultComparison } from './compare.js';
+import { checkTurn, type OpenStreamFile } from './chain-head.js';
+import { isFinished } from './finished.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import { namingFaults, type StreamInput } from '../files/open-input.js';
@@ -115,12 +113,13 @@ export async function applyToTarget(
   const first = await openWhole(work);
   const header = first.format === 'lvs' ? first.header : undefined;
   refuseUnfit(header, work);
-  if (await isFinished(work, header)) return alreadyApplied(work, options.snapback);
+  if (!damage?.fault && (await isFinished(options.snapback, work, header)))
+    return alreadyApplied(work, options.snapback);
   const recorder = await openRecorderFor(work, header);
   try {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
     const verdict = survey?.verdict;
-    if (verdict) noteVerdict(verdict, notices);
+    if (verdict) noteVerdict(verdict, work);
     if (verdict?.kind === 'result' && !recorder?.recorded) return alreadyApplied(work);
     if (options.dryRun) return report(work, { outcome: 'checked' });
     if (isBetween(verdict))
@@ -139,42 +138,13 @@ function alreadyApplied(work: Work, snapback?: string): ApplyReport {
 }
 
 /** Opens the stream; of a damaged one that is to be salvaged only what is whole (§10). */
-async function openWhole({ input, damage }: Work, checked = false): Promise<ChangeStream> {
-  const stream = await input.open({ checked: checked && !damage?.fault });
-  return damage?.fault ? { ...stream, batches: takeUntil(stream.batches, damage.cut) } : stream;
+function openWhole({ input, damage }: Work, checked = false): Promise<ChangeStream> {
+  return damage?.fault ? openSalvaged(input, damage) : input.open({ checked });
 }
 
 /** Some of the stream has been applied, and no journal says what was there before. */
 function isBetween(verdict: Verdict | undefined): boolean {
   return verdict?.kind === 'interrupted' || verdict?.kind === 'partly';
-}
-
-/** A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. */
-async function isFinished(
-  { input, target, codec, openFile, options }: Work,
-  header: StreamHeader | undefined,
-): Promise<boolean> {
-  const path = options.snapback;
-  const id = header?.id;
-  if (!input.rewindable || path === undefined || !id || statIfThere(path, lstatSync)?.isFile() !== true)
-    return false;
-  const made = await readLvsHeader(path);
-  if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
-  const { closing, verdict } = await judgeSnapback({ path, header: made }, target, codec, openFile);
-  const undone = closing.undoes ?? made.undoes ?? [];
-  const isUndone = verdict.kind === 'base' && undone.some((other) => Buffer.compare(other, id) === 0);
-  return isUndone && !options.salvage && (await holdsResult(input, target));
-}
-
-/** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
-async function holdsResult(input: StreamInput, target: RandomAccessWriter): Promise<boolean> {
-  const stream = await input.open();
-  const comparison = new ResultComparison(target, stream.format === 'lvs' ? stream.header.order : 'given');
-  for await (const batch of stream.batches) {
-    comparison.add(batch);
-    releaseBatch(batch);
-  }
-  return comparison.result().differentBytes === 0;
 }
 
 async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {
@@ -230,7 +200,7 @@ async function surveyFirst(
   recorder: Recorder | undefined,
 ): Promise<Survey> {
   const { input, target, codec, options } = work;
-  if (input.file && input.dialect && !recorder?.recorded && !options.salvage)
+  if (input.file && input.dialect && !recorder?.recorded && !work.damage?.fault)
     return surveyPlain(work, input.file, input.dialect);
   const stream = await openWhole(work);
   const compares = header?.baseDigests === true && options.baseCheck;
@@ -242,7 +212,7 @@ async function surveyFirst(
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   await recorder?.checkRecorded();
   const isDone = survey.verdict?.kind === 'result';
-  if (header && options.baseCheck && !work.damage?.fault && !isDone) await checkTurnOf(work, header, stream);
+  if (header && options.baseCheck && !isDone) await checkTurnOf(work, header, stream);
   if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);
   return survey;
 }
@@ -262,7 +232,8 @@ async function checkTurnOf(work: Work, header: StreamHeader, stream: ChangeStrea
   const { input, target, codec, openFile, options } = work;
   if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder || stream.format !== 'lvs')
     return;
-  const snapback = { path: input.path, header, base: stream.closing().base ?? header.base };
+  const closing = work.damage?.fault ? undefined : stream.closing();
+  const snapback = { path: input.path, header, base: closing?.base ?? header.base };
   await checkTurn(snapback, identifyTarget(target.name), target, codec, openFile);
 }
 
@@ -294,11 +265,14 @@ function refuseUnrecorded({ kind }: Verdict, target: RandomAccessWriter, { finis
   );
 }
 
-function noteVerdict({ kind, unknownBytes }: Verdict, notices: string[]): void {
+function noteVerdict({ kind, unknownBytes }: Verdict, { notices, damage }: Work): void {
   if (kind === 'interrupted') notices.push('an earlier apply of this stream was interrupted; finishing it');
   if (kind === 'partly') notices.push('the device held parts of the stream already');
-  if (unknownBytes > 0)
-    notices.push(`${unknownBytes} bytes could not be checked: the stream does not know their base`);
+  if (unknownBytes === 0) return;
+  const why = damage?.fault
+    ? 'the damage has left no digests of their base'
+    : 'the stream does not know their base';
+  notices.push(`${unknownBytes} bytes could not be checked: ${why}`);
 }
 
 async function write(

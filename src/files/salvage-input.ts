@@ -27,6 +27,15 @@ export async function surveyDamage(input: StreamInput): Promise<Salvage> {
 }
 
 /**
+ * Opens what is whole of a damaged stream, with the base digests of the whole pages before the fault (§10). Of other
+ * pieces nothing is known.
+ */
+export async function openSalvaged(input: StreamInput, { cut, fault }: Salvage): Promise<ChangeStream> {
+  const stream = await input.open({ pieces: false });
+  return { ...stream, batches: takeUntil(withPieces(input, stream, fault), cut) };
+}
+
+/**
  * Writes the whole records before the fault as an `.lvs` file of its own id; digests of whole pages are kept. Refuses a
  * map: what is lost of it would be taken for unchanged.
  */

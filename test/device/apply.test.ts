@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyToTarget, type ApplyOptions } from '#src/device/apply.js';
 import { createPieceDigester } from '#src/device/digest-pieces.js';
 import type { StreamInput } from '#src/files/open-input.js';
+import { openInput } from '#src/files/open-input.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
 import { applied, batchOf, codec, lvsFile, plainStream, type TestRecord } from '../streams.js';
@@ -333,7 +334,7 @@ describe('a pipe that turns out damaged', () => {
     ]).subarray(0, -5);
     const failed = apply(inputOf(long, { rewindable: false }), path, { snapback });
     await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining('take them back') as string });
-    await apply(inputOf(readFileSync(`${snapback}.partial`), { pieces: false }), path, { salvage: true });
+    await apply(await openInput(`${snapback}.partial`, codec, { pieces: true }), path, { salvage: true });
     expectHolds(path, device);
   });
 
