@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { createCodec } from '../codec/codec.js';
 import { applyStream, type ApplyReport } from '../device/apply.js';
-import { partialPath } from '../device/journal.js';
+import { isBegun } from '../device/finished.js';
 import { openInput } from '../files/open-input.js';
 import { defineCommand } from './command.js';
 import { DIALECT, dialectOf, JSON_REPORT, LEVEL, refuseInput } from './options.js';
@@ -53,8 +52,7 @@ export const apply = defineCommand({
   run: async (args) => {
     refuseInput('-', [args.stream, args.device]);
     const codec = createCodec({ level: args.level });
-    const rewindable =
-      args.salvage || (args.snapback !== undefined && existsSync(partialPath(args.snapback)));
+    const rewindable = args.salvage || isBegun(args.snapback);
     const openFile = (path: string) => openInput(path, codec, { pieces: true });
     const options = { pieces: true, rewindable, ...dialectOf(args) };
     const input = await openInput(args.stream, codec, options);

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { createCodec } from '../codec/codec.js';
 import { applyStream, type ApplyOptions } from '../device/apply.js';
-import { partialPath } from '../device/journal.js';
+import { isBegun } from '../device/finished.js';
 import { openInput } from '../files/open-input.js';
 import { warn, type Chattiness } from './lvmsync-options.js';
 import { generator } from './package-version.js';
@@ -23,7 +22,7 @@ export async function apply(
   chattiness: Chattiness,
 ): Promise<void> {
   const codec = createCodec({ level: 3 });
-  const rewindable = snapback !== undefined && existsSync(partialPath(snapback));
+  const rewindable = isBegun(snapback);
   const openFile = (path: string) => openInput(path, codec, { pieces: true, rewindable });
   widenPipes();
   const input = await openFile(stream);

@@ -3,7 +3,7 @@ import type { Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
 import { isSameFile } from '../files/same-file.js';
 import { openSalvaged, surveyDamage } from '../files/salvage-input.js';
-import { refuseExisting } from '../files/sink.js';
+import { dropSecondName, refuseExisting } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
@@ -18,6 +18,7 @@ import { namingFaults, type StreamInput } from '../files/open-input.js';
 import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
+import { takeBackCommand } from './way-back.js';
 import { writeBatch } from './write-batch.js';
 
 export interface ApplyOptions {
@@ -113,8 +114,7 @@ export async function applyToTarget(
   const first = await openWhole(work);
   const header = first.format === 'lvs' ? first.header : undefined;
   refuseUnfit(header, work);
-  if (!damage?.fault && (await isFinished(options.snapback, work, header)))
-    return alreadyApplied(work, options.snapback);
+  if (!damage?.fault && (await isFinished(options.snapback, work, header))) return finishName(work);
   const recorder = await openRecorderFor(work, header);
   try {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
@@ -129,6 +129,13 @@ export async function applyToTarget(
   } finally {
     recorder?.close();
   }
+}
+
+/** The earlier run may have been killed while the snapback had both of its names. */
+function finishName(work: Work): ApplyReport {
+  const { snapback, dryRun } = work.options;
+  if (snapback !== undefined && !dryRun) dropSecondName(partialPath(snapback), snapback);
+  return alreadyApplied(work, snapback);
 }
 
 /** An earlier run wrote it all and may have been killed before it had it on stable storage. */
@@ -326,7 +333,7 @@ async function writeStream(
 function wayOutOfPart({ target, options: { snapback } }: Work, { written }: Counts): string {
   const again = `${written} bytes have been written; apply a sound copy of the stream again`;
   if (snapback === undefined) return again;
-  return `${again}, or take them back: lvstream apply --salvage ${partialPath(snapback)} ${target.name}`;
+  return `${again}, or take them back: ${takeBackCommand(snapback, target.name)}`;
 }
 
 async function writeAll(

@@ -1,14 +1,20 @@
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import type { StreamInput } from '../files/open-input.js';
 import { statIfThere } from '../files/sink.js';
-import { releaseBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
+import { readThrough } from '../format/read-through.js';
 import { judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { ResultComparison } from './compare.js';
+import { partialPath } from './journal.js';
 import { identifyTarget } from './target.js';
+
+/** Whether a snapback of that name has been begun, or finished: then the stream must be read more than once. */
+export function isBegun(snapback: string | undefined): boolean {
+  return snapback !== undefined && (existsSync(partialPath(snapback)) || existsSync(snapback));
+}
 
 /** What tells whether an apply has been finished. */
 interface FinishedContext {
@@ -24,24 +30,27 @@ export async function isFinished(
   { input, target, codec, openFile }: FinishedContext,
   header: StreamHeader | undefined,
 ): Promise<boolean> {
-  const id = header?.id;
-  if (!input.rewindable || path === undefined || !id || statIfThere(path, lstatSync)?.isFile() !== true)
+  if (!input.rewindable || path === undefined || statIfThere(path, lstatSync)?.isFile() !== true)
     return false;
   const made = await readLvsHeader(path);
   if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
   const { closing, verdict } = await judgeSnapback({ path, header: made }, target, codec, openFile);
-  const undone = closing.undoes ?? made.undoes ?? [];
-  const isUndone = verdict.kind === 'base' && undone.some((other) => Buffer.compare(other, id) === 0);
-  return isUndone && (await holdsResult(input, target));
+  if (verdict.kind !== 'base') return false;
+  const { digest, isHeld } = await compareResult(input, target, codec);
+  return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest);
+}
+
+/** By its id, or the digest of a stream that has none (§5.2). */
+function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
+  return undone.some((other) => Buffer.compare(other, id) === 0);
 }
 
 /** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
-async function holdsResult(input: StreamInput, target: RandomAccessReader): Promise<boolean> {
+async function compareResult(input: StreamInput, target: RandomAccessReader, codec: FrameCodec) {
   const stream = await input.open();
   const comparison = new ResultComparison(target, stream.format === 'lvs' ? stream.header.order : 'given');
-  for await (const batch of stream.batches) {
+  const { digest } = await readThrough(stream, codec, (batch) => {
     comparison.add(batch);
-    releaseBatch(batch);
-  }
-  return comparison.result().differentBytes === 0;
+  });
+  return { digest, isHeld: comparison.result().differentBytes === 0 };
 }

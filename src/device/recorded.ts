@@ -15,9 +15,12 @@ export class RecordedRanges {
   readonly saved = new RangeSet();
   readonly #changed = new RangeSet();
   readonly #target: RandomAccessReader;
+  readonly #takeBack: string;
 
-  constructor(target: RandomAccessReader) {
+  /** `takeBack`: the command that takes back what is recorded. */
+  constructor(target: RandomAccessReader, takeBack: string) {
     this.#target = target;
+    this.#takeBack = takeBack;
   }
 
   /**
@@ -60,7 +63,9 @@ export class RecordedRanges {
     const { offset } = first.value;
     throw new RefusedError(
       `${this.#target.name}: byte ${offset} is neither what the unfinished snapback recorded nor what the stream writes`,
-      { hint: 'somebody else wrote to the device since; put the .partial file aside to begin anew' },
+      {
+        hint: `finish with the stream that was begun, or take its part back, and what else was written there: ${this.#takeBack}`,
+      },
     );
   }
 

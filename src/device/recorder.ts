@@ -24,6 +24,7 @@ import { Journal, partialPath } from './journal.js';
 import { readPreImages } from './pre-images.js';
 import { RecordedRanges } from './recorded.js';
 import { tryLock } from './syscalls.js';
+import { takeBackCommand } from './way-back.js';
 import { identifyTarget, type TargetIdentity } from './target.js';
 
 /** Bytes of batches whose pre-images go to stable storage together. */
@@ -267,7 +268,7 @@ async function resume(
       hint: 'choose another name for this snapback',
     });
   }
-  const recorded = new RecordedRanges(target);
+  const recorded = new RecordedRanges(target, takeBackCommand(path, target.name));
   const journal = await Journal.resume(path, codec, (batch) => {
     recorded.addPreImages(batch);
   });

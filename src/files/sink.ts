@@ -127,6 +127,18 @@ export function giveName(temporary: string, path: string, force: boolean): void 
   syncFolder(path);
 }
 
+/** Takes the old name from a file that {@link giveName} has given its final one, if it was ended before it did so. */
+export function dropSecondName(temporary: string, path: string): void {
+  const [second, first] = [statIfThere(temporary, lstatSync), statIfThere(path, lstatSync)];
+  if (second?.isFile() !== true || second.dev !== first?.dev || second.ino !== first.ino) return;
+  try {
+    unlinkSync(temporary);
+  } catch (cause) {
+    throw new DeviceError(`${temporary}: can't be removed: ${reason(cause)}`, { cause });
+  }
+  syncFolder(path);
+}
+
 /** Not every file system can link; there a file that appears at the last moment is replaced. */
 function linkOrRename(temporary: string, path: string): void {
   try {
@@ -183,7 +195,10 @@ export function refuseTaken(path: string, { force }: Force): void {
   if (isStreamed(path)) return;
   if (statIfThere(path, statSync)?.isFile() !== true) refuseExisting(path, OTHER_NAME);
   else if (force !== true)
-    refuseExisting(path, force === undefined ? undefined : `${OTHER_NAME}, or replace it with --force`);
+    refuseExisting(
+      path,
+      force === undefined ? undefined : `${OTHER_NAME}; --force replaces it, and what it holds is lost`,
+    );
 }
 
 /** Throws `RefusedError`, with the way out where it is not the usual one, when something of that name exists. */
@@ -233,6 +248,6 @@ function create(temporary: string, path: string): number {
   }
 }
 
-function alreadyThere(path: string, hint = `${OTHER_NAME}, or remove it first`): RefusedError {
+function alreadyThere(path: string, hint = OTHER_NAME): RefusedError {
   return new RefusedError(`${path}: exists already`, { hint });
 }

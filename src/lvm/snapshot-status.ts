@@ -47,7 +47,7 @@ export function parseSnapshotStatus(name: string, targets: readonly Target[]): S
 /** The error of a snapshot that lost what it held. */
 export function unusable(name: string, status: string): LvmError {
   const what = UNUSABLE.get(status) ?? `its status is ${status}, which is none that can be read`;
-  const hint = `what it held is lost for good: lvremove ${name}, and give the next one more room`;
+  const hint = LOST.has(status) ? 'what it held is lost for good; give the next one more room' : undefined;
   return new LvmError(`${name}: ${what}`, { hint });
 }
 
@@ -56,6 +56,8 @@ const UNUSABLE: ReadonlyMap<string, string> = new Map([
   ['Overflow', 'the snapshot overflowed'],
   ['Merge failed', 'merging the snapshot failed'],
 ]);
+
+const LOST: ReadonlySet<string> = new Set(['Invalid', 'Overflow']);
 
 /**
  * Exceptions that a store with so many bytes in use has handed out. Counts from the next free chunk, and not with the

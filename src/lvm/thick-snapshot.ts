@@ -20,7 +20,7 @@ export function requireThickSnapshot({ volumes, volume }: Subject): ThickPair {
   const origin = volumeOf(volumes, volume.originUuid);
   if (origin === undefined) {
     throw new LvmError(`${volume.name}: its origin is gone`, {
-      hint: `what it holds can be dumped with --full, or lvremove ${volume.name}`,
+      hint: 'what it holds can be dumped with --full',
     });
   }
   if (volume.invalid) throw unusable(volume.name, 'Invalid');

@@ -10,7 +10,7 @@ test('remembers 2 GiB that were overwritten, whose bytes are equal by chance her
   const readInto = (target: Uint8Array, offset: number) => {
     target.set(after.subarray(offset % MIB, (offset % MIB) + target.length));
   };
-  const recorded = new RecordedRanges({ name: 'device', size: 2048 * MIB, readInto });
+  const recorded = new RecordedRanges({ name: 'device', size: 2048 * MIB, readInto }, 'take it back');
   for (let i = 0; i < 2048; i++) recorded.addPreImages(batchOf([{ offset: i * MIB, data: before }]));
   for (let i = 0; i < 2048; i++) recorded.addStream(batchOf([{ offset: i * MIB, data: after }]));
   expect(recorded.isOpen).toBe(false);

@@ -204,3 +204,47 @@ test('a device that is larger than the one of the stream is written, and that it
   expect(await notices({ baseSize: size, resultSize: size - 1 })).toEqual([]);
   expect(await notices({})).toEqual([]);
 });
+
+test.each([
+  ['a plain stream', () => plainStream(RECORDS)],
+  ['a file without an id', () => lvsFile(RECORDS.map((record) => batchOf([record])))],
+])('killed while its snapback had two names, %s is already applied', async (_, make) => {
+  writeFileSync(at('stream'), await make());
+  await apply('stream', { snapback: at('undo') });
+  linkSync(at('undo'), at('undo.partial'));
+  const saved = readFileSync(at('undo'));
+  expect((await apply('stream', { snapback: at('undo'), dryRun: true })).outcome).toBe('already-applied');
+  expect(existsSync(at('undo.partial'))).toBe(true);
+  expect((await apply('stream', { snapback: at('undo') })).outcome).toBe('already-applied');
+  expect(existsSync(at('undo.partial'))).toBe(false);
+  expectHolds('undo', saved);
+});
+
+test('another stream under the name of a finished snapback is refused, with no hint to remove it', async () => {
+  await apply('stream', { snapback: at('undo') });
+  const other = plainStream([...RECORDS, { offset: 3 * PIECE, data: Uint8Array.of(1) }]);
+  writeFileSync(at('stream'), other);
+  await expect(apply('stream', { snapback: at('undo') })).rejects.toMatchObject({
+    message: expect.stringContaining('exists already') as string,
+    hint: 'choose another name',
+  });
+});
+
+test('a newer dump of a block that has been written already is refused, with the way back', async () => {
+  await apply('stream', { snapback: at('un do') });
+  const journal = readFileSync(at('un do'));
+  const firstPage = journal.indexOf(Uint8Array.of(0x51, 0x2a, 0x4d, 0x18));
+  writeFileSync(at('un do.partial'), journal.subarray(0, firstPage));
+  rmSync(at('un do'));
+  writeFileSync(at('newer'), plainStream([{ offset: 0, data: new Uint8Array(PIECE).fill(8) }]));
+  const command = `lvstream apply --salvage '${at('un do.partial')}' ${at('device')}`;
+  await expect(apply('newer', { snapback: at('un do') })).rejects.toMatchObject({
+    hint: expect.stringContaining(command) as string,
+  });
+  expectHolds('device', AFTER);
+  await apply('un do.partial', { salvage: true });
+  expectHolds('device', DEVICE);
+  await apply('newer', { snapback: at('un do') });
+  await apply('un do');
+  expectHolds('device', DEVICE);
+});

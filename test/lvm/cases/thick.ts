@@ -338,7 +338,7 @@ const refusals: Case = {
     for (const options of [{}, { undo: true }, { full: true }, { to: snapshot.name }])
       assert.match(
         await refusalOf(small.name, options),
-        /^LvmError: vg\/small: .*(invalid|overflowed).* \| .*lvremove vg\/small/,
+        /^LvmError: vg\/small: .*(invalid|overflowed).* \| .*lost for good/,
       );
     assert.match(
       await refusalOf(snapshot.name, { to: small.name }),
