@@ -25,13 +25,13 @@ export function* draftBatches(
       const length = roomFor(draft, offset, end - offset);
       if (length > 0) append(draft, offset, length);
       else {
-        yield finish(draft, pool);
+        yield finish(draft);
         draft = begin(pool);
       }
       offset += length;
     }
   }
-  if (draft.used > 0) yield finish(draft, pool);
+  if (draft.used > 0) yield finish(draft);
 }
 
 /** Reads the data of the segments from `first` up to `end`, which is exclusive, one by one. Throws what `source` does. */
@@ -57,11 +57,11 @@ interface Draft {
 function begin(pool: BufferPool): Draft {
   const bytes = pool.take();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return { bytes, view, segments: new SegmentList(), used: 0 };
+  return { bytes, view, segments: new SegmentList(pool), used: 0 };
 }
 
-function finish({ bytes, segments, used }: Draft, pool: BufferPool): DataBatch {
-  return segments.toBatch(bytes.subarray(0, used), false, false, pool);
+function finish({ bytes, segments, used }: Draft): DataBatch {
+  return segments.toBatch(bytes.subarray(0, used), false, false);
 }
 
 /** How much of `length` bytes from `offset` on the batch takes as its next record; 0 if the next batch should. */

@@ -117,14 +117,13 @@ interface Remains {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly segments: SegmentList;
-  readonly pool: DataBatch['pool'];
   used: number;
 }
 
 /** Takes over the batch's buffer. */
 function remainsOf({ bytes, pool }: DataBatch): Remains {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return { bytes, view, segments: new SegmentList(), pool, used: 0 };
+  return { bytes, view, segments: new SegmentList(pool), used: 0 };
 }
 
 function fits({ bytes, used }: Remains, { size }: Unequal): boolean {
@@ -146,6 +145,6 @@ function moveInto(remains: Remains, from: DataBatch, { ranges }: Unequal): void 
   }
 }
 
-function toBatch({ bytes, segments, used, pool }: Remains): DataBatch {
-  return segments.toBatch(bytes.subarray(0, used), false, false, pool);
+function toBatch({ bytes, segments, used }: Remains): DataBatch {
+  return segments.toBatch(bytes.subarray(0, used), false, false);
 }

@@ -28,7 +28,7 @@ interface Thread {
   readonly waiting: Waiting[];
 }
 
-/** Worker threads that each take the next job; started on the first one. */
+/** Worker threads that each take the next job; started when a job comes and none is idle. */
 export class WorkerPool {
   readonly #threads: Thread[] = [];
   readonly #size: number;
@@ -41,16 +41,25 @@ export class WorkerPool {
 
   /** Gives the job, and the buffers in it, to the thread with the fewest jobs; rejects where they can't be given away. */
   run(job: Job): Promise<Answer> {
-    if (this.#threads.length < this.#size) this.#threads.push(this.#start());
-    const thread = this.#threads.reduce((least, other) =>
-      other.waiting.length < least.waiting.length ? other : least,
-    );
+    const thread = this.#idleThread();
     return new Promise((resolve, reject) => {
       const other = job.kind === 'compress' ? job.room : job.frame;
       thread.worker.postMessage(job, [job.content.buffer as ArrayBuffer, other.buffer as ArrayBuffer]);
       thread.worker.ref();
       thread.waiting.push({ resolve, reject });
     });
+  }
+
+  /** The thread with the fewest jobs; a new one while all have some and there may be more. */
+  #idleThread(): Thread {
+    const [first, ...others] = this.#threads;
+    const least =
+      first &&
+      others.reduce((one, other) => (other.waiting.length < one.waiting.length ? other : one), first);
+    if (least && (least.waiting.length === 0 || this.#threads.length === this.#size)) return least;
+    const started = this.#start();
+    this.#threads.push(started);
+    return started;
   }
 
   /** Ends the threads; jobs that are not done never settle. */

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
-import { rangesOf, type Range } from '../format/batch.js';
+import { eachRange, type Range } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
@@ -163,7 +163,7 @@ export async function checkTurn(
     const { closing, verdict } = await judgeSnapback(found, device, codec, openFile, {
       exempt: rolledBack,
       onBatch: (batch) => {
-        for (const range of rangesOf(batch)) rolledBack.add(wholePieces(range));
+        for (const range of eachRange(batch)) rolledBack.add(wholePieces(range));
       },
     });
     if (verdict.kind !== 'result' && verdict.kind !== 'either') throw outOfTurn(found, verdict);

@@ -1,5 +1,5 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { rangesOf, type Range, type RecordBatch } from '../format/batch.js';
+import { eachRange, type Range, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import { MIN_ZERO_RUN, PIECE_SIZE } from '../format/layout.js';
 import { countRangePieces, PieceRunBuilder } from '../format/pieces.js';
@@ -19,7 +19,7 @@ export function createPieceDigester(
   const window = () => (buffer ??= new Uint8Array(WINDOW));
   return (batch) => {
     const runs = new PieceRunBuilder();
-    for (const range of rangesOf(batch)) addRange(runs, range, device, codec, window);
+    for (const range of eachRange(batch)) addRange(runs, range, device, codec, window);
     return runs.toSection();
   };
 }

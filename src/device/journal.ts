@@ -14,10 +14,10 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError, FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { reason } from '../files/reason.js';
 import { giveName, syncFolder } from '../files/sink.js';
-import { createBufferPool, releaseBatch, type RecordBatch } from '../format/batch.js';
+import { createBufferPool, memoryOfBatch, releaseBatch, type RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
 import type { Closing } from '../format/closing.js';
-import { frameRoom, type FrameCodec } from '../format/codec.js';
+import { frameRoom, MOST_IN_FLIGHT, type FrameCodec } from '../format/codec.js';
 import { FIRST_LINE_FRAME } from '../format/first-line.js';
 import { FRAME_KINDS } from '../format/frame-entry.js';
 import { FrameIndex } from '../format/frame-index.js';
@@ -50,7 +50,8 @@ export class Journal {
   readonly #path: string;
   readonly #fd: number;
   readonly #codec: FrameCodec;
-  readonly #pending: { batch: RecordBatch; frames: Promise<readonly Uint8Array[]> }[] = [];
+  readonly #pending: { memory: number; frames: Promise<readonly Uint8Array[]> }[] = [];
+  #inFlight = 0;
   readonly #rooms = createBufferPool(FRAME_ROOM);
   #end: number;
   /** So much is on stable storage. */
@@ -118,8 +119,11 @@ export class Journal {
   async add(batch: RecordBatch): Promise<void> {
     const frames = batch.kind === 'zeros' ? Promise.resolve(zeroFrames(batch)) : this.#compress(batch);
     frames.catch(() => undefined);
-    this.#pending.push({ batch, frames });
-    if (this.#pending.length >= this.#codec.depth) await this.#writeOldest();
+    const memory = 2 * memoryOfBatch(batch);
+    this.#pending.push({ memory, frames });
+    this.#inFlight += memory;
+    while (this.#pending.length >= this.#codec.depth || this.#inFlight > MOST_IN_FLIGHT)
+      await this.#writeOldest();
   }
 
   /** All that was added is on stable storage when this is settled. */
@@ -171,11 +175,12 @@ export class Journal {
   }
 
   async #writeOldest(): Promise<void> {
-    const { frames } = this.#pending.shift()!;
+    const { frames, memory } = this.#pending.shift()!;
     for (const frame of await frames) {
       await this.#append(frame);
       this.#rooms.give(frame.buffer);
     }
+    this.#inFlight -= memory;
   }
 
   async #append(bytes: Uint8Array): Promise<void> {

@@ -6,7 +6,14 @@ import { randomId } from '../codec/random-id.js';
 import { DeviceError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import { refuseExisting } from '../files/sink.js';
-import { createBufferPool, rangesOf, releaseBatch, type Range, type RecordBatch } from '../format/batch.js';
+import {
+  createBufferPool,
+  rangesOf,
+  memoryOfBatch,
+  releaseBatch,
+  type Range,
+  type RecordBatch,
+} from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import { fitClosing, fitHeader } from '../format/fit.js';
@@ -149,7 +156,7 @@ export class Recorder {
       for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
         await journal.add(preImage);
       group.push(batch);
-      groupSize += batch.kind === 'data' ? batch.bytes.length : SMALL_SIZE;
+      groupSize += Math.max(SMALL_SIZE, memoryOfBatch(batch));
       if (groupSize >= GROUP_SIZE) await flush();
     };
     for await (const batch of stream.batches) await record(batch);

@@ -1,6 +1,6 @@
 import { Density } from '../algebra/density.js';
 import { FormatError } from '../errors.js';
-import { rangesOf, type Range } from '../format/batch.js';
+import { eachRange, type Range } from '../format/batch.js';
 import type { Closing, Totals } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileIndex } from '../format/file-index.js';
@@ -93,7 +93,7 @@ async function inspectPipe(input: StreamInput, codec: FrameCodec): Promise<Inspe
   const { totals, order, digest, closing } = await readThrough(
     stream,
     codec,
-    (batch) => addRanges(density, rangesOf(batch)),
+    (batch) => addRanges(density, eachRange(batch)),
     (ranges) => addRanges(density, ranges),
   );
   const header = stream.format === 'lvs' ? stream.header : undefined;

@@ -35,7 +35,7 @@ async function* listSections(pages: AsyncIterable<PlacedPage>): AsyncGenerator<S
     const take = (count: number): Uint8Array => {
       const start = at;
       at += measurePieceRuns(pieces, at, count, position);
-      return pieces.subarray(start, at);
+      return pieces.slice(start, at);
     };
     for (let entry = 0; entry < entries.length; entry += ENTRY_SIZE) {
       const { kind } = decodeEntry(entries, entry);

@@ -6,6 +6,16 @@ export interface Range {
   readonly length: number;
 }
 
+/** What is known of each segment of a batch: arrays of one length, 16 bytes of memory a segment. */
+export interface SegmentArrays {
+  /** Device byte offset of each segment. */
+  readonly offsets: Float64Array;
+  /** Bytes of each segment's data in this batch. */
+  readonly lengths: Uint32Array;
+  /** Where each segment's data begins in the batch's bytes. */
+  readonly positions: Uint32Array;
+}
+
 /**
  * About 1 MiB of a PROTO[3] stream, exactly as it stands in the stream, with where its data goes.
  *
@@ -13,20 +23,14 @@ export interface Range {
  * record of the batch before (it then has no header in `bytes`), only the last can go on in the next.
  *
  * Ownership: a batch belongs to whoever it was yielded to; when done, call {@link releaseBatch} so that its
- * buffer is used again, or drop it.
+ * buffer and arrays are used again, or drop it.
  */
-export interface DataBatch {
+export interface DataBatch extends SegmentArrays {
   readonly kind: 'data';
   /** The stream's bytes: record headers and data. */
   readonly bytes: Uint8Array;
   /** Number of segments; only that many entries of the arrays count. */
   readonly count: number;
-  /** Device byte offset of each segment. */
-  readonly offsets: Float64Array;
-  /** Bytes of each segment's data in this batch. */
-  readonly lengths: Uint32Array;
-  /** Where each segment's data begins in `bytes`. */
-  readonly positions: Uint32Array;
   /** The first segment continues a record that began in an earlier batch. */
   readonly continues: boolean;
   /** The last segment's record goes on in the next batch. */
@@ -49,37 +53,100 @@ export interface ZeroBatch {
 
 export type RecordBatch = DataBatch | ZeroBatch;
 
-/** A few buffers of one size, used again instead of being allocated. */
+/** A few buffers of one size, and arrays of segments, used again instead of being allocated. */
 export interface BufferPool {
   readonly size: number;
-  /** A buffer of the pool's size; one of exactly `need` bytes where that is more, or much less. */
+  /** A buffer of the pool's size; one of `need` bytes or more where that is larger, of exactly so many where it is much less. */
   take(need?: number): Uint8Array<ArrayBuffer>;
   give(buffer: ArrayBufferLike): void;
+  /** Arrays of some length that another batch had; the batches of a stream are much alike. */
+  takeSegments(): SegmentArrays | undefined;
+  giveSegments(arrays: SegmentArrays): void;
 }
 
+/** Bytes that an object of two numbers takes. */
+const RANGE_MEMORY = 64;
 const POOLED = 8;
+/** Of buffers larger than the usual ones, and of arrays, so many bytes are kept idle. */
+const POOLED_BYTES = 16 << 20;
 /** A buffer of which so small a part is needed is not worth a place in the pool. */
 const SHORT = 8;
 
-/** A pool of buffers of `size` bytes that keeps at most eight idle ones. */
+/** A pool of buffers of `size` bytes that keeps at most eight idle ones, of larger ones and of arrays 16 MiB each. */
 export function createBufferPool(size: number = BATCH_SIZE): BufferPool {
   const idle: ArrayBuffer[] = [];
+  const large = new IdleList<ArrayBuffer>((buffer) => buffer.byteLength);
+  const segments = new IdleList<SegmentArrays>(memoryOfSegments);
   return {
     size,
     take: (need = size) => {
-      const isUsual = need <= size && need > size / SHORT;
-      return new Uint8Array(isUsual ? (idle.pop() ?? new ArrayBuffer(size)) : new ArrayBuffer(need));
+      if (need > size) return new Uint8Array(large.take(need) ?? new ArrayBuffer(need));
+      return new Uint8Array(
+        need > size / SHORT ? (idle.pop() ?? new ArrayBuffer(size)) : new ArrayBuffer(need),
+      );
     },
     give: (buffer) => {
-      if (buffer instanceof ArrayBuffer && buffer.byteLength === size && idle.length < POOLED)
-        idle.push(buffer);
+      if (!(buffer instanceof ArrayBuffer)) return;
+      if (buffer.byteLength > size) large.give(buffer);
+      else if (buffer.byteLength === size && idle.length < POOLED) idle.push(buffer);
+    },
+    takeSegments: () => segments.take(0),
+    giveSegments: ({ offsets, lengths, positions }) => {
+      segments.give({ offsets, lengths, positions });
     },
   };
 }
 
-/** Ends the use of a batch's buffer. The batch must not be touched afterwards. */
+/** Things of any size that wait to be used again. */
+class IdleList<T extends object> {
+  readonly #sizeOf: (item: T) => number;
+  readonly #items: T[] = [];
+  #bytes = 0;
+
+  constructor(sizeOf: (item: T) => number) {
+    this.#sizeOf = sizeOf;
+  }
+
+  /** One of `need` bytes at least, if there is any. */
+  take(need: number): T | undefined {
+    const index = this.#items.findLastIndex((item) => this.#sizeOf(item) >= need);
+    const [item] = index < 0 ? [] : this.#items.splice(index, 1);
+    this.#bytes -= item ? this.#sizeOf(item) : 0;
+    return item;
+  }
+
+  give(item: T): void {
+    const size = this.#sizeOf(item);
+    if (this.#bytes + size > POOLED_BYTES || this.#items.length === POOLED) return;
+    this.#bytes += size;
+    this.#items.push(item);
+  }
+}
+
+/** Arrays for `capacity` segments. */
+export function createSegments(capacity: number): SegmentArrays {
+  return {
+    offsets: new Float64Array(capacity),
+    lengths: new Uint32Array(capacity),
+    positions: new Uint32Array(capacity),
+  };
+}
+
+/** Bytes that a batch holds, piece digests apart. */
+export function memoryOfBatch(batch: RecordBatch): number {
+  if (batch.kind === 'zeros') return batch.ranges.length * RANGE_MEMORY;
+  return batch.bytes.length + memoryOfSegments(batch);
+}
+
+function memoryOfSegments({ offsets, lengths, positions }: SegmentArrays): number {
+  return offsets.byteLength + lengths.byteLength + positions.byteLength;
+}
+
+/** Ends the use of a batch's buffer and arrays. The batch must not be touched afterwards. */
 export function releaseBatch(batch: RecordBatch): void {
-  if (batch.kind === 'data') batch.pool?.give(batch.bytes.buffer);
+  if (batch.kind !== 'data') return;
+  batch.pool?.give(batch.bytes.buffer);
+  batch.pool?.giveSegments(batch);
 }
 
 /** Number of record headers in the batch. */
@@ -105,6 +172,12 @@ export function rangesOf(batch: RecordBatch): readonly Range[] {
     offset: batch.offsets[i]!,
     length: batch.lengths[i]!,
   }));
+}
+
+/** The same one after the other, without a list of them: a batch can hold more than 600,000. */
+export function* eachRange(batch: RecordBatch): Generator<Range, void, undefined> {
+  if (batch.kind === 'zeros') yield* zeroRecords(batch.ranges);
+  else for (let i = 0; i < batch.count; i++) yield { offset: batch.offsets[i]!, length: batch.lengths[i]! };
 }
 
 /** The ranges cut into the records that stand for them: 16 MiB each, the last of a range shorter (§4.5). */

@@ -21,10 +21,16 @@ export interface FrameCodec {
     content: Uint8Array,
     streamPosition: number | undefined,
   ): Promise<DecodedFrame>;
-  /** How many frames may be under way at once. */
+  /** How many frames may be under way at once, as long as their memory is less than {@link MOST_IN_FLIGHT}. */
   readonly depth: number;
   close(): Promise<void>;
 }
+
+/**
+ * Bytes of memory of the frames that are under way in one direction: their content, themselves, and what is known of
+ * their segments. With frames of 1 MiB it is reached before eight threads have two each.
+ */
+export const MOST_IN_FLIGHT = 24 << 20;
 
 /** The most bytes that the frame of `size` bytes of content can take (zstd.h, ZSTD_COMPRESSBOUND). */
 export function frameRoom(size: number): number {

@@ -9,6 +9,7 @@ import {
   MAX_FRAMES,
   MAX_HEADER_SIZE,
   MAX_PAGE_SIZE,
+  roomForPage,
   SEEK_TABLE_MAGIC,
   SKIPPABLE_HEADER_SIZE,
 } from './layout.js';
@@ -27,7 +28,7 @@ export interface FileBytes {
 export interface FileIndex {
   readonly header: StreamHeader;
   readonly closing: Closing;
-  /** All pages in order, each read and checked when it is asked for. */
+  /** All pages in order, each read and checked when it is asked for, and good until the next is. */
   pages(): AsyncIterable<PlacedPage>;
 }
 
@@ -80,8 +81,11 @@ async function* readPages(
   table: Uint8Array,
   last: PlacedPage,
 ): AsyncGenerator<PlacedPage> {
+  let buffer: Uint8Array<ArrayBuffer> | undefined;
   for (const { position, size, sha256 } of decodePageTable(table)) {
-    const bytes = await readPage(file, position, size);
+    if (size > (buffer?.length ?? 0)) buffer = undefined;
+    const bytes = await readPage(file, position, size, buffer);
+    buffer ??= new Uint8Array(bytes.buffer);
     if (!equalBytes(codec.sha256(bytes), sha256)) {
       throw new FormatError('page-table', position, 'an index page does not match its digest');
     }
@@ -90,18 +94,32 @@ async function* readPages(
   yield last;
 }
 
-/** The size is a claim: it is held against the limit (§9) and the file before memory is taken for it. */
-function readPage(file: FileBytes, position: number, size: number): Promise<Uint8Array> {
+/**
+ * The size is a claim: it is held against the limit (§9) and the file before memory is taken for it. It is read into
+ * `buffer`, or one that is made with room for pages that are a little larger.
+ */
+function readPage(
+  file: FileBytes,
+  position: number,
+  size: number,
+  buffer?: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (size > SKIPPABLE_HEADER_SIZE + MAX_PAGE_SIZE) {
     throw new FormatError('frame-size', position, `an index page of ${size} bytes`);
   }
-  return readBytes(file, position, size);
+  return readBytes(file, position, size, buffer, roomForPage(size));
 }
 
-async function readBytes(file: FileBytes, position: number, size: number): Promise<Uint8Array> {
+async function readBytes(
+  file: FileBytes,
+  position: number,
+  size: number,
+  buffer?: Uint8Array<ArrayBuffer>,
+  room = size,
+): Promise<Uint8Array<ArrayBuffer>> {
   const isInside = position >= 0 && position + size <= file.size;
   if (!isInside) throw truncated(file.size);
-  const bytes = new Uint8Array(size);
+  const bytes = (buffer ?? new Uint8Array(room)).subarray(0, size);
   await file.readAt(bytes, position);
   return bytes;
 }

@@ -1,4 +1,4 @@
-import type { DecodedFrame, FrameCodec } from './codec.js';
+import { MOST_IN_FLIGHT, type DecodedFrame, type FrameCodec } from './codec.js';
 import type { BegunFrame, FrameScanner, ScannedFrame } from './frame-scanner.js';
 import { encodedSize, type BufferPool } from './batch.js';
 import { FIRST_LINE_SIZE } from './layout.js';
@@ -16,16 +16,13 @@ interface QueueOptions {
   readonly contents: BufferPool;
 }
 
-/** Frames of 8 MiB are read ahead as far as frames of 1 MiB, not as many. */
-const MOST_QUEUED = 32 << 20;
-
 type Waiting =
   | { readonly frame: ScannedFrame; readonly memory: number; readonly decoded?: Promise<DecodedFrame> }
   | { readonly error: unknown; readonly begun: BegunFrame | undefined };
 
 /**
  * The frames of a file in order, decoded several at a time. What the scanner throws is thrown after all frames
- * before it have been taken. Ends behind a seek table. `admit` is called with each frame in its turn, also one that
+ * before it have been taken. A frame is good until the next one is asked for. Ends behind a seek table. `admit` is called with each frame in its turn, also one that
  * is damaged inside, and throws if none of its kind may stand there (§4.8). `hashes`: data frames come with their digests.
  */
 export async function* queueFrames(
@@ -39,7 +36,8 @@ export async function* queueFrames(
   let ended = false;
   let queuedBytes = 0;
   for (;;) {
-    while (!ended && queue.length < codec.depth && (queuedBytes < MOST_QUEUED || queue.length === 0)) {
+    const hasRoom = () => queue.length < codec.depth && queuedBytes < MOST_IN_FLIGHT && !endsInPage(queue);
+    while (!ended && (queue.length === 0 || hasRoom())) {
       const waiting = await scanNext(scanner, codec, contents, hashes ? streamPosition : undefined);
       queue.push(waiting);
       ended = 'error' in waiting || waiting.frame.kind === 'seekTable';
@@ -56,6 +54,12 @@ export async function* queueFrames(
     admit(waiting.frame);
     yield { frame: waiting.frame, decoded: await waiting.decoded };
   }
+}
+
+/** A page's bytes are good until the next frame is scanned, which waits for the page's turn to have passed. */
+function endsInPage(queue: readonly Waiting[]): boolean {
+  const last = queue.at(-1);
+  return last !== undefined && 'frame' in last && (last.frame.kind === 'page' || last.frame.kind === 'other');
 }
 
 async function scanNext(

@@ -2,6 +2,7 @@ import { FormatError } from '../errors.js';
 import type { ByteReader } from './byte-reader.js';
 import {
   FRAME_ROOM,
+  roomForPage,
   HEADER_MAGIC,
   MAX_HEADER_SIZE,
   IDENTIFICATION,
@@ -65,6 +66,7 @@ export class FrameScanner {
   #zeroRanges: readonly Range[] | undefined;
   #count = 0;
   #begun: BegunFrame | undefined;
+  #large = new Uint8Array(0);
 
   /** Buffers of data frames come from `frames`; whoever is done with a frame gives its buffer back. */
   constructor(reader: ByteReader, frames: BufferPool = createBufferPool(FRAME_ROOM)) {
@@ -72,7 +74,10 @@ export class FrameScanner {
     this.#frames = frames;
   }
 
-  /** The next frame. Throws `truncated` at the end of the file: it ends after a seek table only. */
+  /**
+   * The next frame; of a page, or another frame that is only hashed, `bytes` are good until the next call. Throws `truncated` at the end of the file: it ends
+   * after a seek table only.
+   */
   async next(): Promise<ScannedFrame> {
     this.#begun = undefined;
     const frame = await this.#take(this.#reader.position);
@@ -171,9 +176,15 @@ export class FrameScanner {
       throw new FormatError('frame-size', position, `a frame of ${size} bytes, which its kind can't have`);
     }
     const whole = SKIPPABLE_HEADER_SIZE + size;
-    const bytes = await this.#reader.take(whole);
-    if (bytes.length < whole) throw truncated(position + bytes.length);
+    const bytes = isLarge(magic) ? this.#takeLargeBuffer(whole) : new Uint8Array(whole);
+    const got = await this.#reader.readInto(bytes);
+    if (got < whole) throw truncated(position + got);
     return bytes;
+  }
+
+  #takeLargeBuffer(size: number): Uint8Array {
+    if (this.#large.length < size) this.#large = new Uint8Array(roomForPage(size));
+    return this.#large.subarray(0, size);
   }
 
   /** The u32 that lies `ahead` bytes from here. */
@@ -182,6 +193,11 @@ export class FrameScanner {
     if (bytes.length < ahead + 4) throw truncated(this.#reader.position + bytes.length);
     return viewOf(bytes).getUint32(ahead, true);
   }
+}
+
+/** What may take 32 MiB: one buffer does for all of them, one at a time. */
+function isLarge(magic: number): boolean {
+  return magic !== HEADER_MAGIC && magic !== ZERO_RANGES_MAGIC;
 }
 
 /** The fault of a second header, wherever it begins. */

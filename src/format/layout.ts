@@ -62,6 +62,10 @@ export const MAX_PAGE_ENTRIES = 4096;
 /** Of the payload; the larger one also holds for skippable frames of other kinds. */
 export const MIN_PAGE_SIZE = 36;
 export const MAX_PAGE_SIZE = 32 << 20;
+/** Of a buffer that takes pages one after the other: they differ a little, and it should not be made anew for each. */
+export function roomForPage(size: number): number {
+  return 2 ** Math.ceil(Math.log2(size));
+}
 export const MAP_RANGE_SIZE = 16;
 export const PAGE_TABLE_ENTRY_SIZE = 48;
 export const MAX_CLOSING_SIZE = 1 << 20;

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js';
-import { createBufferPool, type DataBatch } from './batch.js';
+import { createBufferPool, type BufferPool, type DataBatch } from './batch.js';
 import type { ByteReader } from './byte-reader.js';
 import { BATCH_SIZE, PIECE_SIZE, RECORD_HEADER_SIZE } from './layout.js';
 import { checkRecord, decodeU64, encodeRecordHeader, isMultipleU64 } from './record.js';
@@ -72,14 +72,14 @@ async function* readInPlace(reader: ByteReader, dialect: Dialect): AsyncGenerato
   try {
     for (;;) {
       const { buffer, filled, end } = await next;
-      const parsed = parsePlain(buffer.subarray(0, filled), end - filled, open, dialect, units);
+      const parsed = parsePlain(buffer.subarray(0, filled), end - filled, open, dialect, units, pool);
       carry = buffer.slice(parsed.used, filled);
       const isLast = parsed.error !== undefined || filled < BUFFER_SIZE;
       if (!isLast) next = fill(carry);
       const continues = open !== undefined;
       open = parsed.open;
       if (parsed.segments.count > 0) {
-        yield parsed.segments.toBatch(buffer.subarray(0, parsed.used), continues, open !== undefined, pool);
+        yield parsed.segments.toBatch(buffer.subarray(0, parsed.used), continues, open !== undefined);
       }
       if (parsed.error) throw parsed.error;
       if (isLast) {
@@ -107,8 +107,9 @@ function parsePlain(
   open: OpenRecord | undefined,
   dialect: Dialect,
   units: UnitsCheck,
+  pool: BufferPool,
 ): ParsedPlain {
-  const segments = new SegmentList();
+  const segments = new SegmentList(pool);
   const view = viewOf(bytes);
   let rest = open;
   let at = 0;

@@ -124,7 +124,7 @@ export class LvsReader {
     for await (const read of this.#read()) if ('entry' in read) yield read;
   }
 
-  /** The ranges of a map, those of a page once it has passed (§4.8); throws as `batches` does, whose place it takes. */
+  /** The ranges of a map, those of a page once it has passed (§4.8) and until the next is asked for; throws as `batches` does, whose place it takes. */
   async *ranges(): AsyncGenerator<Iterable<Range>> {
     for await (const read of this.#read()) if ('ranges' in read) yield read.ranges;
   }

@@ -3,13 +3,14 @@ import {
   createBufferPool,
   type DataBatch,
   encodedSize,
+  memoryOfBatch,
   type Range,
   type RecordBatch,
   releaseBatch,
   type ZeroBatch,
 } from './batch.js';
 import type { Closing } from './closing.js';
-import { frameRoom, type CodedFrame, type FrameCodec } from './codec.js';
+import { frameRoom, MOST_IN_FLIGHT, type CodedFrame, type FrameCodec } from './codec.js';
 import { FRAME_ROOM } from './layout.js';
 import { FIRST_LINE_BYTES, FIRST_LINE_FRAME } from './first-line.js';
 import { FRAME_KINDS, type FrameEntry } from './frame-entry.js';
@@ -46,6 +47,8 @@ interface Pending {
   readonly coded: Promise<CodedFrame>;
   readonly fold: Fold;
   readonly extremes: Extremes;
+  /** Bytes that it holds. */
+  readonly memory: number;
 }
 
 const NOWHERE: Extremes = { low: 0, high: 0 };
@@ -65,6 +68,7 @@ export class LvsWriter {
   readonly #map: MapRanges | undefined;
   readonly #rooms = createBufferPool(FRAME_ROOM);
   readonly #pending: Pending[] = [];
+  #inFlight = 0;
   #position = 0;
 
   constructor(sink: ByteSink, codec: FrameCodec, header: StreamHeader) {
@@ -110,14 +114,14 @@ export class LvsWriter {
     const extremes = this.#tally.add(batch);
     const streamPosition = this.#digest.position;
     const fold = this.#digest.submit(batch.bytes);
-    const coded = this.#codec.compress(
-      batch.bytes,
-      streamPosition,
-      this.#rooms.take(frameRoom(batch.bytes.length)),
-    );
+    const room = this.#rooms.take(frameRoom(batch.bytes.length));
+    const memory = memoryOfBatch(batch) + room.length;
+    const coded = this.#codec.compress(batch.bytes, streamPosition, room);
     coded.catch(() => undefined);
-    this.#pending.push({ batch, coded, fold, extremes });
-    if (this.#pending.length >= this.#codec.depth) await this.#writeOldest();
+    this.#pending.push({ batch, coded, fold, extremes, memory });
+    this.#inFlight += memory;
+    while (this.#pending.length >= this.#codec.depth || this.#inFlight > MOST_IN_FLIGHT)
+      await this.#writeOldest();
   }
 
   /** All batches that were added have been given to the sink when this is settled. */
@@ -153,8 +157,9 @@ export class LvsWriter {
   }
 
   async #writeOldest(): Promise<void> {
-    const { batch, coded, fold, extremes } = this.#pending.shift()!;
+    const { batch, coded, fold, extremes, memory } = this.#pending.shift()!;
     const { frame, content, sha256, blocks } = await coded;
+    this.#inFlight -= memory;
     fold(blocks);
     const { continues, open } = batch;
     const records = countRecords(batch);

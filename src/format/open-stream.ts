@@ -34,7 +34,8 @@ export interface LvsStream {
   readonly header: StreamHeader;
   readonly batches: AsyncIterable<RecordBatch>;
   /**
-   * Of a map, to be iterated in place of `batches`: its ranges, ascending and apart, in parts that have been checked.
+   * Of a map, to be iterated in place of `batches`: its ranges, ascending and apart, in parts that have been checked, each
+   * good until the next is asked for.
    * The map has proven whole once the last part has been followed by the end of the iteration.
    */
   readonly ranges?: AsyncIterable<Iterable<Range>> | undefined;

@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js';
-import { rangesOf, type Range, type RecordBatch } from './batch.js';
+import { eachRange, zeroRecords, type Range, type RecordBatch } from './batch.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from './layout.js';
 import { viewOf } from './skippable.js';
 
@@ -20,7 +20,8 @@ export function countRangePieces({ offset, length }: Range): number {
 
 /** Number of pieces of a batch. */
 export function countPieces(batch: RecordBatch): number {
-  if (batch.kind === 'zeros') return rangesOf(batch).reduce((sum, range) => sum + countRangePieces(range), 0);
+  if (batch.kind === 'zeros')
+    return zeroRecords(batch.ranges).reduce((sum, range) => sum + countRangePieces(range), 0);
   let count = 0;
   for (let i = 0; i < batch.count; i++) {
     const offset = batch.offsets[i]!;
@@ -31,7 +32,7 @@ export function countPieces(batch: RecordBatch): number {
 
 /** The pieces of a batch in its order, each as a device range. */
 export function* piecesOf(batch: RecordBatch): Generator<Range> {
-  for (const { offset, length } of rangesOf(batch)) {
+  for (const { offset, length } of eachRange(batch)) {
     const end = offset + length;
     for (let at = offset; at < end;) {
       const next = Math.min(end, (Math.floor(at / PIECE_SIZE) + 1) * PIECE_SIZE);

@@ -1,44 +1,43 @@
 import { FormatError } from '../errors.js';
-import type { BufferPool, DataBatch } from './batch.js';
+import { createSegments, type BufferPool, type DataBatch, type SegmentArrays } from './batch.js';
 import { BATCH_SIZE, RECORD_HEADER_SIZE } from './layout.js';
 import { checkRecord, decodeU64 } from './record.js';
 import { viewOf } from './skippable.js';
 
 const FIRST_CAPACITY = 512;
 
-/** Growing typed arrays of segments, on the way to becoming a {@link DataBatch}. */
+/** Growing arrays of segments, on the way to becoming a {@link DataBatch}. */
 export class SegmentList {
   count = 0;
-  #offsets = new Float64Array(FIRST_CAPACITY);
-  #lengths = new Uint32Array(FIRST_CAPACITY);
-  #positions = new Uint32Array(FIRST_CAPACITY);
+  readonly #pool: BufferPool | undefined;
+  #arrays: SegmentArrays;
+
+  /** `pool`: the pool of the batch's buffer, where the arrays come from too; none: they are made. */
+  constructor(pool?: BufferPool) {
+    this.#pool = pool;
+    this.#arrays = pool?.takeSegments() ?? createSegments(FIRST_CAPACITY);
+  }
 
   push(offset: number, length: number, position: number): void {
-    if (this.count === this.#offsets.length) this.#grow();
-    this.#offsets[this.count] = offset;
-    this.#lengths[this.count] = length;
-    this.#positions[this.count] = position;
+    if (this.count === this.#arrays.offsets.length) this.#grow();
+    this.#arrays.offsets[this.count] = offset;
+    this.#arrays.lengths[this.count] = length;
+    this.#arrays.positions[this.count] = position;
     this.count++;
   }
 
   /** The batch of these segments over `bytes`; the list must not be used afterwards. */
-  toBatch(bytes: Uint8Array, continues: boolean, open: boolean, pool?: BufferPool): DataBatch {
-    const { count } = this;
-    const arrays = { offsets: this.#offsets, lengths: this.#lengths, positions: this.#positions };
-    return { kind: 'data', bytes, count, ...arrays, continues, open, pool };
+  toBatch(bytes: Uint8Array, continues: boolean, open: boolean): DataBatch {
+    return { kind: 'data', bytes, count: this.count, ...this.#arrays, continues, open, pool: this.#pool };
   }
 
   #grow(): void {
-    const capacity = this.#offsets.length * 4;
-    this.#offsets = copyInto(new Float64Array(capacity), this.#offsets);
-    this.#lengths = copyInto(new Uint32Array(capacity), this.#lengths);
-    this.#positions = copyInto(new Uint32Array(capacity), this.#positions);
+    const { offsets, lengths, positions } = this.#arrays;
+    this.#arrays = createSegments(Math.max(FIRST_CAPACITY, 2 * offsets.length));
+    this.#arrays.offsets.set(offsets);
+    this.#arrays.lengths.set(lengths);
+    this.#arrays.positions.set(positions);
   }
-}
-
-function copyInto<T extends Float64Array | Uint32Array>(target: T, source: T): T {
-  target.set(source);
-  return target;
 }
 
 /** What is left of a record that a batch has begun. */
@@ -57,7 +56,7 @@ export interface ParsedContent {
 export interface ContentPlace {
   /** What is left of a record that an earlier frame began. */
   readonly open: OpenRecord | undefined;
-  /** Where the content's buffer goes when the batch is released. */
+  /** Where the content's buffer and the batch's arrays go when it is released. */
   readonly pool?: BufferPool | undefined;
   /** The frame's position in the file, which faults name. */
   readonly position: number;
@@ -71,7 +70,7 @@ export interface ContentPlace {
  */
 export function parseContent(content: Uint8Array, place: ContentPlace): ParsedContent {
   const { open, position } = place;
-  const segments = new SegmentList();
+  const segments = new SegmentList(place.pool);
   const view = viewOf(content);
   let at = 0;
   let rest = open;
@@ -88,7 +87,7 @@ export function parseContent(content: Uint8Array, place: ContentPlace): ParsedCo
     rest =
       length === rest.length ? undefined : { offset: rest.offset + length, length: rest.length - length };
   }
-  return { batch: segments.toBatch(content, open !== undefined, rest !== undefined, place.pool), rest };
+  return { batch: segments.toBatch(content, open !== undefined, rest !== undefined), rest };
 }
 
 /** A record may go on in the next frame if it is long. */

@@ -5,6 +5,8 @@ import { RangeSet } from './range-set.js';
 const FIRST_ROOM = 1024;
 /** 32 MiB of memory. */
 const MAX_RUNS = 1 << 21;
+/** Bytes of memory for ascending ranges beyond that: nobody needs them unless one steps back. */
+const OVERFLOW_LIMIT = 16 << 20;
 
 interface Limits {
   /** Runs of ascending ranges that are kept, 16 bytes of memory each. */
@@ -19,6 +21,8 @@ interface Limits {
  */
 export class WrittenOnce {
   readonly #ascending: AscendingRuns;
+  /** Ascending ranges for which there was no run left. */
+  readonly #overflow: RangeSet;
   readonly #others: RangeSet;
   /** End of all ranges so far. */
   #end = 0;
@@ -27,6 +31,7 @@ export class WrittenOnce {
 
   constructor({ maxRuns = MAX_RUNS, memoryLimit }: Limits = {}) {
     this.#ascending = new AscendingRuns(maxRuns);
+    this.#overflow = new RangeSet({ memoryLimit: Math.min(OVERFLOW_LIMIT, memoryLimit ?? OVERFLOW_LIMIT) });
     this.#others = new RangeSet(memoryLimit === undefined ? {} : { memoryLimit });
   }
 
@@ -38,7 +43,11 @@ export class WrittenOnce {
       this.#keep(range);
       return true;
     }
-    if (this.#ascending.overlaps(range) || this.#others.covered(range).length > 0) return false;
+    if (
+      this.#ascending.overlaps(range) ||
+      [this.#overflow, this.#others].some((set) => set.covered(range).length > 0)
+    )
+      return false;
     if (this.#forgotten && end > this.#forgotten.from) throw this.#forgotten.cause;
     this.#others.add(range);
     return true;
@@ -48,7 +57,7 @@ export class WrittenOnce {
   #keep(range: Range): void {
     if (this.#forgotten || this.#ascending.append(range)) return;
     try {
-      this.#others.add(range);
+      this.#overflow.add(range);
     } catch (cause) {
       if (!(cause instanceof LvstreamError)) throw cause;
       this.#forgotten = { from: range.offset, cause };
@@ -83,8 +92,8 @@ class AscendingRuns {
 
   #open(offset: number): void {
     if (this.#count === this.#starts.length) {
-      this.#starts = grown(this.#starts);
-      this.#ends = grown(this.#ends);
+      this.#starts = moved(this.#starts, this.#max);
+      this.#ends = moved(this.#ends, this.#max);
     }
     this.#starts[this.#count++] = offset;
   }
@@ -101,8 +110,9 @@ class AscendingRuns {
   }
 }
 
-function grown(numbers: Float64Array): Float64Array<ArrayBuffer> {
-  const more = new Float64Array(numbers.length * 2);
+/** The same in an array of its full size at once: the kernel gives memory to what is written only. */
+function moved(numbers: Float64Array, size: number): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(size);
   more.set(numbers);
   return more;
 }

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readRanges } from '#src/algebra/read-ranges.js';
 import { weaveZeros } from '#src/algebra/weave-zeros.js';
-import { type BufferPool, type DataBatch, type Range, rangesOf, releaseBatch } from '#src/format/batch.js';
+import {
+  createBufferPool,
+  type BufferPool,
+  type DataBatch,
+  type Range,
+  rangesOf,
+  releaseBatch,
+} from '#src/format/batch.js';
 import { memoryDevice } from '../device/memory-device.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 10_000 : 200;
@@ -26,7 +33,7 @@ const pieces = fc
 function watchedPool(size: number): BufferPool & { readonly given: Set<ArrayBufferLike>; taken: number } {
   const given = new Set<ArrayBufferLike>();
   const pool = {
-    size,
+    ...createBufferPool(size),
     given,
     taken: 0,
     take: (need = size) => {

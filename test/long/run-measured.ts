@@ -6,6 +6,7 @@ import { execa } from 'execa';
 
 const bin = fileURLToPath(new URL('../../bin/lvstream.js', import.meta.url));
 const hook = new URL('../bench/note-peak.js', import.meta.url).href;
+const processors = new URL('./set-processors.js', import.meta.url).href;
 
 export interface Measured {
   readonly status: number | undefined;
@@ -17,14 +18,22 @@ export interface Measured {
 }
 
 /** Runs `lvstream` as a process of its own and notes what it took. */
-export async function runMeasured(...argv: readonly string[]): Promise<Measured> {
+export function runMeasured(...argv: readonly string[]): Promise<Measured> {
+  return runMeasuredOn(undefined, ...argv);
+}
+
+/** The same as if the machine had so many processors. */
+export async function runMeasuredOn(
+  count: number | undefined,
+  ...argv: readonly string[]
+): Promise<Measured> {
   const folder = mkdtempSync(path.join(tmpdir(), 'measured-'));
   const peakFile = path.join(folder, 'peak');
   const begun = performance.now();
-  const run = await execa(process.execPath, ['--import', hook, bin, ...argv], {
+  const run = await execa(process.execPath, ['--import', hook, '--import', processors, bin, ...argv], {
     reject: false,
     stdin: 'ignore',
-    env: { LVSTREAM_PEAK_FILE: peakFile },
+    env: { LVSTREAM_PEAK_FILE: peakFile, PROCESSORS: String(count ?? '') },
   });
   const seconds = (performance.now() - begun) / 1000;
   const peakMib = Number(readFileSync(peakFile, 'utf8')) / 1024;
