@@ -84,9 +84,9 @@ function describe({ outcome, bytesWritten, bytesSkipped, snapback }: ApplyReport
   const undo = snapback === undefined ? '' : `, undo in ${snapback}`;
   switch (outcome) {
     case 'already-applied':
-      return 'already applied, nothing written';
+      return `already applied, nothing written${skipped}`;
     case 'checked':
-      return 'checked, nothing written (dry run)';
+      return `checked, nothing written (dry run)${skipped}`;
     default:
       return `${outcome}, ${bytesWritten} bytes written${skipped}${undo}`;
   }

@@ -1,9 +1,8 @@
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import type { Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
-import { isSameFile } from '../files/same-file.js';
 import { openSalvaged, surveyDamage } from '../files/salvage-input.js';
-import { dropSecondName, refuseExisting } from '../files/sink.js';
+import { dropSecondName } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
@@ -11,10 +10,13 @@ import type { StreamHeader } from '../format/header.js';
 import type { Dialect } from '../format/legacy.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { checkTurn, type OpenStreamFile } from './chain-head.js';
-import { isFinished } from './finished.js';
+import { findFinished } from './finished.js';
+import { statPath } from './image.js';
+import { safely } from './kernel-files.js';
 import { partialPath } from './journal.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import { namingFaults, type StreamInput } from '../files/open-input.js';
+import { overlaps, subjectOf } from './subject.js';
 import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -94,9 +96,10 @@ export async function applyStream(
   }
 }
 
-/** A stream that is written over while it is read is lost. */
-function refuseItself({ path }: StreamInput, target: string): void {
-  if (!isSameFile(path ?? '/dev/stdin', target)) return;
+/** A stream that is written over while it is read is lost; a disk and a partition of it are the same here. */
+function refuseItself({ path = '/dev/stdin' }: StreamInput, target: string): void {
+  const subject = subjectOf(statPath(target));
+  if (safely(() => overlaps(subject, path)) !== true) return;
   throw new RefusedError(`${target}: is the stream itself`, { hint: 'name the device to write to' });
 }
 
@@ -114,16 +117,18 @@ export async function applyToTarget(
   const first = await openWhole(work);
   const header = first.format === 'lvs' ? first.header : undefined;
   refuseUnfit(header, work);
-  if (!damage?.fault && (await isFinished(options.snapback, work, header))) return finishName(work);
+  const finished = damage?.fault ? undefined : await findFinished(options.snapback, work, header);
+  if (finished) return finishName(work, finished);
   const recorder = await openRecorderFor(work, header);
   try {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
     const verdict = survey?.verdict;
     if (verdict) noteVerdict(verdict, work);
-    if (verdict?.kind === 'result' && !recorder?.recorded) return alreadyApplied(work);
-    if (options.dryRun) return report(work, { outcome: 'checked' });
+    if (survey && verdict?.kind === 'result' && !recorder?.recorded) return alreadyApplied(work, survey);
     if (isBetween(verdict))
       recorder?.startAnew('the device was between two states, so this snapback starts a new chain');
+    notices.push(...(recorder?.notices ?? []));
+    if (options.dryRun) return report(work, { outcome: 'checked', bytesSkipped: survey?.pastEnd ?? 0 });
     const stream = input.rewindable ? await openWhole(work, survey !== undefined) : first;
     return await write(work, stream, survey, recorder);
   } finally {
@@ -132,16 +137,16 @@ export async function applyToTarget(
 }
 
 /** The earlier run may have been killed while the snapback had both of its names. */
-function finishName(work: Work): ApplyReport {
+function finishName(work: Work, finished: Pick<Survey, 'pastEnd'>): ApplyReport {
   const { snapback, dryRun } = work.options;
   if (snapback !== undefined && !dryRun) dropSecondName(partialPath(snapback), snapback);
-  return alreadyApplied(work, snapback);
+  return alreadyApplied(work, finished, snapback);
 }
 
 /** An earlier run wrote it all and may have been killed before it had it on stable storage. */
-function alreadyApplied(work: Work, snapback?: string): ApplyReport {
+function alreadyApplied(work: Work, { pastEnd }: Pick<Survey, 'pastEnd'>, snapback?: string): ApplyReport {
   if (work.options.sync) work.target.sync();
-  return report(work, { outcome: 'already-applied', snapback });
+  return report(work, { outcome: 'already-applied', bytesSkipped: pastEnd, snapback });
 }
 
 /** Opens the stream; of a damaged one that is to be salvaged only what is whole (§10). */
@@ -155,12 +160,8 @@ function isBetween(verdict: Verdict | undefined): boolean {
 }
 
 async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {
-  const { snapback, dryRun } = work.options;
+  const { snapback } = work.options;
   if (snapback === undefined) return undefined;
-  if (dryRun) {
-    refuseExisting(snapback);
-    return undefined;
-  }
   const recorder = await openRecorder(snapback, work, header);
   if (!recorder.recorded || work.input.rewindable) return recorder;
   recorder.close();
@@ -212,6 +213,7 @@ async function surveyFirst(
   const stream = await openWhole(work);
   const compares = header?.baseDigests === true && options.baseCheck;
   const survey = await surveyStream(stream.batches, codec, {
+    size: target.size,
     device: compares ? target : undefined,
     exempt: recorder?.recorded?.saved,
     onBatch: recorder?.recorded && ((batch) => recorder.recorded?.addStream(batch)),
@@ -230,7 +232,9 @@ async function surveyPlain(
   file: FileBytes,
   dialect: Dialect,
 ): Promise<Survey> {
-  const survey = await namingFaults(input.name, () => surveyHeaders(file, input.firstHeader, dialect));
+  const survey = await namingFaults(input.name, () =>
+    surveyHeaders(file, input.firstHeader, dialect, target.size),
+  );
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   return survey;
 }
@@ -288,7 +292,7 @@ async function write(
   survey: Survey | undefined,
   recorder: Recorder | undefined,
 ): Promise<ApplyReport> {
-  const { target, options, notices } = work;
+  const { target, options } = work;
   const fault = work.damage?.fault;
   const counts = { written: 0, skipped: 0 };
   await writeStream(stream, work, survey, recorder, counts);
@@ -300,7 +304,6 @@ async function write(
     isLvs && !fault ? stream.closing() : undefined,
     isWhole,
   );
-  notices.push(...(recorder?.notices ?? []));
   const resumed = survey?.verdict?.kind === 'interrupted' || recorder?.recorded !== undefined;
   const bytes = { bytesWritten: counts.written, bytesSkipped: counts.skipped };
   return report(work, {

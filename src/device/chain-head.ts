@@ -13,7 +13,7 @@ import { isNamed, type State } from '../format/state.js';
 import type { StreamInput } from '../files/open-input.js';
 import { errorCode } from './syscalls.js';
 import { surveyStream, type Survey, type SurveyOptions } from './survey.js';
-import type { TargetIdentity } from './target.js';
+import { isSameDevice, type TargetIdentity } from './target.js';
 import type { Verdict } from './verdict.js';
 
 /** A finished snapback of a device, found by its header. */
@@ -186,12 +186,4 @@ function outOfTurn({ path }: FoundSnapback, { kind }: Verdict): RefusedError {
   return new RefusedError(`${path}: is newer and ${why}`, {
     hint: 'apply the newest snapback first, or this one all the same with --out-of-order',
   });
-}
-
-function isSameDevice(
-  name: { path: string; deviceId?: string | undefined },
-  target: TargetIdentity,
-): boolean {
-  if (name.deviceId !== undefined && target.deviceId !== undefined) return name.deviceId === target.deviceId;
-  return name.path === target.path;
 }

@@ -9,7 +9,7 @@ import { readThrough } from '../format/read-through.js';
 import { judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { ResultComparison } from './compare.js';
 import { partialPath } from './journal.js';
-import { identifyTarget } from './target.js';
+import { identifyTarget, isSameDevice } from './target.js';
 
 /** Whether a snapback of that name has been begun, or finished: then the stream must be read more than once. */
 export function isBegun(snapback: string | undefined): boolean {
@@ -22,22 +22,28 @@ interface FinishedContext {
   readonly target: RandomAccessReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
+  readonly options: { readonly skipPastEnd: boolean };
 }
 
-/** A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. */
-export async function isFinished(
+/**
+ * A run that was killed behind its last step has left nothing to do: its snapback says so, and the device agrees. Returns
+ * how many bytes past the device's end it has left out; undefined: there is something to do.
+ */
+export async function findFinished(
   path: string | undefined,
-  { input, target, codec, openFile }: FinishedContext,
+  { input, target, codec, openFile, options }: FinishedContext,
   header: StreamHeader | undefined,
-): Promise<boolean> {
+): Promise<{ readonly pastEnd: number } | undefined> {
   if (!input.rewindable || path === undefined || statIfThere(path, lstatSync)?.isFile() !== true)
-    return false;
+    return undefined;
   const made = await readLvsHeader(path);
-  if (made?.kind !== 'snapback' || made.target?.path !== identifyTarget(target.name).path) return false;
+  if (made?.kind !== 'snapback' || !made.target || !isSameDevice(made.target, identifyTarget(target.name)))
+    return undefined;
   const { closing, verdict } = await judgeSnapback({ path, header: made }, target, codec, openFile);
-  if (verdict.kind !== 'base') return false;
-  const { digest, isHeld } = await compareResult(input, target, codec);
-  return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest);
+  if (verdict.kind !== 'base') return undefined;
+  const { digest, differentBytes, pastEnd } = await compareResult(input, target, codec);
+  const isHeld = differentBytes === 0 && (pastEnd === 0 || options.skipPastEnd);
+  return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest) ? { pastEnd } : undefined;
 }
 
 /** By its id, or the digest of a stream that has none (§5.2). */
@@ -52,5 +58,5 @@ async function compareResult(input: StreamInput, target: RandomAccessReader, cod
   const { digest } = await readThrough(stream, codec, (batch) => {
     comparison.add(batch);
   });
-  return { digest, isHeld: comparison.result().differentBytes === 0 };
+  return { ...comparison.result(), digest };
 }

@@ -1,8 +1,17 @@
-import { closeSync, constants, existsSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  statSync,
+  type BigIntStats,
+} from 'node:fs';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError } from '../errors.js';
 import type { Range } from '../format/batch.js';
-import { deviceSize, errorCode, seekData, seekHole } from './syscalls.js';
+import { deviceSize, errorCode, isReadOnly, seekData, seekHole } from './syscalls.js';
 
 /** An image file or block device, open for reading. The caller closes it; reading afterwards throws. */
 export interface ImageReader extends RandomAccessReader {
@@ -66,6 +75,17 @@ export function openDescriptor(path: string, flags: number): number {
   } catch (cause) {
     throw openError(path, cause);
   }
+}
+
+/** Throws `DeviceError` if what stands at `path`, open as `fd`, can't be written, however it was opened. */
+export function requireWritable(fd: number, path: string, stats: BigIntStats): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (cause) {
+    throw openError(path, cause);
+  }
+  if (stats.isBlockDevice() && isReadOnly(fd))
+    throw openError(path, Object.assign(new Error('BLKROGET'), { code: 'EROFS' }));
 }
 
 function openError(path: string, cause: unknown): DeviceError {

@@ -85,13 +85,14 @@ export class Journal {
   /**
    * Takes up a journal that was left unfinished, and cuts it behind its last whole frame. Returns undefined, and
    * removes it, when it ends before its first record: then nothing has been written to the device.
-   * Whoever passes `onBatch` sees what is recorded. Throws `RefusedError` of a file that is no journal, or one that is
+   * `keep`: for a dry run, nothing is cut or removed. Whoever passes `onBatch` sees what is recorded. Throws `RefusedError` of a file that is no journal, or one that is
    * damaged before its end: it stays as it is.
    */
   static async resume(
     path: string,
     codec: FrameCodec,
     onBatch: (batch: RecordBatch) => void,
+    keep = false,
   ): Promise<Journal | undefined> {
     const fd = openPartial(path, constants.O_NOFOLLOW);
     closingOnError(fd, () => {
@@ -101,12 +102,12 @@ export class Journal {
     const isFinished = !fault && fstatSync(fd).nlink > 1;
     if (header && !isFinished) {
       await refuseDamaged(fd, path, codec, end);
-      ftruncateSync(fd, end);
+      if (!keep) ftruncateSync(fd, end);
       return new Journal(path, fd, codec, header, end);
     }
     closeSync(fd);
     if (!isFinished && !isBegun(path)) throw noJournal(path, fault);
-    unlinkSync(partialPath(path));
+    if (!keep) unlinkSync(partialPath(path));
     return undefined;
   }
 

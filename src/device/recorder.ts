@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
 import { DeviceError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
-import { refuseExisting } from '../files/sink.js';
+import { reason } from '../files/reason.js';
+import { refuseExisting, statIfThere } from '../files/sink.js';
 import {
   createBufferPool,
   rangesOf,
@@ -17,7 +18,7 @@ import {
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import { fitClosing, fitHeader } from '../format/fit.js';
-import type { StreamHeader, TargetName } from '../format/header.js';
+import type { StreamHeader } from '../format/header.js';
 import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { BATCH_SIZE } from '../format/layout.js';
 import type { ChangeStream } from '../format/open-stream.js';
@@ -32,7 +33,7 @@ import { readPreImages } from './pre-images.js';
 import { RecordedRanges } from './recorded.js';
 import { tryLock } from './syscalls.js';
 import { takeBackCommand } from './way-back.js';
-import { identifyTarget, type TargetIdentity } from './target.js';
+import { identifyTarget, isSameDevice, type TargetIdentity } from './target.js';
 
 /** Bytes of batches whose pre-images go to stable storage together. */
 const GROUP_SIZE = 16 << 20;
@@ -43,12 +44,12 @@ interface RecorderContext {
   readonly target: RandomAccessReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
-  readonly options: { readonly baseCheck: boolean; readonly generator: string };
+  readonly options: { readonly baseCheck: boolean; readonly generator: string; readonly dryRun: boolean };
 }
 
 /**
  * Prepares to save what an apply overwrites (§6.3, §6.4): locks the folder, takes up a journal that was left
- * unfinished, or links to the newest snapback of the device. Nothing is created yet.
+ * unfinished, or links to the newest snapback of the device. Nothing is created yet, and of a dry run nothing changed.
  */
 export async function openRecorder(
   path: string,
@@ -60,7 +61,9 @@ export async function openRecorder(
   const lock = lockFolder(dirname(path));
   try {
     const identity = identifyTarget(context.target.name);
-    const resumed = existsSync(partialPath(path)) ? await resume(path, context, identity) : undefined;
+    const resumed = statIfThere(partialPath(path), lstatSync)
+      ? await resume(path, context, identity)
+      : undefined;
     const link = resumed ? undefined : await findLink(path, context, identity, header);
     return new Recorder(path, context, identity, lock, link, resumed);
   } catch (error) {
@@ -103,7 +106,7 @@ export class Recorder {
     this.#link = link;
     this.#resumed = resumed;
     if (link?.rootBecause !== undefined) this.notices.push(link.rootBecause);
-    if (resumed) this.notices.push(`went on with ${partialPath(path)}, which an interrupted apply left`);
+    if (resumed) this.notices.push(`goes on with ${partialPath(path)}, which an interrupted apply left`);
   }
 
   /** What an unfinished journal records; undefined when there was none. */
@@ -251,10 +254,15 @@ function refuseName(path: string): void {
 }
 
 function lockFolder(folder: string): number {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+  if (statIfThere(folder, statSync)?.isDirectory() !== true) {
     throw new DeviceError(`${folder}: is no folder, so no snapback can be saved there`, {
       hint: 'make it first: mkdir -p',
     });
+  }
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new DeviceError(`${folder}: no snapback can be saved there: ${reason(cause)}`, { cause });
   }
   const fd = openDescriptor(folder, constants.O_RDONLY);
   if (tryLock(fd, 'exclusive')) return fd;
@@ -266,24 +274,26 @@ function lockFolder(folder: string): number {
 
 async function resume(
   path: string,
-  { target, codec }: RecorderContext,
+  { target, codec, options }: RecorderContext,
   identity: TargetIdentity,
 ): Promise<Resumed | undefined> {
   const made = (await readLvsHeader(partialPath(path)))?.target;
-  if (made && !isSameTarget(made, identity)) {
-    throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${made.path}`, {
+  if (made && !(isSameDevice(made, identity) && made.size === identity.size)) {
+    const whose = `${made.path} at ${made.size} bytes`;
+    throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${whose}`, {
       hint: 'choose another name for this snapback',
     });
   }
   const recorded = new RecordedRanges(target, takeBackCommand(path, target.name));
-  const journal = await Journal.resume(path, codec, (batch) => {
-    recorded.addPreImages(batch);
-  });
+  const journal = await Journal.resume(
+    path,
+    codec,
+    (batch) => {
+      recorded.addPreImages(batch);
+    },
+    options.dryRun,
+  );
   return journal && { journal, recorded };
-}
-
-function isSameTarget(made: TargetName, { path, deviceId, size }: TargetIdentity): boolean {
-  return made.size === size && (made.deviceId ?? made.path) === (deviceId ?? path);
 }
 
 async function findLink(

@@ -1,5 +1,5 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { releaseBatch, type RecordBatch } from '../format/batch.js';
+import { eachRange, releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
 import type { Dialect } from '../format/legacy.js';
@@ -14,11 +14,15 @@ export interface Survey {
   readonly isSorted: boolean;
   /** End of the highest byte, exclusive. */
   readonly high: number;
+  /** Bytes past the device's end. */
+  readonly pastEnd: number;
   /** What the device holds; undefined when nobody compared. */
   readonly verdict: Verdict | undefined;
 }
 
 export interface SurveyOptions {
+  /** Bytes of the device that the stream is for; without it nothing is past its end. */
+  readonly size?: number | undefined;
   /** The device to compare with; undefined: don't. */
   readonly device?: RandomAccessReader | undefined;
   /** Ranges that a journal vouches for; not compared. */
@@ -34,31 +38,40 @@ export interface SurveyOptions {
 export async function surveyStream(
   batches: AsyncIterable<RecordBatch>,
   codec: FrameCodec,
-  { device, exempt, onBatch }: SurveyOptions = {},
+  { size = Number.POSITIVE_INFINITY, device, exempt, onBatch }: SurveyOptions = {},
 ): Promise<Survey> {
   const tally = new Tally();
   const judge = device && new Judge(device, codec, exempt);
+  let pastEnd = 0;
   for await (const batch of batches) {
     tally.add(batch);
+    pastEnd += bytesPastEnd(batch, size);
     judge?.add(batch);
     onBatch?.(batch);
     releaseBatch(batch);
   }
   const { high } = tally.totals();
-  return { isSorted: tally.order() === 'sorted', high, verdict: judge?.verdict() };
+  return { isSorted: tally.order() === 'sorted', high, pastEnd, verdict: judge?.verdict() };
 }
 
 /** The same of a plain stream in a file, from its headers alone; the first stands at `firstHeader`. */
-export async function surveyHeaders(file: FileBytes, firstHeader: number, dialect: Dialect): Promise<Survey> {
+export async function surveyHeaders(
+  file: FileBytes,
+  firstHeader: number,
+  dialect: Dialect,
+  size: number,
+): Promise<Survey> {
   let high = 0;
+  let pastEnd = 0;
   let end = 0;
   let isSorted = true;
   await walkRecords(file, firstHeader, dialect, ({ offset, length }) => {
     isSorted &&= offset >= end;
     end = offset + length;
     high = Math.max(high, end);
+    pastEnd += lengthPast(offset, length, size);
   });
-  return { isSorted, high, verdict: undefined };
+  return { isSorted, high, pastEnd, verdict: undefined };
 }
 
 /** End of the highest byte that a batch writes. */
@@ -68,4 +81,15 @@ export function endOf(batch: RecordBatch): number {
   let end = 0;
   for (let i = 0; i < batch.count; i++) end = Math.max(end, batch.offsets[i]! + batch.lengths[i]!);
   return end;
+}
+
+function bytesPastEnd(batch: RecordBatch, size: number): number {
+  let past = 0;
+  if (endOf(batch) <= size) return past;
+  for (const { offset, length } of eachRange(batch)) past += lengthPast(offset, length, size);
+  return past;
+}
+
+function lengthPast(offset: number, length: number, size: number): number {
+  return Math.max(0, Math.min(length, offset + length - size));
 }

@@ -25,6 +25,7 @@ const FADV_DONTNEED = 4;
 /** kcmp(2) has a number of its own on x86 (asm/unistd_64.h), and the generic one on ARM and RISC-V. */
 const KCMP = process.arch === 'x64' ? 312 : 272;
 const KCMP_FILE = 0;
+const BLKROGET = 0x125e;
 const BLKFLSBUF = 0x1261;
 const BLKSSZGET = 0x1268;
 const BLKZEROOUT = 0x127f;
@@ -159,6 +160,13 @@ export function logicalSectorSize(fd: number): number {
   const size = new Int32Array(1);
   call('ioctl', 'ioctl BLKSSZGET', fd, BLKSSZGET, 'int *', size);
   return size[0]!;
+}
+
+/** Whether a block device is set read-only: it can be opened for writing, and each write then fails (block/fops.c). */
+export function isReadOnly(fd: number): boolean {
+  const flag = new Int32Array(1);
+  call('ioctl', 'ioctl BLKROGET', fd, BLKROGET, 'int *', flag);
+  return flag[0] !== 0;
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   openDescriptor,
   openImage,
   readerOf,
+  requireWritable,
   sizeOf,
   statImage,
   statPath,
@@ -53,7 +54,7 @@ export interface TargetIdentity {
  * Opens a file or block device for being changed: never creates, truncates or extends it, and has written
  * nothing when it returns or throws.
  *
- * Throws `DeviceError` if it is missing or cannot be opened. Throws `RefusedError` if it is neither a file nor a block
+ * Throws `DeviceError` if it is missing, cannot be opened, or is read-only. Throws `RefusedError` if it is neither a file nor a block
  * device, if another lvstream is at work on it, and, unless `inUse`, if anything else uses it: a mount, swap,
  * a device on top of it (holders, loop), an open file of another process, or whatever else counts in
  * device-mapper's open count. While it is open the kernel refuses others to mount or claim it (open(2),
@@ -66,6 +67,7 @@ export function openTarget(path: string, { inUse, readOnly = false }: TargetOpti
     const stats = fstatSync(fd, { bigint: true });
     if (stats.dev !== found.dev || stats.ino !== found.ino)
       throw new RefusedError(`${path}: was replaced while it was being opened`);
+    requireWritable(fd, path, stats);
     refuseWhenLocked(fd, path, stats);
     if (!inUse) refuseWhenUsed(path, stats);
     return targetOf({ fd, name: path, size: sizeOf(fd, stats, path) }, stats);
@@ -213,6 +215,15 @@ export function identifyTarget(path: string): TargetIdentity {
   image.close();
   const deviceId = stats.isBlockDevice() ? readDeviceId(stats) : undefined;
   return { path: realpathSync(path), ...(deviceId !== undefined && { deviceId }), size: image.size };
+}
+
+/** Whether a snapback that names a device is of the one that was found (§6.3). */
+export function isSameDevice(
+  name: Pick<TargetIdentity, 'path'> & { readonly deviceId?: string | undefined },
+  target: TargetIdentity,
+): boolean {
+  if (name.deviceId !== undefined && target.deviceId !== undefined) return name.deviceId === target.deviceId;
+  return name.path === target.path;
 }
 
 /** Only device-mapper's devices have the file, and only named ones have something in it (dm-sysfs.c). */

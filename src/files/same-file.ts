@@ -1,9 +1,12 @@
 import { statSync, type BigIntStats } from 'node:fs';
 
-/** Whether two names lead to one file or device. One that leads nowhere, or can't be followed, is no name of anything. */
+/** Whether two names lead to one file, or to one device through whatever nodes. One that leads nowhere, or can't be followed, is no name of anything. */
 export function isSameFile(one: string, other: string): boolean {
   const [a, b] = [find(one), find(other)];
-  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
+  if (!a || !b) return false;
+  return (
+    (a.dev === b.dev && a.ino === b.ino) || (a.isBlockDevice() && b.isBlockDevice() && a.rdev === b.rdev)
+  );
 }
 
 /** Whether a regular file has that name. */
