@@ -1,8 +1,9 @@
 import type { Density } from '../algebra/density.js';
 import type { Range } from '../format/batch.js';
+import { FormatError } from '../errors.js';
 import { rangesOf } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
-import type { FileBytes, FileIndex, PlacedPage } from '../format/file-index.js';
+import type { FileBytes, FileIndex } from '../format/file-index.js';
 import { FRAME_KINDS } from '../format/frame-entry.js';
 import { equalBytes } from '../format/identifier.js';
 import {
@@ -11,7 +12,8 @@ import {
   MAX_ZERO_RANGES_SIZE,
   RECORD_HEADER_SIZE,
 } from '../format/layout.js';
-import { decodeMapRanges } from '../format/map-ranges.js';
+import { decodeMapRanges, MapRangeTally } from '../format/map-ranges.js';
+import { declaredSize } from '../format/order-check.js';
 import { placeEntries, type PlacedEntry } from '../format/place-entries.js';
 import { parseContent } from '../format/segments.js';
 import { decodeZeroRanges } from '../format/zero-frame.js';
@@ -29,7 +31,7 @@ interface Candidate extends PlacedEntry {
 
 /**
  * Adds what an index tells of where a file's frames write. Scattered frames are decoded, the widest ones, as long as
- * they are few; of the others the data counts as evenly spread. Maps are exact.
+ * they are few; of the others the data counts as evenly spread. Maps are exact. Throws the faults of what is read.
  */
 export async function addFrames(
   density: Density,
@@ -37,7 +39,7 @@ export async function addFrames(
   index: FileIndex,
   codec: FrameCodec,
 ): Promise<void> {
-  if (index.header.kind === 'map') return addMap(density, index.pages());
+  if (index.header.kind === 'map') return addMap(density, index);
   const candidates: Candidate[] = [];
   let before: PlacedEntry | undefined;
   for await (const placed of placeEntries(index)) {
@@ -56,13 +58,17 @@ export async function addFrames(
   for (const candidate of candidates) addEvenly(density, candidate);
 }
 
-async function addMap(density: Density, pages: AsyncIterable<PlacedPage>): Promise<void> {
-  for await (const { page } of pages) if (page.ranges) addRanges(density, decodeMapRanges(page.ranges));
+async function addMap(density: Density, { header, pages }: FileIndex): Promise<void> {
+  const tally = new MapRangeTally(declaredSize(header));
+  for await (const { page, position } of pages()) {
+    const ranges = decodeMapRanges(page.ranges ?? new Uint8Array());
+    tally.addAll(ranges, position);
+    addRanges(density, ranges);
+  }
 }
 
-/** Ranges that no map may have are for `verify` to name. */
 export function addRanges(density: Density, ranges: Iterable<Range>): void {
-  for (const { offset, length } of ranges) if (offset + length > offset) density.add(offset, offset + length);
+  for (const { offset, length } of ranges) density.add(offset, offset + length);
 }
 
 function dataOf({ entry: { contentSize, records } }: PlacedEntry): number {
@@ -75,7 +81,10 @@ function spanOf({ entry }: PlacedEntry): number {
 
 function addEvenly(density: Density, placed: PlacedEntry): void {
   const { low, high } = placed.entry;
-  if (high > low) density.add(low, high, dataOf(placed));
+  const data = dataOf(placed);
+  if (data === 0) return;
+  if (!(high > low)) throw new FormatError('frame-entry', placed.position, 'data that is written nowhere');
+  density.add(low, high, data);
 }
 
 async function addExactly(
@@ -84,26 +93,26 @@ async function addExactly(
   candidate: Candidate,
   codec: FrameCodec,
 ): Promise<void> {
-  const ranges = await readFrameRanges(file, candidate, codec);
-  if (!ranges) addEvenly(density, candidate);
-  else addRanges(density, ranges);
+  addRanges(density, await readFrameRanges(file, candidate, codec));
 }
 
-/** Undefined of a frame that is not what the index says: that is for `verify` to name. */
+/** Throws `FormatError` of a frame that is not what the index says. */
 async function readFrameRanges(
   file: FileBytes,
   { listed, entry }: Candidate,
   codec: FrameCodec,
-): Promise<readonly Range[] | undefined> {
+): Promise<readonly Range[]> {
   const { position } = listed;
   const { frameSize, sha256 } = listed.entry;
   const most = Math.max(MAX_FRAME_SIZE, MAX_ZERO_RANGES_SIZE);
-  if (frameSize > most || (entry.contentSize > MAX_DATA_CONTENT && listed.entry === entry)) return undefined;
+  if (frameSize > most || (entry.contentSize > MAX_DATA_CONTENT && listed.entry === entry))
+    throw new FormatError('frame-size', position, 'a frame of a size that none may have');
   const bytes = new Uint8Array(frameSize);
   await file.readAt(bytes, position);
-  if (!equalBytes(codec.sha256(bytes), sha256)) return undefined;
+  if (!equalBytes(codec.sha256(bytes), sha256))
+    throw new FormatError('frame-digest', position, 'the frame is not the one that the index lists');
   if (listed.entry.kind === FRAME_KINDS.zeroRanges) return decodeZeroRanges(bytes, position).ranges;
   const { content } = await codec.decompress(bytes, new Uint8Array(entry.contentSize), undefined);
-  if (!content) return undefined;
+  if (!content) throw new FormatError('frame-corrupt', position, 'zstd cannot decode the frame');
   return rangesOf(parseContent(content, { open: undefined, position, admit: () => undefined }).batch);
 }
