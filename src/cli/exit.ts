@@ -25,8 +25,9 @@ export async function runToExit(name: string, program: () => Promise<number>): P
 }
 
 /**
- * The last thing that runs. Node would now wait for its compiler's threads, for ever if one of them waits for a garbage
- * collection, which this thread does not make any more (nodejs/node#54918).
+ * The last thing that runs. Node would now wait for its threads: for one that reads from a terminal until somebody types, and
+ * for its compiler's for ever if one of them waits for a garbage collection, which this thread does not make any more
+ * (nodejs/node#54918).
  */
 function end(status: number): void {
   runInterruptActions();

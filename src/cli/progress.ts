@@ -1,4 +1,5 @@
 import type { SingleBar } from 'cli-progress';
+import { onInterrupt } from '../files/interrupt.js';
 import { encodedSize, type RecordBatch } from '../format/batch.js';
 import type { Watch } from '../lvm/write-dump.js';
 
@@ -9,7 +10,7 @@ const INTERVAL_MS = 100;
 
 /**
  * Does something that takes long, with a progress bar on standard error meanwhile; without one if that is no
- * terminal, or with `quiet`.
+ * terminal, or with `quiet`. However it ends, the terminal wraps lines again, which the bar keeps it from.
  */
 export async function withProgress<T>(
   what: string,
@@ -19,10 +20,15 @@ export async function withProgress<T>(
 ): Promise<T> {
   if (quiet || !process.stderr.isTTY) return act((batches) => batches);
   const bar = await startBar(what, await total());
+  const stop = (): void => {
+    bar.stop();
+  };
+  const forget = onInterrupt(stop);
   try {
     return await act((batches) => count(batches, bar));
   } finally {
-    bar.stop();
+    forget();
+    stop();
   }
 }
 

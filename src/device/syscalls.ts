@@ -91,10 +91,11 @@ function declare(library: Koffi.LibraryHandle): Omit<SystemCalls, 'errno'> {
 
 /**
  * Ends this process and all its threads with nothing more done (_exit(2)), if system calls have been loaded for something
- * else; otherwise does nothing.
+ * else, or a thread may wait for somebody: for what comes from a terminal, a socket or a FIFO. Otherwise does nothing.
  */
 export function exitAtOnce(status: number): void {
-  loaded?._exit(status);
+  const waits = process.getActiveResourcesInfo().includes('FSReqCallback');
+  (waits ? systemCalls() : loaded)?._exit(status);
 }
 
 /** The name of the errno behind an error of `node:fs`, of this module, or of what wraps one of them. */

@@ -58,9 +58,9 @@ export async function addFrames(
   for (const candidate of candidates) addEvenly(density, candidate);
 }
 
-async function addMap(density: Density, { header, pages }: FileIndex): Promise<void> {
-  const tally = new MapRangeTally(declaredSize(header));
-  for await (const { page, position } of pages()) {
+async function addMap(density: Density, index: FileIndex): Promise<void> {
+  const tally = new MapRangeTally(declaredSize(index.header));
+  for await (const { page, position } of index.pages()) {
     const ranges = decodeMapRanges(page.ranges ?? new Uint8Array());
     tally.addAll(ranges, position);
     addRanges(density, ranges);

@@ -8,7 +8,7 @@ import { openSource } from './source.js';
 
 /** The header of an `.lvs` file, finished or not; undefined of any other file and of a damaged header. */
 export async function readLvsHeader(path: string): Promise<StreamHeader | undefined> {
-  const source = openSource(path);
+  const source = await openSource(path);
   try {
     const reader = new ByteReader(source.start());
     const magic = await reader.peek(4);

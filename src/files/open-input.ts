@@ -65,7 +65,7 @@ export async function openInput(
   codec: FrameCodec,
   options: InputOptions = {},
 ): Promise<StreamInput> {
-  const source = openSource(path);
+  const source = await openSource(path);
   try {
     return await namingFaults(source.name, () => prepare(source, codec, options));
   } catch (error) {

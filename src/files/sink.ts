@@ -5,6 +5,7 @@ import {
   fsyncSync,
   linkSync,
   lstatSync,
+  open as openCallback,
   openSync,
   readSync,
   realpathSync,
@@ -22,6 +23,7 @@ import type { ByteSink } from '../format/lvs-writer.js';
 import { onInterrupt } from './interrupt.js';
 import { reason } from './reason.js';
 
+const openAsync = promisify(openCallback);
 const writeAsync = promisify(writeCallback);
 const STDOUT = 1;
 const RETRY_MS = 5;
@@ -48,10 +50,10 @@ interface Force {
  * Opens standard output for `-` and for any name of what it is, or a file that appears only on `commit`. `force` lets it
  * replace another file, never anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
  */
-export function openOutput(path: string, { force }: Force = {}): Output {
+export async function openOutput(path: string, { force }: Force = {}): Promise<Output> {
   refuseTaken(path, { force });
   if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output');
-  if (isStreamed(path)) return directOutput(openDirect(path), path);
+  if (isStreamed(path)) return directOutput(await openDirect(path), path);
   const place = behindLinks(path);
   const temporary = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
   const fd = create(temporary, path);
@@ -112,9 +114,10 @@ function isForReading(fd: number): boolean {
   }
 }
 
-function openDirect(path: string): number {
+/** In a thread of its own: of a FIFO it waits until somebody reads, and hears signals meanwhile. */
+async function openDirect(path: string): Promise<number> {
   try {
-    return openSync(path, 'w');
+    return await openAsync(path, 'w');
   } catch (cause) {
     throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
   }

@@ -1,5 +1,6 @@
 import {
   fstatSync,
+  open as openCallback,
   openSync,
   closeSync,
   read as readCallback,
@@ -11,13 +12,15 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
-import { DeviceError } from '../errors.js';
+import { DeviceError, UsageError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { reason } from './reason.js';
 import { createOutputSink } from './sink.js';
 
+const openAsync = promisify(openCallback);
 const readAsync = promisify(readCallback);
 const STDIN = 0;
 const RETRY_MS = 5;
@@ -39,15 +42,20 @@ export interface Source {
   close(): void;
 }
 
-/** Opens a file, or standard input for `-`. Throws `DeviceError`. */
-export function openSource(path: string): Source {
-  if (path === '-') return sourceOf(STDIN, 'standard input', undefined);
-  const fd = openForReading(path);
-  if (fstatSync(fd).isDirectory()) {
-    closeSync(fd);
-    throw new DeviceError(`${path}: is a directory, where a stream is expected`);
-  }
-  return sourceOf(fd, path, path);
+/**
+ * Opens a file, or standard input for `-`. Of a FIFO it waits until somebody opens it for writing. Throws `DeviceError`, and
+ * `UsageError` of a terminal: nobody types a stream.
+ */
+export async function openSource(path: string): Promise<Source> {
+  const isInput = path === '-';
+  const [fd, name] = isInput ? [STDIN, 'standard input'] : [await openForReading(path), path];
+  const isDirectory = fstatSync(fd).isDirectory();
+  if (!isDirectory && !isatty(fd)) return sourceOf(fd, name, isInput ? undefined : path);
+  if (!isInput) closeSync(fd);
+  if (isDirectory) throw new DeviceError(`${name}: is a directory, where a stream is expected`);
+  throw new UsageError(`${name}: is a terminal, where a stream is expected`, {
+    hint: 'name a file, or send the stream through a pipe',
+  });
 }
 
 /**
@@ -75,9 +83,10 @@ async function copy(from: ByteSource, to: ByteSink): Promise<void> {
   }
 }
 
-function openForReading(path: string): number {
+/** In a thread of its own, so that a signal is heard meanwhile. */
+async function openForReading(path: string): Promise<number> {
   try {
-    return openSync(path, 'r');
+    return await openAsync(path, 'r');
   } catch (cause) {
     throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
   }

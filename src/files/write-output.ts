@@ -9,7 +9,7 @@ export async function writeOutput<T>(
   { force }: { readonly force?: boolean | undefined },
   write: (output: Output) => Promise<T>,
 ): Promise<T> {
-  const output = openOutput(path, { force });
+  const output = await openOutput(path, { force });
   let result: T;
   try {
     result = await write(output);
