@@ -11,12 +11,17 @@ const TOOLS = [
   {
     command: 'zstd',
     debian: 'zstd',
-    files: ['test/format/seekable.test.ts', 'test/format/vectors.test.ts', 'test/cli/streams.test.ts'],
+    files: [
+      'test/format/seekable.test.ts',
+      'test/format/vectors.test.ts',
+      'test/cli/streams.test.ts',
+      'test/promises.test.ts',
+    ],
   },
   {
     command: 'strace',
     debian: 'strace',
-    files: ['test/cli/syncs.test.ts'],
+    files: ['test/promises.test.ts', 'test/cli/syncs.test.ts'],
   },
 ] as const;
 
