@@ -54,14 +54,23 @@ export function gravestStatus(statuses: readonly number[]): number {
 /** Says on standard error what went wrong and the way out; of what was not expected, all that is known. */
 export function reportError(name: string, error: unknown): void {
   if (!(error instanceof LvstreamError)) {
-    const stack = error instanceof Error ? error.stack : String(error);
-    process.stderr.write(`${name}: this is a bug in lvstream, please report it: ${stack}\n`);
+    process.stderr.write(`${name}: ${describeUnexpected(error)}\n`);
     return;
   }
   process.stderr.write(`${name}: ${visible(describeError(error))}\n`);
   const hint = hintOf(error);
   if (hint !== undefined) process.stderr.write(`${name}: hint: ${visible(hint)}\n`);
   if (process.argv.includes('--debug')) process.stderr.write(`${stackOf(error)}\n`);
+}
+
+/** A system call can fail wherever there is one: no more is known then, and nothing is gained by where in the program. */
+function describeUnexpected(error: unknown): string {
+  if (isSystemError(error) && !process.argv.includes('--debug')) return visible(error.message);
+  return `this is a bug in lvstream, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+}
+
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number';
 }
 
 /** What an error and the expected errors behind it say, the same thing once. */

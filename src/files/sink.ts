@@ -99,8 +99,11 @@ function directOutput(fd: number, name: string): Output {
  * is written there would be lost, and nobody would be told.
  */
 function refuseClosedOutput(): void {
-  const [own, nothing] = [fstatSync(STDOUT, { bigint: true }), statSync('/dev/null', { bigint: true })];
-  if (own.isCharacterDevice() && own.rdev === nothing.rdev && isForReading(STDOUT))
+  const [own, nothing] = [
+    fstatSync(STDOUT, { bigint: true }),
+    statSync('/dev/null', { bigint: true, throwIfNoEntry: false }),
+  ];
+  if (own.isCharacterDevice() && own.rdev === nothing?.rdev && isForReading(STDOUT))
     throw new DeviceError('standard output: is closed', { hint: 'send it to a file or a pipe' });
 }
 

@@ -5,7 +5,6 @@ import {
   closeSync,
   read as readCallback,
   readSync,
-  mkdtempSync,
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
@@ -19,6 +18,7 @@ import type { ByteSource } from '../format/byte-reader.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { reason } from './reason.js';
 import { createOutputSink } from './sink.js';
+import { makeTemporaryFolder, noTemporaryFile } from './temporary-folder.js';
 
 const openAsync = promisify(openCallback);
 const readAsync = promisify(readCallback);
@@ -93,19 +93,15 @@ async function openForReading(path: string): Promise<number> {
 }
 
 function openTemporary(): number {
+  const folder = makeTemporaryFolder();
+  const path = join(folder, 'spool');
   try {
-    const folder = mkdtempSync(join(tmpdir(), 'lvstream-'));
-    const path = join(folder, 'spool');
     const fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
     rmdirSync(folder);
     return fd;
   } catch (cause) {
-    const hint = 'TMPDIR names the folder for temporary files';
-    throw new DeviceError(`${tmpdir()}: no temporary file can be made there: ${reason(cause)}`, {
-      cause,
-      hint,
-    });
+    throw noTemporaryFile(cause);
   }
 }
 

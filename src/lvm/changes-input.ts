@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { splitZeroRuns } from '../algebra/split-zeros.js';
 import { onInterrupt } from '../files/interrupt.js';
 import { openInput, type StreamInput } from '../files/open-input.js';
+import { makeTemporaryFolder } from '../files/temporary-folder.js';
 import { writeOutput } from '../files/write-output.js';
 import { zeroRecords, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
@@ -92,7 +92,7 @@ export async function spoolChanges(
   options: DumpOptions,
   watch: Watch,
 ): Promise<StreamInput> {
-  const folder = mkdtempSync(join(tmpdir(), 'lvstream-'));
+  const folder = makeTemporaryFolder();
   const remove = () => {
     rmSync(folder, { recursive: true, force: true });
   };

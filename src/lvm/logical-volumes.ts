@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { safely } from '../device/kernel-files.js';
 import { deviceNumber } from '../device/subject.js';
 import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
 import { LvmError } from '../errors.js';
@@ -168,7 +169,7 @@ export function volumeBehind({ volumes }: VolumeList, path: string): LogicalVolu
 
 /** `major:minor` of the block device that the name stands for, if it stands for one. */
 function numberBehind(name: string): string | undefined {
-  const stats = statSync(name, { bigint: true, throwIfNoEntry: false });
+  const stats = safely(() => statSync(name, { bigint: true, throwIfNoEntry: false }));
   return stats?.isBlockDevice() === true ? deviceNumber(stats.rdev) : undefined;
 }
 
