@@ -1,5 +1,8 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { captureFile } from '../captures.js';
 import { BIN, Folder } from './run-lvstream.js';
@@ -25,8 +28,14 @@ function onTerminal(line: string): Terminal {
   return Object.assign(child, { shown: () => text });
 }
 
+/** Whether a process has a handler for SIGINT (proc_pid_status(5)). */
+function catchesSignals(pid: number): boolean {
+  const [, caught = '0'] = /^SigCgt:\s*(\S+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return (Number.parseInt(caught, 16) & (1 << (constants.signals.SIGINT - 1))) !== 0;
+}
+
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!condition()) await sleep(10);
 }
 
 describe('a progress bar', () => {
@@ -90,8 +99,10 @@ describe('whoever waits', () => {
   ])('hears Ctrl-C: %s', async (_, args) => {
     const child = spawn(process.execPath, [BIN, ...args], { stdio: ['pipe', 'ignore', 'pipe'] });
     onTestFinished(() => void child.kill('SIGKILL'));
-    const interrupts = setInterval(() => child.kill('SIGINT'), 2000);
-    expect(await once(child, 'exit')).toEqual([130, null]);
-    clearInterval(interrupts);
+    const end = once(child, 'exit');
+    await until(() => catchesSignals(child.pid!));
+    await sleep(500);
+    child.kill('SIGINT');
+    expect(await end).toEqual([130, null]);
   });
 });
