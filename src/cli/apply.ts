@@ -65,7 +65,7 @@ export const apply = defineCommand({
       });
       if (!args.quiet) for (const notice of report.notices) warn(notice);
       if (args.json) await printJson(report);
-      else if (!args.quiet) await print(`${args.device}: ${describe(report)}\n`);
+      else if (!args.quiet) await print(`${visible(`${args.device}: ${describe(report)}`)}\n`);
       if (report.fault) warn(`left out everything from the damage on: ${report.fault.message}`);
       return report.fault || report.bytesSkipped > 0 ? 5 : 0;
     } finally {

@@ -3,7 +3,7 @@ import { exitAtOnce } from '../device/syscalls.js';
 import { FormatError, LvstreamError, RefusedError, UsageError } from '../errors.js';
 import { runInterruptActions } from '../files/interrupt.js';
 import { ClosedOutputError } from '../files/sink.js';
-import { visible } from './visible.js';
+import { visible, visibleLines } from './visible.js';
 
 const FAILED = 1;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
@@ -60,13 +60,14 @@ export function reportError(name: string, error: unknown): void {
   process.stderr.write(`${name}: ${visible(describeError(error))}\n`);
   const hint = hintOf(error);
   if (hint !== undefined) process.stderr.write(`${name}: hint: ${visible(hint)}\n`);
-  if (process.argv.includes('--debug')) process.stderr.write(`${stackOf(error)}\n`);
+  if (process.argv.includes('--debug')) process.stderr.write(`${visibleLines(stackOf(error))}\n`);
 }
 
 /** A system call can fail wherever there is one: no more is known then, and nothing is gained by where in the program. */
 function describeUnexpected(error: unknown): string {
   if (isSystemError(error) && !process.argv.includes('--debug')) return visible(error.message);
-  return `this is a bug in lvstream, please report it: ${error instanceof Error ? error.stack : String(error)}`;
+  const stack = error instanceof Error ? error.stack! : String(error);
+  return `this is a bug in lvstream, please report it: ${visibleLines(stack)}`;
 }
 
 function isSystemError(error: unknown): error is Error {

@@ -12,7 +12,7 @@ import {
 } from './lvmsync-options.js';
 import { packageVersion } from './package-version.js';
 import { print } from './print.js';
-import { visible } from './visible.js';
+import { visible, visibleLines } from './visible.js';
 
 /** The command line of the original lvmsync; sending to another host is not there yet. */
 
@@ -115,7 +115,7 @@ function reportFatal(error: LvstreamError, argv: readonly string[]): number {
     process.stderr.write(`lvmsync: hint: ${visible(hint)}${options ? ' (an option of lvstream)' : ''}\n`);
   }
   if (argv.some((argument) => argument === '-d' || argument === '--debug'))
-    process.stderr.write(`${error.stack!}\n`);
+    process.stderr.write(`${visibleLines(error.stack!)}\n`);
   return FAILED;
 }
 

@@ -12,6 +12,11 @@ export function visible(text: string): string {
   });
 }
 
+/** The same of a text of several lines, which stay lines. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
 /** A value as one line of JSON, such characters in its strings escaped as JSON does it; big integers are numbers. */
 export function visibleJson(value: unknown): string {
   const text = JSON.stringify(value, replaceValue);

@@ -11,6 +11,7 @@ import { PIECE_SIZE } from '../format/layout.js';
 import { RangeSet } from '../format/range-set.js';
 import { isNamed, type State } from '../format/state.js';
 import type { StreamInput } from '../files/open-input.js';
+import { attempt } from './image.js';
 import { errorCode } from './syscalls.js';
 import { surveyStream, type Survey, type SurveyOptions } from './survey.js';
 import { isSameDevice, type TargetIdentity } from './target.js';
@@ -33,7 +34,7 @@ export type OpenStreamFile = (path: string) => Promise<StreamInput>;
 /** The finished snapbacks of a device in a folder, newest first (§6.3). Files that are none are passed over. */
 export async function findSnapbacks(folder: string, target: TargetIdentity): Promise<FoundSnapback[]> {
   const found: FoundSnapback[] = [];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+  for (const entry of listFolder(folder)) {
     if (!entry.isFile() || entry.name.endsWith('.partial') || entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     const header = await readIfThere(path);
@@ -41,6 +42,12 @@ export async function findSnapbacks(folder: string, target: TargetIdentity): Pro
       found.push({ path, header });
   }
   return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
+}
+
+function listFolder(folder: string) {
+  return attempt(`${folder}: its snapbacks can't be listed`, () =>
+    readdirSync(folder, { withFileTypes: true }),
+  );
 }
 
 /** A file can be gone since the folder was listed. */

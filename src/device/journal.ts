@@ -29,7 +29,7 @@ import { takeFrame } from '../format/zstd-frame.js';
 import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
 import { createPieceDigester } from './digest-pieces.js';
-import { closingOnError, openImage } from './image.js';
+import { attempt, closingOnError, openImage } from './image.js';
 import { settle } from './medium.js';
 
 const ZSTD_MAGIC_BYTES = Buffer.from(Uint32Array.of(ZSTD_MAGIC).buffer);
@@ -102,12 +102,15 @@ export class Journal {
     const isFinished = !fault && fstatSync(fd).nlink > 1;
     if (header && !isFinished) {
       await refuseDamaged(fd, path, codec, end);
-      if (!keep) ftruncateSync(fd, end);
+      if (!keep) cutAt(fd, path, end);
       return new Journal(path, fd, codec, header, end);
     }
     closeSync(fd);
     if (!isFinished && !isBegun(path)) throw noJournal(path, fault);
-    if (!keep) unlinkSync(partialPath(path));
+    if (!keep)
+      attempt(`${partialPath(path)}: can't be removed`, () => {
+        unlinkSync(partialPath(path));
+      });
     return undefined;
   }
 
@@ -267,6 +270,13 @@ function noJournal(path: string, cause: FormatError | undefined): RefusedError {
     `${partialPath(path)}: is there, but is no unfinished snapback, or is damaged in its header`,
     { cause, hint: 'choose another name for this snapback, or put that file aside' },
   );
+}
+
+/** What stands behind is not whole, and must not stand there when more is written. */
+function cutAt(fd: number, path: string, end: number): void {
+  attempt(`${partialPath(path)}: can't be cut at byte ${end}`, () => {
+    ftruncateSync(fd, end);
+  });
 }
 
 function openPartial(path: string, flags: number): number {

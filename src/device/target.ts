@@ -214,7 +214,8 @@ export function identifyTarget(path: string): TargetIdentity {
   const image = openImage(path);
   image.close();
   const deviceId = stats.isBlockDevice() ? readDeviceId(stats) : undefined;
-  return { path: realpathSync(path), ...(deviceId !== undefined && { deviceId }), size: image.size };
+  const real = attempt(`${path}: can't be followed to what it leads to`, () => realpathSync(path));
+  return { path: real, ...(deviceId !== undefined && { deviceId }), size: image.size };
 }
 
 /** Whether a snapback that names a device is of the one that was found (§6.3). */

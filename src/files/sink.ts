@@ -87,7 +87,12 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
 
 /** The file that is replaced through a symbolic link, which stays. */
 function behindLinks(path: string): string {
-  return statIfThere(path, statSync) === undefined ? path : realpathSync(path);
+  try {
+    return statIfThere(path, statSync) === undefined ? path : realpathSync(path);
+  } catch (cause) {
+    if (cause instanceof DeviceError) throw cause;
+    throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
+  }
 }
 
 function directOutput(fd: number, name: string): Output {

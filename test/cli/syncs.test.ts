@@ -98,6 +98,13 @@ it('says in a line that the folder of a snapback cannot be synced', async () => 
   expect(Buffer.compare(readFileSync(target), BEFORE)).toBe(0);
 });
 
+it('says in a line that the snapbacks beside a new one cannot be listed', async () => {
+  const args = ['apply', plain(), device(), '--snapback', folder.fresh('undo.lvs')];
+  const { status, errors } = await traced(args, folder.fresh('trace'), 'getdents64:error=EIO');
+  expect(status).toBe(1);
+  expect(errors).toMatch(/^lvstream: [^\n]*its snapbacks can't be listed: EIO\n$/);
+});
+
 it('writes nothing where what others wrote to the device cannot be synced', async () => {
   const target = device();
   const { status, calls, errors } = await traced(

@@ -12,7 +12,7 @@ export interface SystemCall {
   readonly succeeded: boolean;
 }
 
-const CALLS = 'write,pwrite64,fallocate,fsync,fdatasync';
+const CALLS = 'write,pwrite64,fallocate,fsync,fdatasync,getdents64';
 
 /** Runs `lvstream` under strace; `trace` is where to keep what that says, `inject` a fault to make (strace(1), -e inject). */
 export async function traced(
