@@ -16,6 +16,8 @@ const TOOLS = [
       'test/format/vectors.test.ts',
       'test/cli/streams.test.ts',
       'test/promises.test.ts',
+      'test/fuzz/fuzz.test.ts',
+      'test/long/fuzz.test.ts',
     ],
   },
   {

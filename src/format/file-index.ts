@@ -9,6 +9,7 @@ import {
   MAX_FRAMES,
   MAX_HEADER_SIZE,
   MAX_PAGE_SIZE,
+  MIN_HEADER_SIZE,
   roomForPage,
   SEEK_TABLE_MAGIC,
   SKIPPABLE_HEADER_SIZE,
@@ -58,7 +59,8 @@ async function readHeader(file: FileBytes): Promise<StreamHeader> {
   const size = viewOf(start).getUint32(4, true);
   if (viewOf(start).getUint32(0, true) !== HEADER_MAGIC)
     throw new FormatError('not-a-stream', 0, 'not an .lvs file');
-  if (size > MAX_HEADER_SIZE) throw new FormatError('frame-size', 0, `a header of ${size} bytes`);
+  if (size < MIN_HEADER_SIZE || size > MAX_HEADER_SIZE)
+    throw new FormatError('frame-size', 0, `a header of ${size} bytes`);
   return decodeHeader(await readBytes(file, 0, SKIPPABLE_HEADER_SIZE + size), 0);
 }
 

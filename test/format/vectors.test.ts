@@ -1,14 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { FormatError } from '#src/errors.js';
 import { attachPieces } from '#src/format/attach-pieces.js';
 import type { RecordBatch } from '#src/format/batch.js';
 import { ByteReader } from '#src/format/byte-reader.js';
 import { encodeClosing } from '#src/format/closing.js';
-import { readFileIndex } from '#src/format/file-index.js';
+import { readFileIndex, type FileBytes } from '#src/format/file-index.js';
 import { encodeHeader } from '#src/format/header.js';
 import { LvsReader } from '#src/format/lvs-reader.js';
 import { LvsWriter } from '#src/format/lvs-writer.js';
 import { decodeMap, toJson } from '../reference/msgpack.js';
+import { u32 } from '../vectors/bytes.js';
 import { createInlineCodec } from './inline-codec.js';
 import { readStream, recordsOfPlain, sourceOf } from './read-stream.js';
 import { vectorFiles } from './vector-files.js';
@@ -38,6 +40,18 @@ describe.each(vectorFiles)('$name', ({ input, expected }) => {
   if (input.length > small) return;
   it('is judged as expected, byte by byte', async () => {
     expect(await readStream(sourceOf(input, 1), codec, options)).toMatchObject({ verdict, records });
+  });
+});
+
+describe.each(containers)('$name', ({ input }) => {
+  it('is read from its end to its own faults at most, however short its header says it is', async () => {
+    for (const size of [undefined, 0, 4, 11, 16]) {
+      const bytes = Uint8Array.from(input);
+      if (size !== undefined && bytes.length >= 8) bytes.set(u32(size), 4);
+      await readFileIndex(inMemory(bytes), codec).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(FormatError);
+      });
+    }
   });
 });
 
@@ -71,16 +85,20 @@ describe.each(goodContainers)('$name', ({ path: file, input, expected }) => {
   });
 });
 
+function inMemory(input: Uint8Array): FileBytes {
+  const readAt = async (target: Uint8Array, position: number) => {
+    target.set(input.subarray(position, position + target.length));
+  };
+  return { size: input.length, readAt };
+}
+
 /** The batches, with their piece digests where the file has them. */
 async function* batchesOf(reader: LvsReader, input: Uint8Array): AsyncGenerator<RecordBatch> {
   if (reader.header.baseDigests !== true) {
     yield* reader.batches();
     return;
   }
-  const readAt = async (target: Uint8Array, position: number) => {
-    target.set(input.subarray(position, position + target.length));
-  };
-  const index = await readFileIndex({ size: input.length, readAt }, codec);
+  const index = await readFileIndex(inMemory(input), codec);
   yield* attachPieces(reader.batches(), index.pages());
 }
 

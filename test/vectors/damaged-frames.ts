@@ -237,6 +237,12 @@ const zstdHeaders = (): Vector[] => [
       longRecord(8192, 8 * MIB - 11),
     ),
   ),
+  faulty(
+    'frame-size-content-8-mib-single-segment',
+    'frame-size',
+    'The same in a single segment, which has no window of its own that could be too large.',
+    formed(() => ({}), longRecord(8192, 8 * MIB - 11)),
+  ),
 ];
 
 const zstdBlocks = (): Vector[] => [
