@@ -23,7 +23,12 @@ const TOOLS = [
   {
     command: 'strace',
     debian: 'strace',
-    files: ['test/promises.test.ts', 'test/cli/syncs.test.ts'],
+    files: ['test/promises.test.ts', 'test/cli/syncs.test.ts', 'test/calls/faults.test.ts'],
+  },
+  {
+    command: 'cc',
+    debian: 'gcc',
+    files: ['test/calls/short-counts.test.ts'],
   },
 ] as const;
 

@@ -1,7 +1,7 @@
-import { constants, read, readSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { constants } from 'node:fs';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError } from '../errors.js';
+import { readSome, readSomeAsync } from '../files/descriptor.js';
 import { alignedMemory } from './aligned-memory.js';
 import {
   attempt,
@@ -105,7 +105,7 @@ function fill({ fd, name }: OpenFile, memory: Uint8Array, start: number, wanted:
   for (let done = 0; done < memory.length;) {
     const at = start + done;
     const count = attempt(`${name}: cannot be read at byte ${Math.max(at, wanted)}`, () =>
-      readSync(fd, memory, done, memory.length - done, at),
+      readSome(fd, memory.subarray(done), at),
     );
     if (count === 0) throw endedEarly(name, at);
     done += count;
@@ -116,11 +116,9 @@ function endedEarly(name: string, at: number): DeviceError {
   return new DeviceError(`${name}: ends at byte ${at}, before the size it had when it was opened`);
 }
 
-const readAsync = promisify(read);
-
 async function readWhole({ fd, name }: OpenFile, target: Uint8Array, offset: number): Promise<void> {
   for (let done = 0; done < target.length;) {
-    const { bytesRead } = await readAsync(fd, target, done, target.length - done, offset + done);
+    const bytesRead = await readSomeAsync(fd, target.subarray(done), offset + done);
     if (bytesRead === 0) throw endedEarly(name, offset + done);
     done += bytesRead;
   }

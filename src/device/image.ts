@@ -1,15 +1,7 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readSync,
-  statSync,
-  type BigIntStats,
-} from 'node:fs';
+import { accessSync, constants, existsSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError } from '../errors.js';
+import { readSome, release } from '../files/descriptor.js';
 import type { Range } from '../format/batch.js';
 import { deviceSize, errorCode, isReadOnly, seekData, seekHole } from './syscalls.js';
 
@@ -148,7 +140,7 @@ export function closingOnError<T>(fd: number, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    closeSync(fd);
+    release(fd);
     throw error;
   }
 }
@@ -157,7 +149,7 @@ export function closingOnError<T>(fd: number, open: () => T): T {
 export function closeFile(file: OpenFile): void {
   const { fd } = file;
   file.fd = CLOSED;
-  if (fd !== CLOSED) closeSync(fd);
+  if (fd !== CLOSED) release(fd);
 }
 
 /** Reads an open file or device, which stays the caller's to close. */
@@ -168,15 +160,13 @@ export function readerOf(file: OpenFile): RandomAccessReader {
     size,
     readInto(target, offset) {
       checkInside(file, { offset, length: target.length });
-      for (let done = 0; done < target.length;) done += readSome(file, target.subarray(done), offset + done);
+      for (let done = 0; done < target.length;) done += readPart(file, target.subarray(done), offset + done);
     },
   };
 }
 
-function readSome({ fd, name }: OpenFile, target: Uint8Array, offset: number): number {
-  const count = attempt(`${name}: cannot be read at byte ${offset}`, () =>
-    readSync(fd, target, 0, target.length, offset),
-  );
+function readPart({ fd, name }: OpenFile, target: Uint8Array, offset: number): number {
+  const count = attempt(`${name}: cannot be read at byte ${offset}`, () => readSome(fd, target, offset));
   if (count > 0) return count;
   throw new DeviceError(`${name}: ends at byte ${offset}, before the size it had when it was opened`);
 }

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  read,
-  unlinkSync,
-  write,
-} from 'node:fs';
+import { constants, fdatasync, fstatSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError, FormatError, LvstreamError, RefusedError } from '../errors.js';
+import { readSomeAsync, release, writeSomeAsync } from '../files/descriptor.js';
 import { reason } from '../files/reason.js';
 import { giveName, syncFolder } from '../files/sink.js';
 import { createBufferPool, memoryOfBatch, releaseBatch, type RecordBatch } from '../format/batch.js';
@@ -35,8 +26,6 @@ import { settle } from './medium.js';
 const ZSTD_MAGIC_BYTES = Buffer.from(Uint32Array.of(ZSTD_MAGIC).buffer);
 const SEARCH_STEP = 1 << 20;
 const HEADER_MAGIC_BYTES = new Uint8Array(Uint32Array.of(HEADER_MAGIC).buffer);
-const readAsync = promisify(read);
-const writeAsync = promisify(write);
 const syncAsync = promisify(fdatasync);
 
 /** Where the journal of a snapback that will be called `path` lies until it is finished. */
@@ -105,7 +94,7 @@ export class Journal {
       if (!keep) cutAt(fd, path, end);
       return new Journal(path, fd, codec, header, end);
     }
-    closeSync(fd);
+    release(fd);
     if (!isFinished && !isBegun(path)) throw noJournal(path, fault);
     if (!keep)
       attempt(`${partialPath(path)}: can't be removed`, () => {
@@ -164,7 +153,7 @@ export class Journal {
 
   /** Leaves the journal as it is, to be taken up again. A second call does nothing. */
   close(): void {
-    if (this.#isOpen) closeSync(this.#fd);
+    if (this.#isOpen) release(this.#fd);
     this.#isOpen = false;
   }
 
@@ -195,10 +184,7 @@ export class Journal {
   }
 
   #writeSome(bytes: Uint8Array, position: number): Promise<number> {
-    return this.#attempt("can't be written", async () => {
-      const { bytesWritten } = await writeAsync(this.#fd, bytes, 0, bytes.length, position);
-      return bytesWritten;
-    });
+    return this.#attempt("can't be written", () => writeSomeAsync(this.#fd, bytes, position));
   }
 
   async #attempt<T>(what: string, act: () => Promise<T>): Promise<T> {
@@ -377,7 +363,7 @@ function readFrom(fd: number, path: string, start: number): ByteReader {
 
 async function readSome(fd: number, path: string, target: Uint8Array, position: number): Promise<number> {
   try {
-    return (await readAsync(fd, target, 0, target.length, position)).bytesRead;
+    return await readSomeAsync(fd, target, position);
   } catch (cause) {
     throw new DeviceError(`${partialPath(path)}: can't be read: ${reason(cause)}`, { cause });
   }

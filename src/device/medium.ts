@@ -1,4 +1,5 @@
-import { closeSync, constants, fsyncSync } from 'node:fs';
+import { constants, fsyncSync } from 'node:fs';
+import { release } from '../files/descriptor.js';
 import {
   attempt,
   closingOnError,
@@ -52,7 +53,7 @@ export function openSettled(path: string): ImageReader {
     closingOnError(fd, () => {
       settle({ fd, name: path });
     });
-    closeSync(fd);
+    release(fd);
     return image;
   } catch (error) {
     image.close();

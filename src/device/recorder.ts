@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { accessSync, closeSync, constants, lstatSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
 import { DeviceError, RefusedError } from '../errors.js';
+import { release } from '../files/descriptor.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import { reason } from '../files/reason.js';
 import { refuseExisting, statIfThere } from '../files/sink.js';
@@ -67,7 +68,7 @@ export async function openRecorder(
     const link = resumed ? undefined : await findLink(path, context, identity, header);
     return new Recorder(path, context, identity, lock, link, resumed);
   } catch (error) {
-    closeSync(lock);
+    release(lock);
     throw error;
   }
 }
@@ -204,7 +205,7 @@ export class Recorder {
   close(): void {
     this.#journal?.close();
     this.#resumed?.journal.close();
-    closeSync(this.#lock);
+    release(this.#lock);
   }
 
   #describe(header: StreamHeader | undefined): StreamHeader {
@@ -266,7 +267,7 @@ function lockFolder(folder: string): number {
   }
   const fd = openDescriptor(folder, constants.O_RDONLY);
   if (tryLock(fd, 'exclusive')) return fd;
-  closeSync(fd);
+  release(fd);
   throw new RefusedError(`${folder}: another lvstream is saving a snapback there`, {
     hint: 'wait for it to end',
   });

@@ -1,6 +1,5 @@
 import {
   type BigIntStats,
-  closeSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -13,18 +12,17 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  write as writeCallback,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DeviceError, RefusedError } from '../errors.js';
 import type { ByteSink } from '../format/lvs-writer.js';
+import { release, writeSomeAsync } from './descriptor.js';
 import { onInterrupt } from './interrupt.js';
 import { reason } from './reason.js';
 
 const openAsync = promisify(openCallback);
-const writeAsync = promisify(writeCallback);
 const STDOUT = 1;
 const RETRY_MS = 5;
 const OTHER_NAME = 'choose another name';
@@ -58,7 +56,7 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
   const temporary = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
   const fd = create(temporary, path);
   const remove = () => {
-    closeSync(fd);
+    release(fd);
     rmSync(temporary, { force: true });
   };
   const forget = onInterrupt(remove);
@@ -76,7 +74,7 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
         throw new DeviceError(`${path}: can't be finished: ${reason(cause)}`, { cause });
       }
       forget();
-      closeSync(fd);
+      release(fd);
     },
     abort: () => {
       forget();
@@ -131,11 +129,50 @@ async function openDirect(path: string): Promise<number> {
   }
 }
 
-/** Gives a finished file its final name, on stable storage. Without `force` a file of that name is left alone. */
+/**
+ * Gives a finished file its final name, on stable storage. Without `force` a file of that name is left alone, and when
+ * this throws the name is free again, so that the same command can be run once more.
+ */
 export function giveName(temporary: string, path: string, force: boolean): void {
-  if (force) renameSync(temporary, path);
-  else linkOrRename(temporary, path);
-  syncFolder(path);
+  if (force) {
+    renameSync(temporary, path);
+    syncFolder(path);
+  } else if (isLinked(temporary, path)) {
+    orElse(
+      () => unlinkSync(path),
+      () => {
+        syncFolder(path);
+        unlinkSync(temporary);
+      },
+    );
+  } else {
+    refuseExisting(path);
+    renameSync(temporary, path);
+    orElse(
+      () => renameSync(path, temporary),
+      () => syncFolder(path),
+    );
+  }
+}
+
+/** Not every file system can link. Throws `RefusedError` when something has the name already. */
+function isLinked(temporary: string, path: string): boolean {
+  try {
+    linkSync(temporary, path);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
+    return false;
+  }
+}
+
+function orElse(takeBack: () => void, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
 }
 
 /** Takes the old name from a file that {@link giveName} has given its final one, if it was ended before it did so. */
@@ -148,19 +185,6 @@ export function dropSecondName(temporary: string, path: string): void {
     throw new DeviceError(`${temporary}: can't be removed: ${reason(cause)}`, { cause });
   }
   syncFolder(path);
-}
-
-/** Not every file system can link; there a file that appears at the last moment is replaced. */
-function linkOrRename(temporary: string, path: string): void {
-  try {
-    linkSync(temporary, path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyThere(path);
-    refuseExisting(path);
-    renameSync(temporary, path);
-    return;
-  }
-  unlinkSync(temporary);
 }
 
 /** Makes a change of names in the file's folder permanent. Throws `DeviceError`. */
@@ -177,7 +201,7 @@ function syncOpened(fd: number): void {
   try {
     fsyncSync(fd);
   } finally {
-    closeSync(fd);
+    release(fd);
   }
 }
 
@@ -240,7 +264,7 @@ export function createOutputSink(fd: number, name: string): ByteSink {
 
 async function writeSome(fd: number, name: string, bytes: Uint8Array): Promise<number> {
   try {
-    return (await writeAsync(fd, bytes, 0, bytes.length, null)).bytesWritten;
+    return await writeSomeAsync(fd, bytes, null);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'EPIPE') throw new ClosedOutputError(`${name}: closed by its reader`, { cause });

@@ -1,13 +1,4 @@
-import {
-  fstatSync,
-  open as openCallback,
-  openSync,
-  closeSync,
-  read as readCallback,
-  readSync,
-  rmdirSync,
-  unlinkSync,
-} from 'node:fs';
+import { fstatSync, open as openCallback, openSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -16,12 +7,12 @@ import { promisify } from 'node:util';
 import { DeviceError, UsageError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
 import type { ByteSink } from '../format/lvs-writer.js';
+import { readSome, readSomeAsync, release } from './descriptor.js';
 import { reason } from './reason.js';
 import { createOutputSink } from './sink.js';
 import { makeTemporaryFolder, noTemporaryFile } from './temporary-folder.js';
 
 const openAsync = promisify(openCallback);
-const readAsync = promisify(readCallback);
 const STDIN = 0;
 const RETRY_MS = 5;
 /** Reads that do not wait let signals and timers have their turn this often. */
@@ -49,13 +40,22 @@ export interface Source {
 export async function openSource(path: string): Promise<Source> {
   const isInput = path === '-';
   const [fd, name] = isInput ? [STDIN, 'standard input'] : [await openForReading(path), path];
-  const isDirectory = fstatSync(fd).isDirectory();
-  if (!isDirectory && !isatty(fd)) return sourceOf(fd, name, isInput ? undefined : path);
-  if (!isInput) closeSync(fd);
-  if (isDirectory) throw new DeviceError(`${name}: is a directory, where a stream is expected`);
-  throw new UsageError(`${name}: is a terminal, where a stream is expected`, {
-    hint: 'name a file, or send the stream through a pipe',
-  });
+  try {
+    refuseOther(fd, name);
+    return sourceOf(fd, name, isInput ? undefined : path);
+  } catch (error) {
+    if (!isInput) release(fd);
+    throw error;
+  }
+}
+
+function refuseOther(fd: number, name: string): void {
+  if (statOpen(fd, name).isDirectory())
+    throw new DeviceError(`${name}: is a directory, where a stream is expected`);
+  if (isatty(fd))
+    throw new UsageError(`${name}: is a terminal, where a stream is expected`, {
+      hint: 'name a file, or send the stream through a pipe',
+    });
 }
 
 /**
@@ -69,7 +69,7 @@ export async function spool(source: Source, from: ByteSource = source.start()): 
   try {
     await copy(from, createOutputSink(fd, `${source.name}: the temporary file in ${tmpdir()}`));
   } catch (error) {
-    closeSync(fd);
+    release(fd);
     throw error;
   }
   source.close();
@@ -106,8 +106,8 @@ function openTemporary(): number {
 }
 
 function sourceOf(fd: number, name: string, path: string | undefined): Source {
-  const stat = fstatSync(fd);
-  const size = stat.isFile() ? stat.size : undefined;
+  const stats = statOpen(fd, name);
+  const size = stats.isFile() ? stats.size : undefined;
   let turn = performance.now();
   return {
     name,
@@ -127,9 +127,17 @@ function sourceOf(fd: number, name: string, path: string | undefined): Source {
       }
     },
     close: () => {
-      if (fd !== STDIN) closeSync(fd);
+      if (fd !== STDIN) release(fd);
     },
   };
+}
+
+function statOpen(fd: number, name: string): Stats {
+  try {
+    return fstatSync(fd);
+  } catch (cause) {
+    throw new DeviceError(`${name}: can't be read: ${reason(cause)}`, { cause });
+  }
 }
 
 /** `start`: where to begin in a file; undefined reads on from where a pipe is. */
@@ -137,7 +145,7 @@ function startAt(fd: number, name: string, start: number | undefined): ByteSourc
   let position = start;
   return {
     readInto: async (target) => {
-      const got = await readSome(fd, name, target, position ?? null);
+      const got = await readPatiently(fd, name, target, position ?? null);
       if (position !== undefined) position += got;
       return got;
     },
@@ -147,13 +155,13 @@ function startAt(fd: number, name: string, start: number | undefined): ByteSourc
 /** At once: of a file in the page cache, another thread would take longer to be woken than this takes. */
 function readSomeAt(fd: number, name: string, target: Uint8Array, position: number): number {
   try {
-    return readSync(fd, target, 0, target.length, position);
+    return readSome(fd, target, position);
   } catch (cause) {
     throw new DeviceError(`${name}: can't be read: ${reason(cause)}`, { cause });
   }
 }
 
-async function readSome(
+async function readPatiently(
   fd: number,
   name: string,
   target: Uint8Array,
@@ -161,7 +169,7 @@ async function readSome(
 ): Promise<number> {
   for (;;) {
     try {
-      return (await readAsync(fd, target, 0, target.length, position)).bytesRead;
+      return await readSomeAsync(fd, target, position);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') {
         throw new DeviceError(`${name}: can't be read: ${reason(cause)}`, { cause });
