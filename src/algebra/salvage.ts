@@ -98,7 +98,7 @@ export async function* fillPieces(batches: AsyncIterable<RecordBatch>): AsyncGen
 function unknownPieces(batch: RecordBatch): Uint8Array {
   const runs = new PieceRunBuilder();
   runs.addUnknown(countPieces(batch));
-  return runs.toSection();
+  return runs.takeSection();
 }
 
 /** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */

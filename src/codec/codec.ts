@@ -2,15 +2,20 @@ import { availableParallelism } from 'node:os';
 import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/codec.js';
 import type { FrameWorker } from './frame-work.js';
 import { sha256, startSha256 } from './sha256.js';
+import { FIRST_HIGH_LEVEL } from './levels.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** Streams of no more frames than this are done in the calling thread: starting another one takes longer. */
 const INLINE_FRAMES = 2;
-const MAX_THREADS = 8;
+/** Each takes 14 MiB, with the frames that it works on: the whole process stays under 256 MiB. */
+const MAX_THREADS = 4;
+/** Where a thread takes long for a frame, and a stream's other work is little beside it. */
+const MAX_THREADS_AT_HIGH_LEVELS = 8;
 
 /** zstd by zstd-napi and SHA-256 by node:crypto, in worker threads from the third frame on. */
 export const createCodec: CodecFactory = ({ level }) => {
-  const threads = Math.min(availableParallelism(), MAX_THREADS);
+  const most = level < FIRST_HIGH_LEVEL ? MAX_THREADS : MAX_THREADS_AT_HIGH_LEVELS;
+  const threads = Math.min(availableParallelism(), most);
   const pool = new WorkerPool(threads, level);
   let inline: Promise<FrameWorker> | undefined;
   let frames = 0;

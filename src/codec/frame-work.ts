@@ -2,6 +2,7 @@ import xxhash from 'xxhash-wasm';
 import binding from 'zstd-napi/binding.js';
 import type { CodedFrame, DecodedFrame } from '../format/codec.js';
 import { hashBlocks, wholeBlocks } from '../format/stream-digest.js';
+import { FIRST_HIGH_LEVEL } from './levels.js';
 import { sha256 } from './sha256.js';
 
 /** One thread's share of the work: compress and decode whole frames, hash them and their content. */
@@ -14,8 +15,6 @@ const { CCtx, CParameter, DCtx } = binding;
 
 const NOTHING = new Uint8Array(0);
 const STORE = 0;
-/** From here on zstd's tables for a frame of 1 MiB are larger than 8 MiB. */
-const FIRST_LARGE_LEVEL = 9;
 const RAW_BLOCK_SIZE = 1 << 17;
 const hasher = await xxhash();
 
@@ -43,7 +42,7 @@ function createCompressor(level: number): Compressor {
   const compressor = new CCtx();
   compressor.setParameter(CParameter.compressionLevel, level);
   compressor.setParameter(CParameter.checksumFlag, 1);
-  if (level >= FIRST_LARGE_LEVEL) limitTables(compressor);
+  if (level >= FIRST_HIGH_LEVEL) limitTables(compressor);
   return (content, room) => room.subarray(0, compressor.compress2(room, content));
 }
 

@@ -17,10 +17,10 @@ export function createPieceDigester(
 ): (batch: RecordBatch) => Uint8Array {
   let buffer: Uint8Array | undefined;
   const window = () => (buffer ??= new Uint8Array(WINDOW));
+  const runs = new PieceRunBuilder();
   return (batch) => {
-    const runs = new PieceRunBuilder();
     for (const range of eachRange(batch)) addRange(runs, range, device, codec, window);
-    return runs.toSection();
+    return runs.takeSection();
   };
 }
 

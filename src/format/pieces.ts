@@ -66,10 +66,13 @@ export class PieceRunBuilder {
     this.#size += PIECE_DIGEST_SIZE;
   }
 
-  /** The section's bytes for this frame; the builder must not be used afterwards. */
-  toSection(): Uint8Array {
+  /** The section's bytes for this frame; the builder is for the next one then, in the same memory. */
+  takeSection(): Uint8Array {
     this.#close();
-    return this.#bytes.subarray(0, this.#size);
+    const section = this.#bytes.slice(0, this.#size);
+    this.#size = 0;
+    this.#kind = undefined;
+    return section;
   }
 
   #extend(kind: number, count: number): void {

@@ -1,0 +1,107 @@
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runMeasuredOn } from './run-measured.js';
+import { SMALL_STRIDE, writeSmallRecords } from './small-records.js';
+
+/** The most memory that commands take of streams that are hard on it, on machines of 2, 8 and 16 processors. */
+
+const MIB = 2 ** 20;
+const MAX_PEAK_MIB = 256;
+const SMALL_COUNT = 8 * MIB;
+const NOISE_RECORD = 65536;
+const NOISE_SIZE = 512 * MIB;
+/** The high levels take long: a part of the noise is enough to fill all threads. */
+const PART_SIZE = 64 * MIB;
+
+let folder: string;
+const at = (name: string): string => path.join(folder, name);
+const rows: string[] = [];
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'memory-'));
+  writeSmallRecords(at('small'), SMALL_COUNT);
+  writeNoise(at('noise'), NOISE_SIZE);
+  writeNoise(at('part'), PART_SIZE);
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  console.log(['peak MiB  processors  command', ...rows].join('\n'));
+});
+
+function writeNoise(file: string, size: number): void {
+  const fd = openSync(file, 'w');
+  writeSync(fd, 'lvmsync PROTO[3]\n');
+  for (let offset = 0; offset < size; offset += NOISE_RECORD) {
+    const header = Buffer.alloc(12);
+    header.writeBigUInt64BE(BigInt(offset));
+    header.writeUInt32BE(NOISE_RECORD, 8);
+    writeSync(fd, header);
+    writeSync(fd, randomBytes(NOISE_RECORD));
+  }
+  closeSync(fd);
+}
+
+function newDevice(size: number): string {
+  writeFileSync(at('device'), '');
+  truncateSync(at('device'), size);
+  return at('device');
+}
+
+/** Runs a command, which must succeed within the limit, and adds its row to the table. */
+async function fits(processors: number, ...argv: readonly string[]): Promise<void> {
+  const { status, err, peakMib } = await runMeasuredOn(processors, ...argv);
+  const words = argv.map((word) => word.replace(`${folder}/`, '')).join(' ');
+  rows.push(`${peakMib.toFixed(0).padStart(8)}  ${String(processors).padStart(10)}  ${words}`);
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  expect(peakMib, words).toBeLessThan(MAX_PEAK_MIB);
+}
+
+const processors = [2, 8, 16];
+
+describe.each(processors)('on %i processors', (count) => {
+  it.each([0, 3])('noise at level %i is packed, read and unpacked', async (level) => {
+    const file = at(`noise-${level}.lvs`);
+    await fits(count, 'compress', '--level', String(level), at('noise'), '-o', file, '--force');
+    await fits(count, 'verify', file);
+    await fits(count, 'decompress', file, '-o', at('plain'), '--force');
+    await fits(count, 'info', file);
+    await fits(count, 'compress', '--salvage', file, '-o', at('again.lvs'), '--force');
+  });
+
+  it.each([12, 15, 19, 22])('noise at level %i is packed', async (level) => {
+    await fits(count, 'compress', '--level', String(level), at('part'), '-o', at('part.lvs'), '--force');
+  });
+
+  it('noise is applied and taken back', async () => {
+    const [file, undo] = [at('noise-3.lvs'), at(`undo-${count}/noise.lvs`)];
+    mkdirSync(path.dirname(undo), { recursive: true });
+    const device = newDevice(NOISE_SIZE);
+    await fits(count, 'apply', file, device, '--no-sync', '--snapback', undo);
+    await fits(count, 'verify', file, '--against', device);
+    await fits(count, 'verify', undo);
+    await fits(count, 'apply', undo, device, '--no-sync');
+    rmSync(undo);
+  });
+
+  it('small records are packed, read and applied', async () => {
+    const file = at('small.lvs');
+    await fits(count, 'compress', at('small'), '-o', file, '--force');
+    await fits(count, 'verify', file);
+    await fits(count, 'info', file);
+    const device = newDevice(SMALL_COUNT * SMALL_STRIDE);
+    await fits(count, 'apply', file, device, '--no-sync');
+    await fits(count, 'verify', file, '--against', device);
+  });
+});
