@@ -3,7 +3,7 @@ import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { applyStream } from '../device/apply.js';
 import { hasOpen } from '../device/open-files.js';
-import { partialPath } from '../device/journal.js';
+import { partialPath } from '../device/partial-file.js';
 import { RefusedError, UsageError } from '../errors.js';
 import { openInput } from '../files/open-input.js';
 import { writeOutput } from '../files/write-output.js';

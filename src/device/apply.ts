@@ -13,7 +13,7 @@ import { checkTurn, type OpenStreamFile } from './chain-head.js';
 import { findFinished } from './finished.js';
 import { statPath } from './image.js';
 import { safely } from './kernel-files.js';
-import { partialPath } from './journal.js';
+import { partialPath } from './partial-file.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import { namingFaults, type StreamInput } from '../files/open-input.js';
 import { overlaps, subjectOf } from './subject.js';

@@ -8,7 +8,7 @@ import type { StreamHeader } from '../format/header.js';
 import { readThrough } from '../format/read-through.js';
 import { judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { ResultComparison } from './compare.js';
-import { partialPath } from './journal.js';
+import { partialPath } from './partial-file.js';
 import { identifyTarget, isSameDevice } from './target.js';
 
 /** Whether a snapback of that name has been begun, or finished: then the stream must be read more than once. */

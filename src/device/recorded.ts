@@ -35,6 +35,15 @@ export class RecordedRanges {
     });
   }
 
+  /** Whether the device holds all that a batch writes. */
+  isHeld(batch: RecordBatch): boolean {
+    let isHeld = true;
+    this.#eachPart(batch, (range, data) => {
+      isHeld &&= endsInside(range, this.#target) && Buffer.compare(this.#read(range), data) === 0;
+    });
+    return isHeld;
+  }
+
   /** Takes a batch of the stream, or of pre-images: bytes of the device that are as it wants them are accounted for. */
   addStream(batch: RecordBatch): void {
     if (this.#changed.size === 0) return;
@@ -90,6 +99,10 @@ export class RecordedRanges {
     this.#target.readInto(held, offset);
     return held;
   }
+}
+
+function endsInside({ offset, length }: Range, { size }: RandomAccessReader): boolean {
+  return offset + length <= size;
 }
 
 /** The byte ranges, as parts of `range`, in which the two differ. */

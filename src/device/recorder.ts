@@ -29,7 +29,8 @@ import type { State } from '../format/state.js';
 import { StreamDigest } from '../format/stream-digest.js';
 import { findSnapbacks, judgeSnapback, linkTo, type Link, type OpenStreamFile } from './chain-head.js';
 import { openDescriptor } from './image.js';
-import { Journal, partialPath } from './journal.js';
+import { Journal } from './journal.js';
+import { partialPath } from './partial-file.js';
 import { readPreImages } from './pre-images.js';
 import { RecordedRanges } from './recorded.js';
 import { tryLock } from './syscalls.js';
@@ -286,14 +287,13 @@ async function resume(
     });
   }
   const recorded = new RecordedRanges(target, takeBackCommand(path, target.name));
-  const journal = await Journal.resume(
-    path,
-    codec,
-    (batch) => {
+  const journal = await Journal.resume(path, codec, {
+    onBatch: (batch) => {
       recorded.addPreImages(batch);
     },
-    options.dryRun,
-  );
+    isHeld: (batch) => recorded.isHeld(batch),
+    keep: options.dryRun,
+  });
   return journal && { journal, recorded };
 }
 

@@ -73,6 +73,10 @@ export const DIGEST_SIZE = 32;
 export const PIECE_SIZE = 4096;
 export const PIECE_DIGEST_SIZE = 16;
 
+/** §6.4: the marks of a partial file, frames of another kind to readers. */
+export const MARK_MAGIC = 0x184d2a53;
+export const MARK_SIZE = 36;
+
 /** §4.7: the seek table (zstd's contrib/seekable_format). */
 export const SEEK_ENTRY_SIZE = 8;
 export const SEEK_FOOTER_SIZE = 9;

@@ -1,0 +1,173 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Journal } from '#src/device/journal.js';
+import { RefusedError } from '#src/errors.js';
+import { rangesOf, type Range, type RecordBatch } from '#src/format/batch.js';
+import type { StreamHeader } from '#src/format/header.js';
+import { MARK_SIZE } from '#src/format/layout.js';
+import { createInlineCodec } from '../format/inline-codec.js';
+import { batchOf } from '../streams.js';
+
+const numRuns = process.env['SLOW'] === undefined ? 40 : 1000;
+const SECTOR = 512;
+/** Every frame is written as it is added. */
+const codec = { ...createInlineCodec(), depth: 1 };
+const HEADER: StreamHeader = {
+  kind: 'snapback',
+  requires: [],
+  order: 'disjoint',
+  baseDigests: true,
+  result: { id: 'uuid:1' },
+  origin: { lv: 'x'.repeat(1500) },
+};
+
+let folder: string;
+let path: string;
+let partial: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'journal-'));
+  path = join(folder, 'undo');
+  partial = `${path}.partial`;
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+type Unit = { readonly zeros: number } | { readonly data: Uint8Array };
+
+const zeros = fc.record({ zeros: fc.integer({ min: 1, max: 1 << 20 }) });
+const data = fc.uint8Array({ minLength: 1, maxLength: 3000 }).map((bytes) => ({ data: bytes }));
+/** Each group is flushed, and then the device written, before the next one begins. */
+const groups = fc.array(fc.array(fc.oneof(zeros, data), { minLength: 1, maxLength: 4 }), {
+  minLength: 1,
+  maxLength: 4,
+});
+
+/** The unit as pre-images at a place of its own. */
+function batchOfUnit(unit: Unit, place: number): RecordBatch {
+  const offset = place << 20;
+  if ('zeros' in unit) return { kind: 'zeros', ranges: [{ offset, length: unit.zeros }] };
+  return batchOf([{ offset, data: unit.data }]);
+}
+
+/** A journal whose program was killed behind the last flush, or before it. */
+async function leaveJournal(given: readonly (readonly Unit[])[], { isFlushed = true } = {}) {
+  const journal = await Journal.create(path, HEADER, codec);
+  const ranges: Range[] = [];
+  let synced = readFileSync(partial);
+  let flushed = 0;
+  for (const [i, group] of given.entries()) {
+    for (const unit of group) {
+      const batch = batchOfUnit(unit, ranges.length);
+      ranges.push(...rangesOf(batch));
+      await journal.add(batch);
+    }
+    if (i === given.length - 1 && !isFlushed) break;
+    await journal.flush();
+    synced = readFileSync(partial);
+    flushed = ranges.length;
+  }
+  journal.close();
+  return { ranges, flushed, synced, written: readFileSync(partial) };
+}
+
+/** What a journal that is taken up shows of itself; undefined if it was not taken up. */
+async function takeUp(isHeld: boolean): Promise<Range[] | undefined> {
+  const seen: Range[] = [];
+  const onBatch = (batch: RecordBatch) => seen.push(...rangesOf(batch));
+  const journal = await Journal.resume(path, codec, { onBatch, isHeld: () => isHeld });
+  journal?.close();
+  return journal && seen;
+}
+
+describe('a journal that was left unfinished', () => {
+  it('is refused, and left as it is, where a damage would lose what was on stable storage', async () => {
+    await fc.assert(
+      fc.asyncProperty(groups, fc.nat(), fc.integer({ min: 1, max: 255 }), async (given, pick, xor) => {
+        rmSync(partial, { force: true });
+        const { ranges, written } = await leaveJournal(given);
+        const damaged = Buffer.from(written);
+        damaged[pick % written.length]! ^= xor;
+        writeFileSync(partial, damaged);
+        const seen = await takeUp(true).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(RefusedError);
+          expect(readFileSync(partial).equals(damaged)).toBe(true);
+          return ranges;
+        });
+        expect(seen).toEqual(ranges);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('is gone on with behind a power cut that kept any sectors of what was not yet on stable storage', async () => {
+    await fc.assert(
+      fc.asyncProperty(groups, fc.infiniteStream(fc.boolean()), async (given, kept) => {
+        rmSync(partial, { force: true });
+        const { ranges, flushed, synced, written } = await leaveJournal(given, { isFlushed: false });
+        writeFileSync(partial, cutPower(synced, written, kept));
+        const seen = await takeUp(true);
+        expect(seen).toEqual(ranges.slice(0, Math.max(flushed, seen?.length ?? 0)));
+        expect(await takeUp(false)).toEqual(seen);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('is refused behind a lost frame if the device does not hold what a later one records', async () => {
+    const unit = { data: randomBytes(2000) };
+    const given = [[unit, { data: randomBytes(50) }], [{ zeros: 1 << 20 }], [unit, unit, unit, unit]];
+    const { synced, written } = await leaveJournal(given, { isFlushed: false });
+    const lost = Buffer.from(written);
+    lost.fill(0, synced.length, synced.length + 1000);
+    writeFileSync(partial, lost);
+    await expect(takeUp(false)).rejects.toThrow('is damaged, with what was recorded later behind it');
+    expect(readFileSync(partial).equals(lost)).toBe(true);
+    expect(await takeUp(true)).toHaveLength(3);
+  });
+
+  it('is gone on with where its last frame is torn, though that one holds another journal', async () => {
+    const inner = await leaveJournal([
+      [{ data: randomBytes(40) }],
+      [{ zeros: 70 }, { data: randomBytes(9) }],
+    ]);
+    rmSync(partial);
+    const outer = [[{ data: randomBytes(100) }], [{ data: Buffer.concat([randomBytes(77), inner.written]) }]];
+    const { synced, written } = await leaveJournal(outer, { isFlushed: false });
+    for (let end = synced.length; end < written.length; end += 37) {
+      writeFileSync(partial, written.subarray(0, end));
+      expect(await takeUp(false)).toHaveLength(1);
+    }
+  });
+
+  it('is removed where its header never was on stable storage', async () => {
+    const { written } = await leaveJournal([]);
+    const unsynced = written.subarray(0, -MARK_SIZE);
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(fc.boolean()), fc.nat(unsynced.length), async (kept, size) => {
+        const first = unsynced.subarray(0, Math.min(size, SECTOR));
+        writeFileSync(partial, cutPower(first, unsynced.subarray(0, size), kept));
+        const seen = await takeUp(false);
+        expect(seen ?? []).toEqual([]);
+        expect(existsSync(partial)).toBe(seen !== undefined);
+      }),
+      { numRuns },
+    );
+  });
+});
+
+/** What a power cut can leave of a file: all that was synced, and of the rest any of the sectors. */
+function cutPower(synced: Buffer, written: Buffer, kept: Iterable<boolean>): Buffer {
+  const left = Buffer.alloc(written.length);
+  const keeps = kept[Symbol.iterator]();
+  for (let at = 0; at < written.length; at += SECTOR) {
+    const isKept = keeps.next().value === true;
+    if (isKept) written.copy(left, at, at, at + SECTOR);
+  }
+  synced.copy(left);
+  return left;
+}
