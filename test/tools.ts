@@ -23,7 +23,12 @@ const TOOLS = [
   {
     command: 'strace',
     debian: 'strace',
-    files: ['test/promises.test.ts', 'test/cli/syncs.test.ts', 'test/calls/faults.test.ts'],
+    files: [
+      'test/promises.test.ts',
+      'test/cli/syncs.test.ts',
+      'test/calls/faults.test.ts',
+      'test/calls/lasting.test.ts',
+    ],
   },
   {
     command: 'cc',

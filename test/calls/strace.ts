@@ -37,7 +37,7 @@ export async function runTraced(
   log: string,
   inject?: string,
 ): Promise<TracedRun> {
-  const paths = files.flatMap((file) => ['-P', file.replace('$$', String.raw`'"$$"'`)]);
+  const paths = files.flatMap((file) => ['-P', file.split('$$').join(`'"$$"'`)]);
   const injected = inject === undefined ? [] : ['-e', `inject=${inject}`];
   const words = ['strace', '-D', '-f', '-qq', '-y', '-s', '0', '-o', log, ...paths, ...injected];
   const command = [...words, process.execPath, bin, ...args].map((word) => `'${word}'`).join(' ');
