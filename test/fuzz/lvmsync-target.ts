@@ -121,7 +121,7 @@ function mutateStream(input: Uint8Array, other: Uint8Array, random: Random): Uin
 function anyRecord(version: number, random: Random): Uint8Array {
   const length = version === 1 ? 4096 : random.pick([1, 512, 512, 4096, random.below(5000)]);
   const value = random.once(3)
-    ? edgeNumber(random)
+    ? random.pick([edgeNumber(random), 2n ** 46n - BigInt(length), 2n ** 53n - BigInt(length)])
     : BigInt(random.below(2 ** 20) * random.pick([1, 512, 4096]));
   return recordOf(version, value, length, random.once(2));
 }

@@ -173,7 +173,9 @@ function changeRanges(frame: Frame, random: Random): Frame {
 function changeRangeList(list: Buffer, random: Random): Buffer {
   const bytes = list.subarray(0, list.length - (list.length % 16));
   const at = 16 * random.below(bytes.length / 16 + 1);
-  const { offset, length } = anyRange(random);
+  const { offset: any, length } = anyRange(random);
+  const before = at > 0 ? Number(bytes.readBigUInt64LE(at - 16) + bytes.readBigUInt64LE(at - 8)) : any;
+  const offset = random.once(2) && Number.isSafeInteger(before) ? before : any;
   const added = random.once(4)
     ? join(u64(edgeNumber(random)), u64(edgeNumber(random)))
     : join(u64(offset), u64(length));

@@ -258,7 +258,10 @@ function changeException(bytes: Buffer, chunkSize: number, random: Random): void
       return;
     }
     case 3:
-      bytes.writeBigUInt64LE(BigInt(random.below(200)), to + field);
+      bytes.writeBigUInt64LE(
+        BigInt(random.once(3) ? 1 + random.below(3) * (chunkSize / 16 + 1) : random.below(200)),
+        to + field,
+      );
       return;
     default:
       bytes.writeBigUInt64LE(BigInt.asUintN(64, value + BigInt(random.below(5) - 2)), to + field);
