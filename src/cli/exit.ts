@@ -13,7 +13,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
  * to be taken back is, however it ends, also when nobody reads standard error any more.
  */
 export async function runToExit(name: string, program: () => Promise<number>): Promise<never> {
-  for (const signal of SIGNALS) process.on(signal, () => interrupt(signal));
+  for (const signal of SIGNALS) process.on(signal, () => interrupt(signal, name));
   process.stderr.on('error', () => undefined);
   process.on('exit', end);
   try {
@@ -92,7 +92,7 @@ function stackOf(error: unknown): string {
   return error.cause === undefined ? error.stack! : `${error.stack!}\ncaused by ${stackOf(error.cause)}`;
 }
 
-function interrupt(signal: (typeof SIGNALS)[number]): never {
-  runInterruptActions();
+function interrupt(signal: (typeof SIGNALS)[number], name: string): never {
+  for (const word of runInterruptActions()) reportError(name, word);
   return process.exit(128 + constants.signals[signal]);
 }

@@ -1,6 +1,7 @@
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import type { Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
+import { onInterrupt } from '../files/interrupt.js';
 import { openSalvaged, surveyDamage } from '../files/salvage-input.js';
 import { dropSecondName } from '../files/sink.js';
 import { releaseBatch, type RecordBatch } from '../format/batch.js';
@@ -20,7 +21,7 @@ import { overlaps, subjectOf } from './subject.js';
 import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
-import { takeBackCommand } from './way-back.js';
+import { interrupted, wayOutOfDamage, type Unfinished } from './way-back.js';
 import { writeBatch } from './write-batch.js';
 
 export interface ApplyOptions {
@@ -68,6 +69,7 @@ interface Work {
   readonly options: ApplyOptions;
   readonly openFile: OpenStreamFile;
   readonly notices: string[];
+  readonly counts: Counts;
   /** Where a stream that is to be salvaged is damaged. */
   readonly damage: Salvage | undefined;
 }
@@ -111,9 +113,23 @@ export async function applyToTarget(
   openFile: OpenStreamFile,
   options: ApplyOptions,
 ): Promise<ApplyReport> {
-  const notices: string[] = [];
   const damage = options.salvage ? await surveyDamage(input) : undefined;
-  const work: Work = { input, target, codec, options, openFile, notices, damage };
+  const counts = { written: 0, skipped: 0 };
+  const work: Work = { input, target, codec, options, openFile, notices: [], counts, damage };
+  const forget = onInterrupt(() => interrupted(unfinished(work)));
+  try {
+    return await checkAndWrite(work);
+  } finally {
+    forget();
+  }
+}
+
+function unfinished({ target, counts, options: { snapback } }: Work): Unfinished {
+  return { device: target.name, written: counts.written, snapback };
+}
+
+async function checkAndWrite(work: Work): Promise<ApplyReport> {
+  const { input, options, damage, notices } = work;
   const first = await openWhole(work);
   const header = first.format === 'lvs' ? first.header : undefined;
   refuseUnfit(header, work);
@@ -294,8 +310,8 @@ async function write(
 ): Promise<ApplyReport> {
   const { target, options } = work;
   const fault = work.damage?.fault;
-  const counts = { written: 0, skipped: 0 };
-  await writeStream(stream, work, survey, recorder, counts);
+  const { counts } = work;
+  await writeStream(stream, work, survey, recorder);
   if (options.sync) target.sync();
   const isLvs = stream.format === 'lvs';
   const isWhole = !fault && counts.skipped === 0;
@@ -318,25 +334,18 @@ async function writeStream(
   work: Work,
   survey: Survey | undefined,
   recorder: Recorder | undefined,
-  counts: Counts,
 ): Promise<void> {
   try {
     const write = (batch: RecordBatch) => {
-      writeOne(batch, work, counts);
+      writeOne(batch, work);
     };
     if (recorder) await recorder.writeRecorded(stream, survey?.isSorted ?? false, write);
     else await writeAll(stream.batches, write);
   } catch (error) {
-    if (error instanceof FormatError && counts.written > 0) error.hint = wayOutOfPart(work, counts);
+    if (error instanceof FormatError && work.counts.written > 0)
+      error.hint = wayOutOfDamage(unfinished(work));
     throw error;
   }
-}
-
-/** What to do when an apply ends in the middle. */
-function wayOutOfPart({ target, options: { snapback } }: Work, { written }: Counts): string {
-  const again = `${written} bytes have been written; apply a sound copy of the stream again`;
-  if (snapback === undefined) return again;
-  return `${again}, or take them back: ${takeBackCommand(snapback, target.name)}`;
 }
 
 async function writeAll(
@@ -354,7 +363,7 @@ interface Counts {
   skipped: number;
 }
 
-function writeOne(batch: RecordBatch, { target, options }: Work, counts: Counts): void {
+function writeOne(batch: RecordBatch, { target, options, counts }: Work): void {
   const end = endOf(batch);
   if (end > target.size && !options.skipPastEnd) throw tooSmall(target, end);
   const skipped = writeBatch(batch, target);
