@@ -38,6 +38,7 @@ describe('the packed package', () => {
   it('holds what it takes to use it, and nothing of the rest', () => {
     const wanted = [
       'README.md',
+      'SECURITY.md',
       'CHANGELOG.md',
       'LICENSE',
       'spec/lvstream.md',
@@ -46,7 +47,7 @@ describe('the packed package', () => {
     ];
     expect(files).toEqual(expect.arrayContaining(wanted));
     const strangers = files.filter(
-      (name) => !/^(dist|bin|spec)\/|^(README|CHANGELOG)\.md$|^LICENSE$/.test(name),
+      (name) => !/^(dist|bin|spec)\/|^(README|CHANGELOG|SECURITY)\.md$|^LICENSE$/.test(name),
     );
     expect(strangers).toEqual(['package.json']);
     expect(files.filter((name) => /\/\.|\.ts$/.test(name) && !name.endsWith('.d.ts'))).toEqual([]);
