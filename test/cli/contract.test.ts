@@ -239,6 +239,26 @@ describe('an output file', () => {
 });
 
 describe('a name', () => {
+  const evil = 'evil\u001b[31m\u202ename';
+  const image = folder.file(evil, readCapture('a', 'snapshot.img'));
+  it.each([
+    ['apply', ['apply', stream, image, '--snapback', folder.fresh(evil)], 0],
+    ['apply --json', ['apply', '--json', stream, image, '--snapback', folder.fresh(evil)], 0],
+    ['compress', ['compress', stream, '-o', folder.fresh(evil)], 0],
+    ['verify', ['verify', image], 3],
+    ['info --debug', ['info', '--debug', image], 3],
+    ['apply --debug', ['apply', '--debug', image, image], 3],
+    ['dump --debug', ['dump', '--debug', image], 1],
+    ['a command', [evil], 2],
+    ['an option', ['info', `--${evil}`], 2],
+  ])('does not steer the terminal, by %s', async (_, args, status) => {
+    const run = await lvstream(args);
+    expect(run.status).toBe(status);
+    const said = run.text + run.errors;
+    expect(said).toMatch(/evil(\\x1b|\\u001b)\[31m(\\u\{202e\}|\\u202e)name/);
+    for (const character of ['\u001b', '\u202e']) expect(said).not.toContain(character);
+  });
+
   it('does not steer the terminal', async () => {
     const evil = folder.file('evil\u001b[31m\u202ename', 'nothing');
     const { errors } = await lvstream(['info', evil]);
