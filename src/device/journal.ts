@@ -86,7 +86,7 @@ export class Journal {
     codec: FrameCodec,
     { onBatch, isHeld, keep = false }: Resumption,
   ): Promise<Journal | undefined> {
-    const file = openPartial(path, constants.O_NOFOLLOW);
+    const file = openPartial(path);
     try {
       settle(file);
       const { header, end, fault } = await scanJournal(file, codec, onBatch);

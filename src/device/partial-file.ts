@@ -1,8 +1,9 @@
 import { constants, fstatSync, openSync } from 'node:fs';
-import { DeviceError } from '../errors.js';
+import { DeviceError, RefusedError } from '../errors.js';
 import { readSomeAsync } from '../files/descriptor.js';
 import { reason } from '../files/reason.js';
 import { ByteReader } from '../format/byte-reader.js';
+import { closingOnError } from './image.js';
 
 /** An open partial file (§6.4). */
 export interface PartialFile {
@@ -16,14 +17,39 @@ export function partialPath(path: string): string {
   return `${path}.partial`;
 }
 
-/** Opens the partial file of the snapback `path`, to be read and written. Throws `DeviceError`. */
-export function openPartial(path: string, flags: number): PartialFile {
+const OF_OTHERS = 0o077;
+/** Its own name and, behind a kill at the very end, the finished snapback's. */
+const MOST_NAMES = 2;
+
+/**
+ * Opens the partial file of the snapback `path`, to be read and written; never waits for the other end of a pipe. Throws
+ * `DeviceError`, and `RefusedError` of a file that somebody else may have put there or can read: what a device held is
+ * not to land in it (§11).
+ */
+export function openPartial(path: string, flags = 0): PartialFile {
   const name = partialPath(path);
   try {
-    return { name, fd: openSync(name, constants.O_RDWR | flags, 0o600) };
+    const fd = openSync(name, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK | flags, 0o600);
+    closingOnError(fd, () => {
+      refuseForeign(fd, name);
+    });
+    return { name, fd };
   } catch (cause) {
+    if (cause instanceof RefusedError) throw cause;
     throw new DeviceError(`${name}: can't be opened: ${reason(cause)}`, { cause });
   }
+}
+
+function refuseForeign(fd: number, name: string): void {
+  const stats = fstatSync(fd);
+  const hint =
+    'see who put it there; choose another name for this snapback, in a folder that only you can write to';
+  if (!stats.isFile()) throw new RefusedError(`${name}: is not a file`, { hint });
+  if (stats.uid !== process.geteuid?.()) throw new RefusedError(`${name}: belongs to another user`, { hint });
+  if ((stats.mode & OF_OTHERS) !== 0 || stats.nlink > MOST_NAMES)
+    throw new RefusedError(`${name}: others can read it, write to it, or have it under another name`, {
+      hint,
+    });
 }
 
 /** Bytes that the file has now. */

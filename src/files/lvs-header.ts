@@ -4,11 +4,12 @@ import { FrameScanner } from '../format/frame-scanner.js';
 import { decodeHeader, type StreamHeader } from '../format/header.js';
 import { HEADER_MAGIC } from '../format/layout.js';
 import { viewOf } from '../format/skippable.js';
-import { openSource } from './source.js';
+import { openRegular } from './source.js';
 
 /** The header of an `.lvs` file, finished or not; undefined of any other file and of a damaged header. */
 export async function readLvsHeader(path: string): Promise<StreamHeader | undefined> {
-  const source = await openSource(path);
+  const source = await openRegular(path);
+  if (!source) return undefined;
   try {
     const reader = new ByteReader(source.start());
     const magic = await reader.peek(4);

@@ -1,4 +1,12 @@
-import { fstatSync, open as openCallback, openSync, rmdirSync, unlinkSync, type Stats } from 'node:fs';
+import {
+  constants,
+  fstatSync,
+  open as openCallback,
+  openSync,
+  rmdirSync,
+  unlinkSync,
+  type Stats,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
@@ -49,6 +57,17 @@ export async function openSource(path: string): Promise<Source> {
   }
 }
 
+/**
+ * Opens a regular file without ever waiting; undefined of a pipe, a device, or whatever else has that name. Throws
+ * `DeviceError`.
+ */
+export async function openRegular(path: string): Promise<Source | undefined> {
+  const fd = await openForReading(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (statOpen(fd, path).isFile()) return sourceOf(fd, path, path);
+  release(fd);
+  return undefined;
+}
+
 function refuseOther(fd: number, name: string): void {
   if (statOpen(fd, name).isDirectory())
     throw new DeviceError(`${name}: is a directory, where a stream is expected`);
@@ -84,9 +103,9 @@ async function copy(from: ByteSource, to: ByteSink): Promise<void> {
 }
 
 /** In a thread of its own, so that a signal is heard meanwhile. */
-async function openForReading(path: string): Promise<number> {
+async function openForReading(path: string, flags: number = constants.O_RDONLY): Promise<number> {
   try {
-    return await openAsync(path, 'r');
+    return await openAsync(path, flags);
   } catch (cause) {
     throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
   }

@@ -1,11 +1,22 @@
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '#src/device/journal.js';
 import { RefusedError } from '#src/errors.js';
+import { readLvsHeader } from '#src/files/lvs-header.js';
 import { rangesOf, type Range, type RecordBatch } from '#src/format/batch.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { MARK_SIZE } from '#src/format/layout.js';
@@ -92,7 +103,7 @@ describe('a journal that was left unfinished', () => {
         const { ranges, written } = await leaveJournal(given);
         const damaged = Buffer.from(written);
         damaged[pick % written.length]! ^= xor;
-        writeFileSync(partial, damaged);
+        writeFileSync(partial, damaged, { mode: 0o600 });
         const seen = await takeUp(true).catch((error: unknown) => {
           expect(error).toBeInstanceOf(RefusedError);
           expect(readFileSync(partial).equals(damaged)).toBe(true);
@@ -109,7 +120,7 @@ describe('a journal that was left unfinished', () => {
       fc.asyncProperty(groups, fc.infiniteStream(fc.boolean()), async (given, kept) => {
         rmSync(partial, { force: true });
         const { ranges, flushed, synced, written } = await leaveJournal(given, { isFlushed: false });
-        writeFileSync(partial, cutPower(synced, written, kept));
+        writeFileSync(partial, cutPower(synced, written, kept), { mode: 0o600 });
         const seen = await takeUp(true);
         expect(seen).toEqual(ranges.slice(0, Math.max(flushed, seen?.length ?? 0)));
         expect(await takeUp(false)).toEqual(seen);
@@ -124,7 +135,7 @@ describe('a journal that was left unfinished', () => {
     const { synced, written } = await leaveJournal(given, { isFlushed: false });
     const lost = Buffer.from(written);
     lost.fill(0, synced.length, synced.length + 1000);
-    writeFileSync(partial, lost);
+    writeFileSync(partial, lost, { mode: 0o600 });
     await expect(takeUp(false)).rejects.toThrow('is damaged, with what was recorded later behind it');
     expect(readFileSync(partial).equals(lost)).toBe(true);
     expect(await takeUp(true)).toHaveLength(3);
@@ -139,7 +150,7 @@ describe('a journal that was left unfinished', () => {
     const outer = [[{ data: randomBytes(100) }], [{ data: Buffer.concat([randomBytes(77), inner.written]) }]];
     const { synced, written } = await leaveJournal(outer, { isFlushed: false });
     for (let end = synced.length; end < written.length; end += 37) {
-      writeFileSync(partial, written.subarray(0, end));
+      writeFileSync(partial, written.subarray(0, end), { mode: 0o600 });
       expect(await takeUp(false)).toHaveLength(1);
     }
   });
@@ -150,13 +161,40 @@ describe('a journal that was left unfinished', () => {
     await fc.assert(
       fc.asyncProperty(fc.infiniteStream(fc.boolean()), fc.nat(unsynced.length), async (kept, size) => {
         const first = unsynced.subarray(0, Math.min(size, SECTOR));
-        writeFileSync(partial, cutPower(first, unsynced.subarray(0, size), kept));
+        writeFileSync(partial, cutPower(first, unsynced.subarray(0, size), kept), { mode: 0o600 });
         const seen = await takeUp(false);
         expect(seen ?? []).toEqual([]);
         expect(existsSync(partial)).toBe(seen !== undefined);
       }),
       { numRuns },
     );
+  });
+});
+
+describe('a name that somebody else has taken', () => {
+  it('is refused at once as a pipe', async () => {
+    execFileSync('mkfifo', ['-m', '600', partial]);
+    await expect(takeUp(true)).rejects.toThrow('is not a file');
+    expect(await readLvsHeader(partial)).toBeUndefined();
+  });
+
+  it.each([0o620, 0o602, 0o640, 0o604])('is refused where others can use the file: mode %o', async (mode) => {
+    await leaveJournal([]);
+    chmodSync(partial, mode);
+    await expect(takeUp(true)).rejects.toThrow('others can read it');
+  });
+
+  it('is refused where the file has still another name', async () => {
+    await leaveJournal([]);
+    linkSync(partial, `${path}.1`);
+    linkSync(partial, `${path}.2`);
+    await expect(takeUp(true)).rejects.toThrow('under another name');
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('is refused where the file is of another user', async () => {
+    await leaveJournal([]);
+    chownSync(partial, 65534, 65534);
+    await expect(takeUp(true)).rejects.toThrow('belongs to another user');
   });
 });
 

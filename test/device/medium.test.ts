@@ -126,7 +126,7 @@ it('an unfinished snapback is what the medium holds of it, not what its cache ho
   const stream = await makeStream();
   await applyTo(target, stream, { snapback });
   const cached = readFileSync(snapback);
-  writeFileSync(`${snapback}.partial`, cached);
+  writeFileSync(`${snapback}.partial`, cached, { mode: 0o600 });
   writeAndKeep(`${snapback}.partial`, cached);
   rmSync(snapback);
   const held = readFileSync(disk);

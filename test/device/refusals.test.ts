@@ -68,7 +68,7 @@ function expectHolds(name: string, bytes: Uint8Array): void {
 }
 
 test('a file beside the snapback that is no journal stays as it is', async () => {
-  writeFileSync(at('undo.partial'), 'precious');
+  writeFileSync(at('undo.partial'), 'precious', { mode: 0o600 });
   await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
   expectHolds('undo.partial', Buffer.from('precious'));
   expectHolds('device', DEVICE);
@@ -78,7 +78,7 @@ test('a journal whose header claims to be longer than the file is kept', async (
   await apply('stream', { snapback: at('undo') });
   const journal = readFileSync(at('undo'));
   journal[6]! ^= 0x80;
-  writeFileSync(at('undo.partial'), journal);
+  writeFileSync(at('undo.partial'), journal, { mode: 0o600 });
   rmSync(at('undo'));
   await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
   expectHolds('undo.partial', journal);
@@ -94,7 +94,7 @@ test('a journal with a damaged header is kept: what it recorded may be all that 
   await apply('stream', { snapback: at('undo') });
   const journal = readFileSync(at('undo'));
   journal[40]! ^= 1;
-  writeFileSync(at('undo.partial'), journal);
+  writeFileSync(at('undo.partial'), journal, { mode: 0o600 });
   rmSync(at('undo'));
   await expect(apply('stream', { snapback: at('undo') })).rejects.toThrow(RefusedError);
   expectHolds('undo.partial', journal);
@@ -102,7 +102,7 @@ test('a journal with a damaged header is kept: what it recorded may be all that 
 
 test.each([0, 1, 4, 100])('a journal that ends behind byte %i is begun anew', async (size) => {
   await apply('stream', { snapback: at('undo') });
-  writeFileSync(at('undo.partial'), readFileSync(at('undo')).subarray(0, size));
+  writeFileSync(at('undo.partial'), readFileSync(at('undo')).subarray(0, size), { mode: 0o600 });
   rmSync(at('undo'));
   writeFileSync(at('device'), DEVICE);
   await apply('stream', { snapback: at('undo') });
@@ -234,7 +234,7 @@ test('a newer dump of a block that has been written already is refused, with the
   await apply('stream', { snapback: at('un do') });
   const journal = readFileSync(at('un do'));
   const firstPage = journal.indexOf(Uint8Array.of(0x51, 0x2a, 0x4d, 0x18));
-  writeFileSync(at('un do.partial'), journal.subarray(0, firstPage));
+  writeFileSync(at('un do.partial'), journal.subarray(0, firstPage), { mode: 0o600 });
   rmSync(at('un do'));
   writeFileSync(at('newer'), plainStream([{ offset: 0, data: new Uint8Array(PIECE).fill(8) }]));
   const command = `lvstream apply --salvage '${at('un do.partial')}' ${at('device')}`;
