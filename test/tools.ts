@@ -28,6 +28,7 @@ const TOOLS = [
       'test/cli/syncs.test.ts',
       'test/calls/faults.test.ts',
       'test/calls/lasting.test.ts',
+      'test/cli/kill-at-calls.test.ts',
     ],
   },
   {
