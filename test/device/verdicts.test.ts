@@ -59,9 +59,16 @@ describe('a device that is too small is refused before anything is written', () 
     ],
   ])('%s', async (_, makeInput) => {
     writeFileSync(at('device'), short);
-    const refused = apply(await makeInput(), at('device'));
+    const refused = apply(await makeInput(), at('device'), { dryRun: true });
     await expect(refused).rejects.toThrow(`has ${short.length} bytes`);
     expectHolds(at('device'), short);
+  });
+
+  it('by the size in the header, though every record fits', async () => {
+    writeFileSync(at('device'), DEVICE);
+    const stream = inputOf(await digested({ resultSize: DEVICE.length + 1 }));
+    await expect(apply(stream, at('device'))).rejects.toThrow(`has ${DEVICE.length} bytes`);
+    expectHolds(at('device'), DEVICE);
   });
 
   it('or, of a pipe, at the record that does not fit', async () => {
@@ -89,6 +96,16 @@ describe('a device that holds some of the stream', () => {
     await outcomeOf({ finish: true });
     expectHolds(device, applied(DEVICE, RECORDS));
   });
+});
+
+it('a device that holds a part of one record is finished', async () => {
+  const record = { offset: 0, data: new Uint8Array(2 * PIECE).fill(3) };
+  const batch = batchOf([record]);
+  const pieces = createPieceDigester(memoryDevice(DEVICE), codec)(batch);
+  const stream = await lvsFile([{ ...batch, pieces }], { order: 'sorted', baseDigests: true });
+  writeFileSync(at('device'), applied(DEVICE, [{ offset: PIECE, data: record.data.subarray(PIECE) }]));
+  expect((await apply(inputOf(stream), at('device'))).outcome).toBe('finished');
+  expectHolds(at('device'), applied(DEVICE, [record]));
 });
 
 describe('an unfinished snapback', () => {
