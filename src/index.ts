@@ -26,6 +26,7 @@ export {
 export { ByteReader, type ByteSource } from './format/byte-reader.js';
 export type { Closing, Totals } from './format/closing.js';
 export type { CodecFactory, FrameCodec } from './format/codec.js';
+export { endsOf, type Ends } from './format/ends.js';
 export { DialectSurvey, type DialectOptions } from './format/dialect.js';
 export { readFileIndex, type FileBytes, type FileIndex } from './format/file-index.js';
 export type { Derivation, Kind, Order, StreamHeader, TargetName } from './format/header.js';
@@ -51,6 +52,7 @@ export type { State } from './format/state.js';
 export { writeLvs } from './format/write-lvs.js';
 export { writeMap, type RangeParts } from './format/write-map.js';
 
+export { following, isKnownNotToFollow, type Following } from './algebra/follows.js';
 export { Density } from './algebra/density.js';
 export { mergeRanges } from './algebra/merge-ranges.js';
 export { packStream, type Packer } from './algebra/pack-stream.js';

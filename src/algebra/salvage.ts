@@ -1,11 +1,5 @@
 import { FormatError } from '../errors.js';
-import {
-  countRecords,
-  encodedSize,
-  releaseBatch,
-  type DataBatch,
-  type RecordBatch,
-} from '../format/batch.js';
+import { countRecords, dataSize, releaseBatch, type DataBatch, type RecordBatch } from '../format/batch.js';
 import { fitHeader } from '../format/fit.js';
 import type { StreamHeader } from '../format/header.js';
 import { countPieces, PieceRunBuilder } from '../format/pieces.js';
@@ -55,11 +49,7 @@ export async function findSalvage(
 }
 
 function add({ records, data, batch }: { records: number; data: number; batch: number }, next: RecordBatch) {
-  return { records: records + countRecords(next), data: data + dataOf(next), batch: batch + 1 };
-}
-
-function dataOf(batch: RecordBatch): number {
-  return encodedSize(batch) - countRecords(batch) * 12;
+  return { records: records + countRecords(next), data: data + dataSize(next), batch: batch + 1 };
 }
 
 /** How many segments end whole records, and how many bytes of one more are in the batch. */

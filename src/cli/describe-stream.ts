@@ -129,10 +129,11 @@ function describeSizes(base: number | undefined, result: number | undefined): st
 
 function describeState(state: State | undefined): string {
   if (!state) return 'unknown';
-  const { id, time, consistent, details } = state;
+  const { id, time, consistent, covers, details } = state;
   const more = [
     time === undefined ? undefined : describeTime(time),
     consistent === false ? 'read while in use' : undefined,
+    covers && (covers.length > 0 ? `covers ${covers.join(' and ')}` : 'covers no other state'),
   ];
   const names = Object.entries(details ?? {}).map(([key, value]) => `${key} ${String(value)}`);
   return [id, ...more, ...names].filter((part) => part !== undefined).join(', ');

@@ -3,6 +3,7 @@ import { mergeRanges } from '../algebra/merge-ranges.js';
 import { RefusedError } from '../errors.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
+import { endsOf } from '../format/ends.js';
 import type { Derivation } from '../format/header.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { writeMap } from '../format/write-map.js';
@@ -28,6 +29,7 @@ export async function mergeMaps(
     ...({ id, generator, time, kind: 'map', requires: [], order: 'sorted' } as const),
     base: baseOf(first),
     baseSize: baseSizeOf(maps),
+    exhaustive: maps.every((map) => map.header.exhaustive) || undefined,
     resultSize: last.header.resultSize,
     chunkSize: chunkSizes.size === 1 ? first.header.chunkSize : undefined,
     origin: last.header.origin,
@@ -117,9 +119,9 @@ function refuseEarlier(one: ChangeMap, other: ChangeMap, number: number): void {
 }
 
 function baseOf({ header, closing }: ChangeMap): State | undefined {
-  return closing.base ?? header.base;
+  return endsOf(header, closing).base;
 }
 
 function resultOf({ header, closing }: ChangeMap): State | undefined {
-  return closing.result ?? header.result;
+  return endsOf(header, closing).result;
 }

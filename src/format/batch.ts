@@ -161,6 +161,12 @@ export function encodedSize(batch: RecordBatch): number {
   return sumLengths(batch.ranges) + countRecords(batch) * RECORD_HEADER_SIZE;
 }
 
+/** Bytes that the batch writes to a device. */
+export function dataSize(batch: RecordBatch): number {
+  if (batch.kind === 'zeros') return sumLengths(batch.ranges);
+  return batch.bytes.length - countRecords(batch) * RECORD_HEADER_SIZE;
+}
+
 function sumLengths(ranges: readonly Range[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }

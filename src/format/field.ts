@@ -23,6 +23,11 @@ export function booleanField(map: MsgpackMap, key: string): boolean {
   return value;
 }
 
+/** An array of text. */
+export function textsField(map: MsgpackMap, key: string): readonly string[] {
+  return arrayField(map, key).map((item) => textField({ [key]: item }, key));
+}
+
 /** Bytes whose length is one of `sizes`. */
 export function bytesField(map: MsgpackMap, key: string, sizes: readonly number[]): Uint8Array {
   const value = map[key];

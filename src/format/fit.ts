@@ -14,6 +14,7 @@ export function fitHeader(header: StreamHeader): StreamHeader {
     origin: undefined,
     base: bareState(header.base),
     result: bareState(header.result),
+    toward: bareState(header.toward),
   };
   encodeHeader(bare);
   return bare;

@@ -8,6 +8,7 @@ import {
   mapField,
   optional,
   textField,
+  textsField,
   uintField,
   unknownFields,
 } from './field.js';
@@ -59,6 +60,8 @@ export interface StreamHeader {
   /** The result state, where it is known beforehand: what a snapback goes back to. */
   readonly result?: State | undefined;
   readonly baseDigests?: boolean | undefined;
+  /** Nothing that was written since the base is left out because it is equal in base and result. */
+  readonly exhaustive?: boolean | undefined;
   readonly baseSize?: number | undefined;
   readonly resultSize?: number | undefined;
   readonly chunkSize?: number | undefined;
@@ -68,6 +71,8 @@ export interface StreamHeader {
   readonly target?: TargetName | undefined;
   readonly sequence?: number | undefined;
   readonly follows?: StreamId | undefined;
+  /** Of a snapback: where the stream that it undoes leads, as far as that was known beforehand (§6.4). */
+  readonly toward?: State | undefined;
   readonly generator?: string | undefined;
   readonly time?: number | undefined;
   /** Keys that this version does not know; kept by tools that rewrite a file. */
@@ -76,7 +81,7 @@ export interface StreamHeader {
 
 const KNOWN = [
   'id', 'kind', 'requires', 'order', 'base', 'result', 'base_digests', 'base_size', 'result_size', 'chunk_size', 'origin',
-  'derived_from', 'undoes', 'target', 'sequence', 'follows', 'generator', 'time',
+  'derived_from', 'undoes', 'target', 'sequence', 'follows', 'toward', 'exhaustive', 'generator', 'time',
 ] as const; // prettier-ignore
 
 const KNOWN_OF_DERIVATION = ['id', 'by'] as const;
@@ -119,7 +124,7 @@ export function decodeHeader(frame: Uint8Array, position: number): StreamHeader 
 function decodeHeaderMap(bytes: Uint8Array, position: number): StreamHeader {
   try {
     const map = decodeMap(bytes);
-    checkFeatures(arrayField(map, 'requires').map(asText), position);
+    checkFeatures(textsField(map, 'requires'), position);
     return fromMap(map);
   } catch (cause) {
     if (!(cause instanceof MapError)) throw cause;
@@ -143,6 +148,7 @@ function toMap(header: StreamHeader): MsgpackMap {
     base: header.base && encodeState(header.base),
     result: header.result && encodeState(header.result),
     base_digests: header.baseDigests,
+    exhaustive: header.exhaustive,
     base_size: header.baseSize,
     result_size: header.resultSize,
     chunk_size: header.chunkSize,
@@ -152,6 +158,7 @@ function toMap(header: StreamHeader): MsgpackMap {
     target: header.target && encodeTarget(header.target),
     sequence: header.sequence,
     follows: header.follows,
+    toward: header.toward && encodeState(header.toward),
     generator: header.generator,
     time: header.time,
     ...header.unknown,
@@ -162,11 +169,12 @@ function fromMap(map: MsgpackMap): StreamHeader {
   const header: StreamHeader = {
     id: optional(map, 'id', (from, key) => bytesField(from, key, [16])),
     kind: choiceField(map, 'kind', KINDS),
-    requires: arrayField(map, 'requires').map(asText),
+    requires: textsField(map, 'requires'),
     order: choiceField(map, 'order', ORDERS),
     base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
     result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
     baseDigests: optional(map, 'base_digests', booleanField),
+    exhaustive: optional(map, 'exhaustive', booleanField),
     baseSize: optional(map, 'base_size', uintField),
     resultSize: optional(map, 'result_size', uintField),
     chunkSize: optional(map, 'chunk_size', uintField),
@@ -176,6 +184,7 @@ function fromMap(map: MsgpackMap): StreamHeader {
     target: optional(map, 'target', (from, key) => decodeTarget(mapField(from, key))),
     sequence: optional(map, 'sequence', uintField),
     follows: optional(map, 'follows', (from, key) => bytesField(from, key, ID_SIZES)),
+    toward: optional(map, 'toward', (from, key) => decodeState(mapField(from, key))),
     generator: optional(map, 'generator', textField),
     time: optional(map, 'time', uintField),
     unknown: unknownFields(map, KNOWN),
@@ -184,10 +193,6 @@ function fromMap(map: MsgpackMap): StreamHeader {
     throw new MapError('base digests need a disjoint stream that holds data');
   }
   return header;
-}
-
-function asText(value: unknown): string {
-  return textField({ item: value }, 'item');
 }
 
 function decodeDerivation(value: unknown): Derivation {

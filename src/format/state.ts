@@ -1,4 +1,4 @@
-import { optional, booleanField, textField, uintField, unknownFields } from './field.js';
+import { booleanField, optional, textField, textsField, uintField, unknownFields } from './field.js';
 import { MapError, type MsgpackMap } from './map.js';
 
 /** What a device holds at a moment (§6.1). */
@@ -7,21 +7,25 @@ export interface State {
   readonly id: string;
   /** When the device held it, in milliseconds since 1970: the snapshot's time, not the transfer's. */
   readonly time?: number | undefined;
+  /** When reading it had ended, of what could change meanwhile; in milliseconds since 1970. */
+  readonly until?: number | undefined;
   /** Whether it is a single moment; false of what was read from a volume in use. */
   readonly consistent?: boolean | undefined;
+  /** Ids of all states from which everything that was written since leads on from this one (§6.2); absent: nobody knows. */
+  readonly covers?: readonly string[] | undefined;
   /** Names for people: vg, lv and the like; not used to compare. */
   readonly details?: MsgpackMap | undefined;
 }
 
-const KNOWN = ['id', 'time', 'consistent'] as const;
+const KNOWN = ['id', 'time', 'until', 'consistent', 'covers'] as const;
 
 /** Whether the id names a volume of LVM, so that two of them that differ mean two different states. */
 export function isNamed(state: State): boolean {
   return state.id.startsWith('lv:') || state.id.startsWith('thin:');
 }
 
-export function encodeState(state: State): MsgpackMap {
-  return { id: state.id, time: state.time, consistent: state.consistent, ...state.details };
+export function encodeState({ details, ...state }: State): MsgpackMap {
+  return { ...state, ...details };
 }
 
 /** Throws {@link MapError} when a field has the wrong type. */
@@ -31,7 +35,9 @@ export function decodeState(map: MsgpackMap): State {
   return {
     id,
     time: optional(map, 'time', uintField),
+    until: optional(map, 'until', uintField),
     consistent: optional(map, 'consistent', booleanField),
+    covers: optional(map, 'covers', textsField),
     details: decodeTexts(unknownFields(map, KNOWN)),
   };
 }

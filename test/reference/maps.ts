@@ -38,7 +38,13 @@ const isMapOf =
   };
 
 const isState = isMapOf(
-  { id: (value) => isText(value) && value !== '', time: isUint, consistent: isFlag },
+  {
+    id: (value) => isText(value) && value !== '',
+    time: isUint,
+    until: isUint,
+    consistent: isFlag,
+    covers: isArrayOf(isText),
+  },
   1,
   isText,
 );
@@ -56,6 +62,7 @@ const isHeaderTyped = isMapOf(
     base: isState,
     result: isState,
     base_digests: isFlag,
+    exhaustive: isFlag,
     base_size: isUint,
     result_size: isUint,
     chunk_size: isUint,
@@ -67,6 +74,7 @@ const isHeaderTyped = isMapOf(
     target: isMapOf({ path: isText, size: isUint, device_id: isText }, 2),
     sequence: isUint,
     follows: isId,
+    toward: isState,
   },
   3,
 );

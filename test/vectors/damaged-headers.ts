@@ -182,6 +182,13 @@ const values = (): Vector[] => [
   wrong('state-id-empty', 'A state whose id is empty.', { base: { id: '' } }),
   wrong('state-detail', 'A detail of a state that is no text.', { base: { id: 'uuid:1', lv: 1 } }),
   wrong('state-time', 'A time of a state that is text.', { base: { id: 'uuid:1', time: 'now' } }),
+  wrong('state-until', 'An `until` of a state that is text.', { result: { id: 'uuid:1', until: 'now' } }),
+  wrong('state-covers', '`covers` of a state is text.', { result: { id: 'uuid:1', covers: 'lv:abc' } }),
+  wrong('state-covers-bytes', '`covers` of a state holds bin.', {
+    result: { id: 'uuid:1', covers: ['lv:abc', uuid] },
+  }),
+  wrong('exhaustive', '`exhaustive` is 1.', { exhaustive: 1 }),
+  wrong('toward', '`toward` without an id, in a stream of changes.', { toward: { time: 1 } }),
   wrong('origin', 'A name of the origin that is no text.', { origin: { vg: ['data'] } }),
   wrong('derived-from', 'An input without `by`.', { derived_from: [{ id: otherUuid }] }),
   wrong('undoes', 'An id in `undoes` that is text, in a stream of changes.', { undoes: ['x'] }),

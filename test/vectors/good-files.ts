@@ -410,8 +410,9 @@ const allFields: ValueMap = {
   ...sorted,
   id: uuid,
   base,
-  result: { id: 'uuid:1b9e7c3d-5028-4f6e-aa47-c2d8136f905b' },
+  result: { id: 'uuid:1b9e7c3d-5028-4f6e-aa47-c2d8136f905b', time, until: time + 9, covers: ['lv:abc', ''] },
   base_digests: true,
+  exhaustive: true,
   base_size: MIB,
   result_size: 2 * MIB,
   chunk_size: 4096,
@@ -424,6 +425,7 @@ const allFields: ValueMap = {
   target: { path: '/dev/backup/home', device_id: 'LVM-Xy', size: 4 * MIB },
   sequence: 3,
   follows: noise(4, 32),
+  toward: { id: 'lv:def', covers: [] },
   generator: 'vectors 1',
   time,
 };
