@@ -1,15 +1,13 @@
-import { existsSync } from 'node:fs';
 import { createCodec } from '../codec/codec.js';
 import { randomId } from '../codec/random-id.js';
 import { applyStream } from '../device/apply.js';
 import { hasOpen } from '../device/open-files.js';
-import { partialPath } from '../device/partial-file.js';
+import { isBegun } from '../device/finished.js';
 import { RefusedError, UsageError } from '../errors.js';
 import { openInput } from '../files/open-input.js';
 import { writeOutput } from '../files/write-output.js';
-import { countRecords, encodedSize, type RecordBatch } from '../format/batch.js';
+import { dataSize, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
-import { RECORD_HEADER_SIZE } from '../format/layout.js';
 import { countBytes, type OpenChanges } from '../lvm/changes.js';
 import { inputOf, spoolChanges } from '../lvm/changes-input.js';
 import { openLiveChanges } from '../lvm/live.js';
@@ -98,8 +96,7 @@ function openChangesInput(
   watch: Watch,
 ) {
   const options = { baseDigests: false, id: randomId(), generator: generator() };
-  const isUnfinished = snapback !== undefined && existsSync(partialPath(snapback));
-  if (isUnfinished) return spoolChanges(changes, codec, options, watch);
+  if (isBegun(snapback)) return spoolChanges(changes, codec, options, watch);
   return inputOf(changes, `the changes of ${snapshot}`, codec, options, watch);
 }
 
@@ -131,7 +128,7 @@ async function* count(
   counter: { bytes: number },
 ): AsyncGenerator<RecordBatch> {
   for await (const batch of batches) {
-    counter.bytes += encodedSize(batch) - countRecords(batch) * RECORD_HEADER_SIZE;
+    counter.bytes += dataSize(batch);
     yield batch;
   }
 }

@@ -12,7 +12,7 @@ export interface ImageReader extends RandomAccessReader {
 }
 
 /** A number that no file descriptor has. */
-const CLOSED = 2 ** 31 - 1;
+export const CLOSED = 2 ** 31 - 1;
 
 /** A file or device that this process holds open. */
 export interface OpenFile {
@@ -135,12 +135,12 @@ export function sizeOf(fd: number, stats: BigIntStats, path: string): number {
   throw new DeviceError(`${path}: has ${size} bytes, more than 2^53`);
 }
 
-/** Runs what follows an open; if that throws, the descriptor is closed. */
-export function closingOnError<T>(fd: number, open: () => T): T {
+/** Runs what follows an open; if that throws, the descriptor, if there is one, is closed. */
+export function closingOnError<T>(fd: number | undefined, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    release(fd);
+    if (fd !== undefined) release(fd);
     throw error;
   }
 }

@@ -1,10 +1,11 @@
-import type { BigIntStats } from 'node:fs';
+import { closeSync, type BigIntStats } from 'node:fs';
 import { RefusedError } from '../errors.js';
+import { lockPath, openLockFile } from './lock-file.js';
 import { findSwapArea, isMountOf, listMounts } from './mounts.js';
 import { readOpenCount } from './open-count.js';
 import { countOwnFiles, describeProcess, filesOfOthers } from './open-files.js';
 import { holdersOf, loopsOn } from './stacked-devices.js';
-import { settle, type Subject, subjectOf } from './subject.js';
+import { deviceNumber, settle, type Subject, subjectOf } from './subject.js';
 import { tryLock } from './syscalls.js';
 
 /** What uses a target, as the end of a sentence that begins with its path, and what would end that use. */
@@ -14,13 +15,23 @@ interface Use {
 }
 
 /**
- * Takes the exclusive lock (flock(2)) that keeps two lvstreams off one target; closing `fd` releases it.
- * Throws `RefusedError` if another process has it.
+ * Takes the exclusive lock (flock(2)) that keeps two lvstreams off one target; closing `fd` releases it. A lock is of the
+ * file or the node that was opened, so of a device another one is taken, in `/run`, that all of its nodes share: it is
+ * returned, to be closed. Throws `RefusedError` if another process has one of them.
  */
-export function refuseWhenLocked(fd: number, path: string, stats: BigIntStats): void {
+export function lockTarget(fd: number, path: string, stats: BigIntStats): number | undefined {
   const subject = subjectOf(stats);
   const use = settle(subject, () => (tryLock(fd, 'exclusive') ? undefined : lockHolder(subject)));
   if (use !== undefined) throw new RefusedError(`${path}: ${use.what}`, { hint: use.wayOut });
+  return subject.isDevice && process.geteuid?.() === 0 ? lockNumber(path, subject) : undefined;
+}
+
+function lockNumber(path: string, subject: Subject): number {
+  const lock = openLockFile(lockPath(`device-${deviceNumber(subject.stats.rdev)}`));
+  if (tryLock(lock, 'exclusive')) return lock;
+  closeSync(lock);
+  const { what, wayOut } = lockHolder(subject);
+  throw new RefusedError(`${path}: ${what}`, { hint: wayOut });
 }
 
 function lockHolder(subject: Subject): Use {

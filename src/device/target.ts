@@ -1,4 +1,12 @@
-import { constants, fstatSync, readFileSync, realpathSync, writeSync, type BigIntStats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  readFileSync,
+  realpathSync,
+  writeSync,
+  type BigIntStats,
+} from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { DeviceError, RefusedError } from '../errors.js';
 import type { Range } from '../format/batch.js';
@@ -6,6 +14,7 @@ import {
   allocatedIn,
   attempt,
   checkInside,
+  CLOSED,
   closeFile,
   closingOnError,
   openDescriptor,
@@ -17,7 +26,7 @@ import {
   statPath,
   type OpenFile,
 } from './image.js';
-import { refuseWhenLocked, refuseWhenUsed } from './in-use.js';
+import { lockTarget, refuseWhenUsed } from './in-use.js';
 import { settle, syncFile } from './medium.js';
 import { deviceNumber } from './subject.js';
 import { errorCode, logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
@@ -68,9 +77,11 @@ export function openTarget(path: string, { inUse, readOnly = false }: TargetOpti
     if (stats.dev !== found.dev || stats.ino !== found.ino)
       throw new RefusedError(`${path}: was replaced while it was being opened`);
     requireWritable(fd, path, stats);
-    refuseWhenLocked(fd, path, stats);
-    if (!inUse) refuseWhenUsed(path, stats);
-    return targetOf({ fd, name: path, size: sizeOf(fd, stats, path) }, stats);
+    const lock = lockTarget(fd, path, stats);
+    return closingOnError(lock, () => {
+      if (!inUse) refuseWhenUsed(path, stats);
+      return targetOf({ fd, name: path, size: sizeOf(fd, stats, path) }, stats, lock);
+    });
   });
 }
 
@@ -100,7 +111,7 @@ function openClaimed(path: string, stats: BigIntStats, { inUse, readOnly }: Requ
   }
 }
 
-function targetOf(file: OpenFile, stats: BigIntStats): Target {
+function targetOf(file: OpenFile, stats: BigIntStats, lock: number | undefined): Target {
   const zeroing = zeroingOf(file, stats);
   const sync = syncOf(file);
   return {
@@ -119,6 +130,7 @@ function targetOf(file: OpenFile, stats: BigIntStats): Target {
       settle(file, sync);
     },
     close() {
+      if (file.fd !== CLOSED && lock !== undefined) closeSync(lock);
       closeFile(file);
     },
   };

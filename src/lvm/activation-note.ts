@@ -5,7 +5,7 @@ import { readText } from '../device/kernel-files.js';
 import { pause } from '../device/pause.js';
 import { tryLock } from '../device/syscalls.js';
 import { DeviceError } from '../errors.js';
-import { lockPath, openLockFile, RUN_FOLDER } from './lock-file.js';
+import { lockPath, openLockFile, RUN_FOLDER } from '../device/lock-file.js';
 
 const STEP_MS = 20;
 

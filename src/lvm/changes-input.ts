@@ -9,11 +9,10 @@ import { zeroRecords, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { recordHeader } from '../format/record.js';
-import { resultState } from '../format/result-state.js';
 import { StreamDigest } from '../format/stream-digest.js';
 import { Tally } from '../format/totals.js';
 import type { Changes } from './changes.js';
-import { dumpHeader, writeDump, type DumpOptions, type Watch } from './write-dump.js';
+import { dumpHeader, endOfDump, writeDump, type DumpOptions, type Watch } from './write-dump.js';
 
 /**
  * Changes as a stream to apply at once, as it is read: nothing is encoded on the way. It can be opened once. `watch`
@@ -40,8 +39,8 @@ export function inputOf(
         header: dumpHeader(changes, options),
         batches: tap.pass(watch(splitZeroRuns(changes.batches())), changes),
         closing: () => {
-          const { digest, consistent, ...totals } = tap.result();
-          return { ...totals, digest, consistent, result: resultState(changes, digest, codec) };
+          const { digest, settled, ...totals } = tap.result();
+          return { ...totals, digest, ...endOfDump(changes, settled, digest, codec) };
         },
       };
     },
@@ -53,7 +52,7 @@ export function inputOf(
 class Tap {
   readonly #digest: StreamDigest;
   readonly #tally = new Tally();
-  #consistent = false;
+  #settled: ReturnType<Changes['settle']> = { consistent: false };
 
   constructor(codec: FrameCodec) {
     this.#digest = new StreamDigest(codec);
@@ -66,11 +65,11 @@ class Tap {
       this.#add(batch);
       yield batch;
     }
-    this.#consistent = changes.settle().consistent;
+    this.#settled = changes.settle();
   }
 
   result() {
-    return { ...this.#tally.totals(), digest: this.#digest.digest(), consistent: this.#consistent };
+    return { ...this.#tally.totals(), digest: this.#digest.digest(), settled: this.#settled };
   }
 
   #add(batch: RecordBatch): void {

@@ -7,6 +7,8 @@ export interface Changes {
   /** What the device holds before and after, where that has a name. */
   readonly base?: State | undefined;
   readonly result?: State | undefined;
+  /** Nothing of the ranges is left out for being equal in both (§6.2). */
+  readonly exhaustive: boolean;
   /** Of the device before and after, in bytes. */
   readonly baseSize?: number | undefined;
   readonly resultSize: number;

@@ -4,6 +4,7 @@ import { readText } from '../device/kernel-files.js';
 import { deviceNumber } from '../device/subject.js';
 import { RefusedError } from '../errors.js';
 import type { ChangeMap } from '../files/read-map.js';
+import { endsOf } from '../format/ends.js';
 import type { State } from '../format/state.js';
 import type { OpenChanges } from './changes.js';
 import { openLiveDevice } from './live-volume.js';
@@ -17,7 +18,7 @@ import { isQuiet, remarksOn } from './single-moment.js';
 export function openMapChanges({ header, closing, ranges }: ChangeMap, path: string): OpenChanges {
   const source = openLiveDevice(path);
   const { reader } = source;
-  const named = closing.result ?? header.result;
+  const { base, result: named } = endsOf(header, closing);
   const result = named !== undefined && isOther(path, named) ? undefined : named;
   const size = header.resultSize ?? reader.size;
   if (Math.max(size, closing.high) > reader.size) {
@@ -28,8 +29,9 @@ export function openMapChanges({ header, closing, ranges }: ChangeMap, path: str
   }
   const remarks = result === undefined ? [noMoment(path)] : remarksOn(source);
   return {
-    base: closing.base ?? header.base,
+    base,
     result,
+    exhaustive: header.exhaustive === true,
     baseSize: header.baseSize,
     resultSize: size,
     chunkSize: header.chunkSize,

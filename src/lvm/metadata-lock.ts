@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs';
 import { attempt, closingOnError } from '../device/image.js';
 import { tryLock } from '../device/syscalls.js';
-import { lockPath, openLockFile } from './lock-file.js';
+import { lockPath, openLockFile } from '../device/lock-file.js';
 
 /** Everybody's, so that all lvstreams meet. It outlives a boot, as a metadata snapshot does that a power cut left. */
 const FOLDER = '/var/lib/lvstream';

@@ -2,6 +2,7 @@ import { mergeRanges } from '../algebra/merge-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { RefusedError, UsageError } from '../errors.js';
 import type { Opening } from './changes.js';
+import { recordingSnapshots, stateOfThickSnapshot } from './covered-snapshots.js';
 import type { LiveOptions } from './live-options.js';
 import { type LiveVolume, namesOf, openLiveVolume, stateOfVolume } from './live-volume.js';
 import type { VolumeList } from './logical-volumes.js';
@@ -13,7 +14,7 @@ import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js
 import { createTemporarySnapshot, removeAbandonedSnapshots } from './temporary-snapshot.js';
 import type { ThickPair } from './thick-snapshot.js';
 
-type PairOptions = Pick<LiveOptions, 'keepEqual'>;
+type PairOptions = Pick<LiveOptions, 'keepEqual' | 'rangesOnly'>;
 
 /**
  * Opens the changes between two thick snapshots of one origin, whichever is older and whatever their chunk sizes. All
@@ -25,6 +26,7 @@ type PairOptions = Pick<LiveOptions, 'keepEqual'>;
 export async function openSnapshotPair(
   from: ThickPair,
   to: ThickPair,
+  volumes: VolumeList,
   options: PairOptions,
   keep: Keep,
 ): Opening {
@@ -40,7 +42,8 @@ export async function openSnapshotPair(
   const ranges = () => mergeRanges(changesUpTo(before, size), after.ranges());
   return {
     base: stateOfVolume(from.snapshot),
-    result: stateOfVolume(to.snapshot),
+    result: stateOfThickSnapshot(volumes, to.snapshot, right.wasEverWritten),
+    exhaustive: options.keepEqual || options.rangesOnly || because !== undefined,
     baseSize: before.size,
     resultSize: size,
     chunkSize: Math.min(before.chunkSize, after.chunkSize),
@@ -71,13 +74,20 @@ export async function openSnapshotPair(
 export async function openTemporaryPair(
   from: ThickPair,
   volumes: VolumeList,
-  { temporarySnapshot = 0, keepEqual }: LiveOptions,
+  { temporarySnapshot = 0, ...options }: LiveOptions,
   keep: Keep,
 ): Opening {
   const remarks = removeAbandonedSnapshots(from.origin, volumes);
-  const { volume } = keep(createTemporarySnapshot(from.origin, ['--size', `${temporarySnapshot}b`]));
-  const changes = await openSnapshotPair(from, { ...from, snapshot: volume }, { keepEqual }, keep);
-  return { ...changes, remarks: [...remarks, ...changes.remarks] };
+  const covers = recordingSnapshots(volumes, from.origin);
+  const { volume, volumes: all } = keep(
+    createTemporarySnapshot(from.origin, ['--size', `${temporarySnapshot}b`]),
+  );
+  const changes = await openSnapshotPair(from, { ...from, snapshot: volume }, all, options, keep);
+  return {
+    ...changes,
+    result: { ...stateOfVolume(volume), covers },
+    remarks: [...remarks, ...changes.remarks],
+  };
 }
 
 function refuseUnlike(from: ThickPair, to: ThickPair): void {

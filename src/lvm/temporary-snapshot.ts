@@ -3,7 +3,7 @@ import { closeSync, rmSync } from 'node:fs';
 import { tryLock } from '../device/syscalls.js';
 import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
 import { DeviceError, LvmError } from '../errors.js';
-import { lockPath, openLockFile } from './lock-file.js';
+import { lockPath, openLockFile } from '../device/lock-file.js';
 import { listVolumes, type LogicalVolume, type VolumeList } from './logical-volumes.js';
 import type { Closable } from './opened.js';
 

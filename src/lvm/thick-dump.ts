@@ -42,6 +42,7 @@ export function dumpSnapshotData(
 export function thickChanges(snapshot: ThickSnapshot, undo: boolean): Omit<Changes, 'settle'> {
   const { changed, origin } = snapshot;
   return {
+    exhaustive: true,
     baseSize: origin.size,
     resultSize: origin.size,
     chunkSize: changed.chunkSize,

@@ -2,6 +2,12 @@ import { clipRanges } from '../algebra/clip-ranges.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import type { Range } from '../format/batch.js';
 import type { OpenChanges, Opening } from './changes.js';
+import {
+  recordingSnapshots,
+  stateOfDataSource,
+  stateOfThickSnapshot,
+  unnamedState,
+} from './covered-snapshots.js';
 import type { LiveOptions, Subject } from './live-options.js';
 import {
   type LiveDevice,
@@ -11,7 +17,7 @@ import {
   openLiveVolume,
   stateOfVolume,
 } from './live-volume.js';
-import { findVolume, type LogicalVolume } from './logical-volumes.js';
+import { findVolume, type LogicalVolume, type VolumeList } from './logical-volumes.js';
 import { type Keep, openTogether } from './opened.js';
 import { baseInUse, isQuiet, notUndone, refuseSmaller, remarksOn } from './single-moment.js';
 import { readSnapshotStatus } from './snapshot-status.js';
@@ -26,29 +32,46 @@ export async function openThickChanges(subject: Subject, options: LiveOptions): 
   if (to !== undefined) {
     const second = requireThickSnapshot({ ...subject, volume: findVolume(subject.volumes, to) });
     const { openSnapshotPair } = await import('./snapshot-pair.js');
-    return openTogether((keep) => openSnapshotPair(pair, second, options, keep));
+    return openTogether((keep) => openSnapshotPair(pair, second, subject.volumes, options, keep));
   }
   if (temporarySnapshot !== undefined) {
     const { openTemporaryPair } = await import('./snapshot-pair.js');
     return openTogether((keep) => openTemporaryPair(pair, subject.volumes, options, keep));
   }
-  return openTogether((keep) => (options.undo ? openUndo(pair, keep) : openForward(pair, options, keep)));
+  return openTogether((keep) =>
+    options.undo ? openUndo(pair, keep) : openForward(pair, subject.volumes, options, keep),
+  );
 }
 
 /** From the snapshot to what its origin, or another device in its place, holds now. */
-async function openForward(pair: ThickPair, { dataSource, rangesOnly }: LiveOptions, keep: Keep): Opening {
+async function openForward(
+  pair: ThickPair,
+  volumes: VolumeList,
+  { dataSource, rangesOnly }: LiveOptions,
+  keep: Keep,
+): Opening {
   const { snapshot } = pair;
   const origin = keep(openLiveVolume(pair.origin));
   const data = dataSource === undefined ? origin : keep(openLiveDevice(dataSource));
   const { writer } = lookAt(snapshot);
+  const covers = recordingSnapshots(volumes, pair.origin);
+  const time = Date.now();
   const table = await readSnapshotTable(snapshot);
   const size = origin.reader.size;
   const ranges = () => changesUpTo(table, size);
   refuseSmaller(data, size);
   const remarks = rangesOnly ? [] : remarksOn(data);
+  const resultOf = () => {
+    if (rangesOnly) return undefined;
+    return dataSource === undefined
+      ? unnamedState(time, covers)
+      : stateOfDataSource(volumes, snapshot, dataSource, data);
+  };
   if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
   return {
     base: writer === undefined ? stateOfVolume(snapshot) : undefined,
+    result: resultOf(),
+    exhaustive: true,
     baseSize: table.size,
     resultSize: size,
     chunkSize: table.chunkSize,
@@ -77,6 +100,7 @@ async function openUndo(pair: ThickPair, keep: Keep): Opening {
   if (origin.writer !== undefined) remarks.push(notUndone(`${origin.name} ${origin.writer}`));
   return {
     result: stateOfVolume(pair.snapshot),
+    exhaustive: true,
     baseSize: origin.reader.size,
     resultSize: table.size,
     chunkSize: table.chunkSize,
@@ -102,15 +126,21 @@ function lookAt(snapshot: LogicalVolume): LiveDevice {
 }
 
 /** All that a volume holds. Of a snapshot that is a state; of any other volume it is what it holds just now. */
-async function openFull({ volume }: Subject, keep: Keep): Opening {
+async function openFull({ volumes, volume }: Subject, keep: Keep): Opening {
   const isSnapshot = volume.roles.includes('thicksnapshot');
   if (isSnapshot) readSnapshotStatus(volume);
   const data = keep(openLiveVolume(volume));
   const size = data.reader.size;
   const remarks = remarksOn(data);
+  const covers = recordingSnapshots(volumes, volume);
+  const time = Date.now();
   const ranges = (): Range[] => (size > 0 ? [{ offset: 0, length: size }] : []);
   return {
-    result: isSnapshot && data.writer === undefined ? stateOfVolume(volume) : undefined,
+    result:
+      isSnapshot && data.writer === undefined
+        ? stateOfThickSnapshot(volumes, volume, data.wasEverWritten)
+        : unnamedState(time, covers),
+    exhaustive: true,
     resultSize: size,
     chunkSize: undefined,
     origin: namesOf(volume),

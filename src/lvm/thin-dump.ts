@@ -95,6 +95,7 @@ export function thinChanges(pair: ThinPair): Omit<Changes, 'settle'> {
   const { source, pool } = pair;
   const { data, zeros } = rangesOfPair(pair);
   return {
+    exhaustive: true,
     resultSize: source.size,
     chunkSize: pool.superblock.dataBlockSize,
     origin: { path: source.name },

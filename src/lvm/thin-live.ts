@@ -5,6 +5,7 @@ import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
 import type { State } from '../format/state.js';
 import type { OpenChanges, Opening } from './changes.js';
+import { coveredThinSnapshots, unnamedState } from './covered-snapshots.js';
 import type { LiveOptions, Subject } from './live-options.js';
 import { type LiveDevice, namesOf, openLazily, openLiveDevice, stateOfVolume } from './live-volume.js';
 import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
@@ -61,13 +62,14 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
   const target = rangesOnly || dataSource !== undefined ? undefined : keep(openActivated(origin));
   const flushed = target ?? keepAny(keep, openIfActive(origin));
   const data = dataSource === undefined ? target : keep(openLiveDevice(dataSource));
-  const known = await readCourse(volumes, course, options, [base, flushed]);
+  const known = await readCourse(volumes, course, options, [base, flushed], origin);
   if (dataSource !== undefined) refuseSmaller(data!, origin.size);
   const remarks = [...known.remarks, ...remarksOn(data)];
   if (base?.writer !== undefined) remarks.push(baseInUse(snapshot, base.writer));
   return {
     ...describe(known, origin, snapshot),
     base: base?.writer === undefined ? stateOfVolume(snapshot) : undefined,
+    result: data === target && data !== undefined ? unnamedState(known.time, known.covers) : undefined,
     batches: () => readAll(known.ranges, data!),
     before: keepAny(keep, openBefore(snapshot, course)),
     remarks,
@@ -103,11 +105,14 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
 async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep: Keep): Opening {
   const course = courseOfAll(volumes, volume);
   const data = keep(openActivated(volume));
-  const known = await readCourse(volumes, course, options, [data]);
+  const known = await readCourse(volumes, course, options, [data], volume);
   const remarks = [...known.remarks, ...remarksOn(data)];
   return {
     ...describe(known, volume),
-    result: data.writer === undefined ? stateOfSnapshot(volume) : undefined,
+    result:
+      data.writer === undefined && volume.originUuid !== undefined
+        ? stateOfSnapshot(volume, data.wasEverWritten ? [] : known.covers)
+        : unnamedState(known.time, known.covers),
     batches: () => readAll(known.ranges, data),
     remarks,
     settle: () => ({ consistent: isQuiet(data, remarks) }),
@@ -125,13 +130,14 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
     refuseUsed(keepAny(keep, isNeeded ? openActivated(volume) : openIfActive(volume)));
   const left = open(from, !rangesOnly && !keepEqual);
   const right = open(to, !rangesOnly);
-  const known = await readCourse(volumes, course, options, [left, right]);
+  const known = await readCourse(volumes, course, options, [left, right], to);
   const because = keepEqual || rangesOnly ? undefined : keepEqualBecause(left);
   const keepsAll = keepEqual || because !== undefined;
   return {
     ...describe(known, volumeOf(volumes, from.originUuid) ?? to, from),
     base: stateOfSnapshot(from),
-    result: stateOfSnapshot(to),
+    result: stateOfSnapshot(to, right?.wasEverWritten === true ? [] : known.covers),
+    exhaustive: keepsAll || rangesOnly,
     batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),
     before: keepAny(keep, openBefore(from, course)),
     remarks: because === undefined ? known.remarks : [...known.remarks, because],
@@ -166,6 +172,10 @@ interface Known {
   readonly course: ThinCourse;
   readonly ranges: ThinRanges;
   readonly chunkSize: number;
+  /** When its reading began, in milliseconds since 1970. */
+  readonly time: number;
+  /** What the volume that the changes lead to covers, if anybody knows. */
+  readonly covers: readonly string[] | undefined;
   readonly remarks: readonly string[];
 }
 
@@ -174,17 +184,21 @@ async function readCourse(
   course: ThinCourse,
   { waitSeconds }: LiveOptions,
   opened: readonly (ActivatedVolume | undefined)[],
+  end?: LogicalVolume,
 ): Promise<Known> {
   const pool = findThinPool(volumes, course.poolUuid);
+  const time = Date.now();
   const { value, remarks } = await readMetadataSnapshot(pool, waitSeconds, (metadata) => {
     refuseChanged(pool, metadata);
     return {
       ranges: collectThinRanges(rangesOfCourse(metadata, course)),
       chunkSize: metadata.superblock.dataBlockSize,
+      covers:
+        end?.thin?.poolUuid === course.poolUuid ? coveredThinSnapshots(metadata, volumes, end) : undefined,
     };
   });
   const found = opened.flatMap((volume) => volume?.remark ?? []);
-  return { ...value, course, remarks: [...found, ...remarks] };
+  return { ...value, course, time, remarks: [...found, ...remarks] };
 }
 
 /** LVM gives the number of a volume that was removed to the next one. */
@@ -196,12 +210,13 @@ function refuseChanged({ volume }: ThinPool, { superblock }: ThinMetadata): void
 }
 
 /** Any other volume holds nothing for good. */
-function stateOfSnapshot(volume: LogicalVolume): State | undefined {
-  return volume.originUuid === undefined ? undefined : stateOfVolume(volume);
+function stateOfSnapshot(volume: LogicalVolume, covers?: readonly string[]): State | undefined {
+  return volume.originUuid === undefined ? undefined : { ...stateOfVolume(volume), covers };
 }
 
 function describe({ course, ranges, chunkSize }: Known, read: LogicalVolume, snapshot?: LogicalVolume) {
   return {
+    exhaustive: true,
     baseSize: course.from?.size,
     resultSize: course.to.size,
     chunkSize,

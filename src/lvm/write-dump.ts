@@ -10,6 +10,7 @@ import type { StreamHeader } from '../format/header.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { writePlain } from '../format/plain.js';
 import { resultState } from '../format/result-state.js';
+import { isNamed } from '../format/state.js';
 import { writeLvs } from '../format/write-lvs.js';
 import { writeMap } from '../format/write-map.js';
 import type { Changes } from './changes.js';
@@ -39,11 +40,22 @@ export async function writeDump(
   const before = options.baseDigests ? beforeOf(changes) : undefined;
   const batches = watch(splitZeroRuns(changes.batches()));
   const digested = before === undefined ? batches : addBaseDigests(batches, before, codec);
-  return writeLvs(digested, sink, codec, dumpHeader(changes, options), (digest) => ({
-    result: resultState(changes, digest, codec),
-    consistent: changes.settle().consistent,
-    endTime: Date.now(),
-  }));
+  return writeLvs(digested, sink, codec, dumpHeader(changes, options), (digest) =>
+    endOfDump(changes, changes.settle(), digest, codec),
+  );
+}
+
+/** What a stream says at its end, once all that it holds has been read and `settled`. */
+export function endOfDump(
+  changes: Changes,
+  { consistent }: ReturnType<Changes['settle']>,
+  digest: Uint8Array,
+  codec: FrameCodec,
+): Pick<Closing, 'result' | 'consistent' | 'endTime'> {
+  const endTime = Date.now();
+  const found = resultState(changes, digest, codec);
+  const result = found && !isNamed(found) ? { ...found, until: endTime, consistent } : found;
+  return { result, consistent, endTime };
 }
 
 function beforeOf({ before }: Changes): RandomAccessReader {
@@ -89,14 +101,16 @@ async function* followedBy<T>(parts: AsyncIterable<T>, act: () => void): AsyncGe
 
 /** The header of a stream of these changes (§4.2). */
 export function dumpHeader(changes: Changes, { id, generator, baseDigests }: DumpOptions): StreamHeader {
-  const { base, baseSize, resultSize, chunkSize, origin } = changes;
+  const { base, result, exhaustive, baseSize, resultSize, chunkSize, origin } = changes;
   return {
     id,
     kind: 'changes',
     requires: [],
     order: 'sorted',
     base,
+    result,
     baseDigests: baseDigests || undefined,
+    exhaustive: exhaustive || undefined,
     baseSize,
     resultSize,
     chunkSize,

@@ -1,6 +1,6 @@
 import { constants, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
-import { attempt } from '../device/image.js';
+import { attempt } from './image.js';
 
 /** Gone after a restart of the machine, as every process is. */
 export const RUN_FOLDER = '/run/lvstream';
