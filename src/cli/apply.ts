@@ -6,6 +6,7 @@ import { defineCommand } from './command.js';
 import { DIALECT, dialectOf, JSON_REPORT, LEVEL, refuseInput } from './options.js';
 import { generator } from './package-version.js';
 import { print, printJson } from './print.js';
+import { nameSnapback } from './snapback-name.js';
 import { visible } from './visible.js';
 
 const flag = { type: 'boolean', default: false } as const;
@@ -27,7 +28,8 @@ export const apply = defineCommand({
         alias: 'b',
         type: 'string',
         requiresArg: true,
-        describe: 'save what is overwritten to this new file first',
+        describe:
+          'save what is overwritten to this new file first; in a folder it is named by device and time, and %Y%m%d-%H%M stand for the time',
       })
       .option('dry-run', { ...flag, alias: 'n', describe: 'make all checks and write nothing' })
       .option('skip-past-end', { ...flag, describe: "leave out what lies past the device's end" })
@@ -52,7 +54,9 @@ export const apply = defineCommand({
   run: async (args) => {
     refuseInput('-', [args.stream, args.device]);
     const codec = createCodec({ level: args.level });
-    const rewindable = args.salvage || isBegun(args.snapback);
+    const snapback =
+      args.snapback === undefined ? undefined : nameSnapback(args.snapback, args.device, new Date());
+    const rewindable = args.salvage || isBegun(snapback);
     const openFile = (path: string) => openInput(path, codec, { pieces: true });
     const options = { pieces: true, rewindable, ...dialectOf(args) };
     const input = await openInput(args.stream, codec, options);
@@ -61,6 +65,7 @@ export const apply = defineCommand({
         warn('the device is not checked to be what the stream was made for (--no-base-check)');
       const report = await applyStream(input, args.device, codec, openFile, {
         ...args,
+        snapback,
         generator: generator(),
       });
       if (!args.quiet) for (const notice of report.notices) warn(notice);

@@ -12,6 +12,7 @@ import {
 } from './lvmsync-options.js';
 import { packageVersion } from './package-version.js';
 import { print } from './print.js';
+import { nameSnapback } from './snapback-name.js';
 import { visible, visibleLines } from './visible.js';
 
 /** The command line of the original lvmsync; sending to another host is not there yet. */
@@ -24,7 +25,8 @@ SNAPSHOT is any name that LVM knows a snapshot by: VG/LV, /dev/VG/LV, /dev/mappe
 
   -a, --apply FILE        write a stream to DEVICE; -: the stream on standard input
       --server            the old name of --apply -
-  -b, --snapback FILE     save what is overwritten to FILE first
+  -b, --snapback FILE     save what is overwritten to FILE first; in a folder it is
+                          named by device and time, and %Y%m%d-%H%M in a name expand
   -s, --stdout            write the changes to standard output, as a stream
   -r, --data-source DEV   read the data from DEV instead of the snapshot's origin
   -e, --rsh COMMAND       accepted; sending to another host is not available yet
@@ -78,7 +80,7 @@ async function applyTo(
     throw new UsageError('no destination device is given', { hint: 'see lvmsync --help' });
   if (rest.length > 0) throw new UsageError(`one destination device, not ${positionals.length}`);
   const { apply } = await import('./lvmsync-apply.js');
-  await apply(stream, device, values.snapback, chattiness);
+  await apply(stream, device, snapbackOf(values, device), chattiness);
 }
 
 /** With `--stdout` a device may be named, and means nothing. */
@@ -97,8 +99,12 @@ async function sendTo(values: Values, positionals: readonly string[], chattiness
   const { refuseHost, send } = await import('./lvmsync-send.js');
   const destination = values.stdout ? undefined : device;
   if (destination !== undefined) refuseHost(destination, snapshot);
-  const { snapback, 'data-source': dataSource } = values;
-  await send(snapshot, dataSource, { device: destination, snapback }, chattiness);
+  const snapback = destination === undefined ? undefined : snapbackOf(values, destination);
+  await send(snapshot, values['data-source'], { device: destination, snapback }, chattiness);
+}
+
+function snapbackOf({ snapback }: Values, device: string): string | undefined {
+  return snapback === undefined ? undefined : nameSnapback(snapback, device, new Date());
 }
 
 async function say(text: string): Promise<number> {

@@ -4,7 +4,7 @@ import { FormatError, RefusedError } from '../errors.js';
 import { onInterrupt } from '../files/interrupt.js';
 import { openSalvaged, surveyDamage } from '../files/salvage-input.js';
 import { dropSecondName } from '../files/sink.js';
-import { releaseBatch, type RecordBatch } from '../format/batch.js';
+import { dataSize, releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
 import type { StreamHeader } from '../format/header.js';
@@ -14,6 +14,7 @@ import { checkTurn, type OpenStreamFile } from './chain-head.js';
 import { findFinished } from './finished.js';
 import { statPath } from './image.js';
 import { safely } from './kernel-files.js';
+import { refuseLeft } from './left-journal.js';
 import { partialPath } from './partial-file.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import { namingFaults, type StreamInput } from '../files/open-input.js';
@@ -178,7 +179,7 @@ function isBetween(verdict: Verdict | undefined): boolean {
 async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {
   const { snapback } = work.options;
   if (snapback === undefined) return undefined;
-  const recorder = await openRecorder(snapback, work, header);
+  const recorder = await openRecorder(snapback, { ...work, rewindable: work.input.rewindable }, header);
   if (!recorder.recorded || work.input.rewindable) return recorder;
   recorder.close();
   throw new RefusedError(
@@ -227,7 +228,7 @@ async function surveyFirst(
   if (input.file && input.dialect && !recorder?.recorded && !work.damage?.fault)
     return surveyPlain(work, input.file, input.dialect);
   const stream = await openWhole(work);
-  const compares = header?.baseDigests === true && options.baseCheck;
+  const compares = header?.baseDigests === true && options.baseCheck && recorder?.isCovered !== true;
   const survey = await surveyStream(stream.batches, codec, {
     size: target.size,
     device: compares ? target : undefined,
@@ -261,7 +262,9 @@ async function checkTurnOf(work: Work, header: StreamHeader, stream: ChangeStrea
     return;
   const closing = work.damage?.fault ? undefined : stream.closing();
   const snapback = { path: input.path, header, base: closing?.base ?? header.base };
-  await checkTurn(snapback, identifyTarget(target.name), target, codec, openFile);
+  const identity = identifyTarget(target.name);
+  await checkTurn(snapback, identity, target, codec, openFile);
+  await refuseLeft(input.path, identity, target, codec);
 }
 
 function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Recorder | undefined): void {
@@ -314,7 +317,7 @@ async function write(
   await writeStream(stream, work, survey, recorder);
   if (options.sync) target.sync();
   const isLvs = stream.format === 'lvs';
-  const isWhole = !fault && counts.skipped === 0;
+  const isWhole = !fault;
   await recorder?.finish(
     isLvs ? stream.header : undefined,
     isLvs && !fault ? stream.closing() : undefined,
@@ -369,13 +372,6 @@ function writeOne(batch: RecordBatch, { target, options, counts }: Work): void {
   const skipped = writeBatch(batch, target);
   counts.skipped += skipped;
   counts.written += dataSize(batch) - skipped;
-}
-
-function dataSize(batch: RecordBatch): number {
-  if (batch.kind === 'zeros') return batch.ranges.reduce((sum, { length }) => sum + length, 0);
-  let size = 0;
-  for (let i = 0; i < batch.count; i++) size += batch.lengths[i]!;
-  return size;
 }
 
 function tooSmall(target: RandomAccessWriter, needed: number): RefusedError {

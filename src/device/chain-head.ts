@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { following, isKnownNotToFollow } from '../algebra/follows.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { FormatError, LvstreamError, RefusedError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
@@ -9,10 +10,12 @@ import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import { PIECE_SIZE } from '../format/layout.js';
 import { RangeSet } from '../format/range-set.js';
-import { isNamed, type State } from '../format/state.js';
+import type { Ends } from '../format/ends.js';
+import type { State } from '../format/state.js';
 import type { StreamInput } from '../files/open-input.js';
 import { attempt } from './image.js';
 import { errorCode } from './syscalls.js';
+import { isPartial } from './partial-file.js';
 import { surveyStream, type Survey, type SurveyOptions } from './survey.js';
 import { isSameDevice, type TargetIdentity } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -33,15 +36,25 @@ export type OpenStreamFile = (path: string) => Promise<StreamInput>;
 
 /** The finished snapbacks of a device in a folder, newest first (§6.3). Files that are none are passed over. */
 export async function findSnapbacks(folder: string, target: TargetIdentity): Promise<FoundSnapback[]> {
+  const found = await findOfDevice(folder, target, (name) => !isPartial(name));
+  return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
+}
+
+/** The snapbacks of a device among the files of a folder whose names are wanted, finished or not. Files that are none are passed over. */
+export async function findOfDevice(
+  folder: string,
+  target: TargetIdentity,
+  isWanted: (name: string) => boolean,
+): Promise<FoundSnapback[]> {
   const found: FoundSnapback[] = [];
   for (const entry of listFolder(folder)) {
-    if (!entry.isFile() || entry.name.endsWith('.partial') || entry.name.startsWith('.')) continue;
+    if (!entry.isFile() || !isWanted(entry.name) || entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     const header = await readIfThere(path);
     if (header?.kind === 'snapback' && header.target && isSameDevice(header.target, target))
       found.push({ path, header });
   }
-  return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
+  return found;
 }
 
 function listFolder(folder: string) {
@@ -100,39 +113,35 @@ export interface Link {
   readonly sequence: number;
   /** The snapback that it follows; undefined: it starts a new root. */
   readonly follows: FoundSnapback | undefined;
-  /** Why it starts a new root although there are snapbacks. */
-  readonly rootBecause?: string | undefined;
+  /** What the user should know of where it goes. */
+  readonly remark?: string | undefined;
+  /** The stream's base is not the state before, which covers it (§6.2): the device may rightly hold newer data. */
+  readonly isCovered: boolean;
 }
 
 /**
  * Links a new snapback to the newest one of the device in its folder, whichever end of that the device is at (§6.3).
- * `base` is the state that the stream to apply starts from, where it is known. Throws `RefusedError` when the
- * device is known to be at another state of LVM than that.
+ * `ends`: where the stream to apply leads from and to. Throws `RefusedError` if it is known not to follow what the device
+ * is at.
  */
-export function linkTo(head: JudgedSnapback | undefined, base: State | undefined, newId: string): Link {
+export function linkTo(head: JudgedSnapback | undefined, ends: Ends, newId: string): Link {
   const sequence = nextSequence(head);
-  const root = { before: base ?? { id: newId }, sequence, follows: undefined };
+  const root = { before: ends.base ?? { id: newId }, sequence, follows: undefined, isCovered: false };
   if (!head) return root;
   const state = stateOfDevice(head);
   if (!state) {
+    if (ends.base) throw atNoState(head, ends.base);
     return {
       ...root,
-      rootBecause: `the device holds neither end of ${head.path}, so this snapback starts a new chain`,
+      remark: `the device holds neither end of ${head.path}, so this snapback starts a new chain`,
     };
   }
-  if (base && isNamed(base) && isNamed(state) && base.id !== state.id) {
-    throw new RefusedError(
-      `the stream starts from ${base.id}, but by ${head.path} the device is at ${state.id}`,
-      {
-        hint: 'a stream between the two is missing; --no-base-check applies it all the same',
-      },
-    );
-  }
-  return { before: state, sequence, follows: head };
+  const isCovered = checkFollows(state, ends, `by ${head.path}`);
+  return { before: state, sequence, follows: head, isCovered };
 }
 
 /** A header can say no higher number than 2^53 - 1 (§4.2). */
-function nextSequence(head: FoundSnapback | undefined): number {
+export function nextSequence(head: FoundSnapback | undefined): number {
   const sequence = (head?.header.sequence ?? 0) + 1;
   if (head === undefined || Number.isSafeInteger(sequence)) return sequence;
   throw new RefusedError(
@@ -142,6 +151,60 @@ function nextSequence(head: FoundSnapback | undefined): number {
     },
   );
 }
+
+/**
+ * Throws `RefusedError` where a device was made larger after its newest snapback, and the base of the stream to apply was
+ * larger than the device then: what lay past its end was left out.
+ */
+export function refuseGrown({ path, header }: FoundSnapback, size: number, baseSize = 0): void {
+  const before = header.target!.size;
+  if (size <= before || baseSize <= before) return;
+  throw new RefusedError(
+    `the device has ${size} bytes, but had ${before} when ${path} was saved: what the streams before held past that is not on it`,
+    { hint: 'make a new first copy, and save its snapbacks in another folder' },
+  );
+}
+
+/** Nothing says that the device is at the base of the stream, and its chain says that it is not. */
+function atNoState({ path }: JudgedSnapback, { id }: State): RefusedError {
+  return new RefusedError(
+    `the stream starts from ${id}, but the device holds neither end of ${path}, the newest snapback of it`,
+    {
+      hint: `take back what came after ${path}; if the device was copied anew since, save its snapbacks in another folder`,
+    },
+  );
+}
+
+/**
+ * Whether a stream starts from another state than the device is at, which covers that one (§6.2). Throws `RefusedError` if
+ * it is known not to follow; `by`: who says where the device is.
+ */
+export function checkFollows(state: State, ends: Ends, by: string): boolean {
+  const found = following(state, ends);
+  if (!isKnownNotToFollow(found)) return found === 'covered';
+  const { what, hint } = NOT_FOLLOWING[found];
+  const base = ends.base!.id;
+  throw new RefusedError(`the stream starts from ${base}, but ${by} the device is at ${state.id}${what}`, {
+    hint,
+  });
+}
+
+const ALL_THE_SAME = '--no-base-check applies it all the same, and what it lacks stays old';
+
+const NOT_FOLLOWING = {
+  gap: {
+    what: '',
+    hint: `apply the streams between the two first, or make a new first copy; ${ALL_THE_SAME}`,
+  },
+  'left-out': {
+    what: ', which may hold newer data where the stream leaves out what is equal',
+    hint: `dump it again with --keep-equal; ${ALL_THE_SAME}`,
+  },
+  earlier: {
+    what: ', which was read later than the stream was',
+    hint: `dump the changes again; ${ALL_THE_SAME}`,
+  },
+} as const;
 
 /** The state that the device is at by a snapback: its base, or its result when it has been rolled back. */
 function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | undefined {

@@ -1,4 +1,5 @@
 import { existsSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import type { StreamInput } from '../files/open-input.js';
@@ -8,12 +9,16 @@ import type { StreamHeader } from '../format/header.js';
 import { readThrough } from '../format/read-through.js';
 import { judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { ResultComparison } from './compare.js';
-import { partialPath } from './partial-file.js';
+import { list } from './kernel-files.js';
+import { isPartial } from './partial-file.js';
 import { identifyTarget, isSameDevice } from './target.js';
 
-/** Whether a snapback of that name has been begun, or finished: then the stream must be read more than once. */
+/**
+ * Whether a snapback of that name has been finished, or one in its folder begun: then the stream must be read more than
+ * once, so that one from a pipe is to be kept.
+ */
 export function isBegun(snapback: string | undefined): boolean {
-  return snapback !== undefined && (existsSync(partialPath(snapback)) || existsSync(snapback));
+  return snapback !== undefined && (existsSync(snapback) || list(dirname(snapback)).some(isPartial));
 }
 
 /** What tells whether an apply has been finished. */

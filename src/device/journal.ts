@@ -21,7 +21,7 @@ import { createPieceDigester } from './digest-pieces.js';
 import { readMark, refuseLost, refuseUnlessBegun, type IsHeld } from './journal-damage.js';
 import { attempt } from './image.js';
 import { settle } from './medium.js';
-import { openPartial, readPartial, type PartialFile } from './partial-file.js';
+import { openPartial, partialPath, readPartial, type PartialFile } from './partial-file.js';
 
 const syncAsync = promisify(fdatasync);
 
@@ -38,8 +38,8 @@ interface Resumption {
 /** An unfinished snapback (§6.4): header, first line and frames of pre-images; nothing is lost of what `flush` saw. */
 export class Journal {
   readonly header: StreamHeader;
-  readonly #path: string;
-  readonly #file: PartialFile;
+  #path: string;
+  #file: PartialFile;
   readonly #codec: FrameCodec;
   readonly #pending: { memory: number; frames: Promise<readonly Uint8Array[]> }[] = [];
   #inFlight = 0;
@@ -164,6 +164,16 @@ export class Journal {
       giveName(this.#file.name, this.#path, false);
     });
     return closing;
+  }
+
+  /** Gives the journal another name in its folder, on stable storage. Throws `RefusedError` if there is such a file. */
+  async rename(path: string): Promise<void> {
+    const name = partialPath(path);
+    await this.#attempt(`can't be renamed to ${name}`, async () => {
+      giveName(this.#file.name, name, false);
+    });
+    this.#file = { ...this.#file, name };
+    this.#path = path;
   }
 
   /** Leaves the journal as it is, to be taken up again. A second call does nothing. */

@@ -12,9 +12,21 @@ export interface PartialFile {
   readonly name: string;
 }
 
+const PARTIAL = '.partial';
+
 /** Where the journal of a snapback that will be called `path` lies until it is finished. */
 export function partialPath(path: string): string {
-  return `${path}.partial`;
+  return path + PARTIAL;
+}
+
+/** The name that the snapback of a partial file will have when it is finished. */
+export function finishedPath(partial: string): string {
+  return partial.slice(0, -PARTIAL.length);
+}
+
+/** Whether a name is that of a partial file. */
+export function isPartial(name: string): boolean {
+  return name.endsWith(PARTIAL);
 }
 
 const OF_OTHERS = 0o077;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { accessSync, constants, lstatSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { stateBetween } from '../algebra/follows.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
 import { DeviceError, RefusedError } from '../errors.js';
-import { release } from '../files/descriptor.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import { reason } from '../files/reason.js';
 import { refuseExisting, statIfThere } from '../files/sink.js';
@@ -19,6 +19,7 @@ import {
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import { fitClosing, fitHeader } from '../format/fit.js';
+import { endsOf, type Ends } from '../format/ends.js';
 import type { StreamHeader } from '../format/header.js';
 import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { BATCH_SIZE } from '../format/layout.js';
@@ -27,14 +28,28 @@ import { RangeSet } from '../format/range-set.js';
 import { resultStateId } from '../format/result-state.js';
 import type { State } from '../format/state.js';
 import { StreamDigest } from '../format/stream-digest.js';
-import { findSnapbacks, judgeSnapback, linkTo, type Link, type OpenStreamFile } from './chain-head.js';
-import { openDescriptor } from './image.js';
+import {
+  checkFollows,
+  findSnapbacks,
+  judgeSnapback,
+  linkTo,
+  refuseGrown,
+  type Link,
+  type OpenStreamFile,
+} from './chain-head.js';
 import { Journal } from './journal.js';
-import { partialPath } from './partial-file.js';
+import {
+  closeLeft,
+  discardLeft,
+  findLeftJournal,
+  linkToLeft,
+  openJournal,
+  type LeftJournal,
+  type OpenJournal,
+} from './left-journal.js';
+import { isPartial, partialPath } from './partial-file.js';
 import { readPreImages } from './pre-images.js';
-import { RecordedRanges } from './recorded.js';
-import { tryLock } from './syscalls.js';
-import { takeBackCommand } from './way-back.js';
+import type { RecordedRanges } from './recorded.js';
 import { identifyTarget, isSameDevice, type TargetIdentity } from './target.js';
 
 /** Bytes of batches whose pre-images go to stable storage together. */
@@ -46,12 +61,19 @@ interface RecorderContext {
   readonly target: RandomAccessReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
+  /** The stream can be read again: a journal that was left unfinished can be gone on with. */
+  readonly rewindable: boolean;
   readonly options: { readonly baseCheck: boolean; readonly generator: string; readonly dryRun: boolean };
 }
 
+/** What a snapback begins with: a journal that is gone on with, or a place in the chain. */
+type Start =
+  | (OpenJournal & { readonly leftAs?: string | undefined; readonly isCovered: boolean })
+  | { readonly link: Link; readonly left?: LeftJournal | undefined };
+
 /**
- * Prepares to save what an apply overwrites (§6.3, §6.4): locks the folder, takes up a journal that was left
- * unfinished, or links to the newest snapback of the device. Nothing is created yet, and of a dry run nothing changed.
+ * Prepares to save what an apply overwrites (§6.3, §6.4): takes up a journal that was left unfinished, or links to the
+ * newest snapback of the device. Nothing is created, renamed or removed yet.
  */
 export async function openRecorder(
   path: string,
@@ -59,24 +81,13 @@ export async function openRecorder(
   header: StreamHeader | undefined,
 ): Promise<Recorder> {
   refuseName(path);
+  refuseNoFolder(dirname(path));
   refuseExisting(path);
-  const lock = lockFolder(dirname(path));
-  try {
-    const identity = identifyTarget(context.target.name);
-    const resumed = statIfThere(partialPath(path), lstatSync)
-      ? await resume(path, context, identity)
-      : undefined;
-    const link = resumed ? undefined : await findLink(path, context, identity, header);
-    return new Recorder(path, context, identity, lock, link, resumed);
-  } catch (error) {
-    release(lock);
-    throw error;
-  }
-}
-
-interface Resumed {
-  readonly journal: Journal;
-  readonly recorded: RecordedRanges;
+  const identity = identifyTarget(context.target.name);
+  const start = statIfThere(partialPath(path), lstatSync)
+    ? await resume(path, context, identity, header)
+    : await begin(path, context, identity, header);
+  return new Recorder(path, context, identity, start);
 }
 
 /** Saves what an apply overwrites, ahead of it. */
@@ -85,41 +96,36 @@ export class Recorder {
   readonly #path: string;
   readonly #context: RecorderContext;
   readonly #identity: TargetIdentity;
-  readonly #lock: number;
-  #link: Link | undefined;
-  readonly #resumed: Resumed | undefined;
+  #start: Start;
   readonly #pool = createBufferPool(BATCH_SIZE);
   /** Of a plain stream, which does not tell its own. */
   #digest: StreamDigest | undefined;
   #journal: Journal | undefined;
 
-  constructor(
-    path: string,
-    context: RecorderContext,
-    identity: TargetIdentity,
-    lock: number,
-    link: Link | undefined,
-    resumed: Resumed | undefined,
-  ) {
+  constructor(path: string, context: RecorderContext, identity: TargetIdentity, start: Start) {
     this.#path = path;
     this.#context = context;
     this.#identity = identity;
-    this.#lock = lock;
-    this.#link = link;
-    this.#resumed = resumed;
-    if (link?.rootBecause !== undefined) this.notices.push(link.rootBecause);
-    if (resumed) this.notices.push(`goes on with ${partialPath(path)}, which an interrupted apply left`);
+    this.#start = start;
+    if ('link' in start) this.notices.push(...(start.link.remark === undefined ? [] : [start.link.remark]));
+    else
+      this.notices.push(`goes on with ${partialPath(start.leftAs ?? path)}, which an interrupted apply left`);
   }
 
   /** What an unfinished journal records; undefined when there was none. */
   get recorded(): RecordedRanges | undefined {
-    return this.#resumed?.recorded;
+    return 'link' in this.#start ? undefined : this.#start.recorded;
+  }
+
+  /** The stream's base digests refuse nothing, since the device may rightly hold newer data (§6.2). */
+  get isCovered(): boolean {
+    return 'link' in this.#start ? this.#start.link.isCovered : this.#start.isCovered;
   }
 
   /** Throws `RefusedError` if the device holds what neither the journal nor the stream, seen as a whole, accounts for. */
   async checkRecorded(): Promise<void> {
-    if (!this.#resumed) return;
-    const { journal, recorded } = this.#resumed;
+    if ('link' in this.#start) return;
+    const { journal, recorded } = this.#start;
     if (recorded.isOpen)
       await journal.review((batch) => {
         recorded.addStream(batch);
@@ -137,9 +143,7 @@ export class Recorder {
     write: (batch: RecordBatch) => void,
   ): Promise<void> {
     const header = stream.format === 'lvs' ? stream.header : undefined;
-    const journal =
-      this.#resumed?.journal ??
-      (await Journal.create(this.#path, this.#describe(header), this.#context.codec));
+    const journal = await this.#openJournal(header);
     this.#journal = journal;
     if (!header) this.#digest = startDigest(this.#context.codec);
     const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
@@ -170,7 +174,7 @@ export class Recorder {
 
   /**
    * Turns the journal into the finished snapback. `closing`: the stream's, of an `.lvs` file. `isWhole`: nothing of the
-   * stream was left out, so that the device is at the stream's result state.
+   * stream that has a place on the device was left out, so that the device is at the stream's result state.
    */
   async finish(
     header: StreamHeader | undefined,
@@ -181,37 +185,54 @@ export class Recorder {
     this.#journal = undefined;
     const digest = closing?.digest ?? this.#digest?.digest();
     const id = header?.id ?? digest;
-    const named = isWhole ? (closing?.result ?? header?.result) : undefined;
-    const computed = unnamedResult(journal.header.result!, isWhole ? digest : undefined, this.#context.codec);
+    const before = journal.header.result!;
+    const result = header && endsOf(header, closing).result;
+    const named = isWhole ? result : undefined;
+    const unnamed = isWhole && digest ? this.#computed(before, digest) : ownState(before, result);
     await journal.finish(this.#context.target, (totals) => {
       const undoes = mergeIds(journal.header.undoes, id);
-      const unnamed = { ...totals, undoes, consistent: closing?.consistent, endTime: Date.now() };
-      const whole = named && fitClosing({ ...unnamed, base: named });
-      return whole ?? { ...unnamed, base: computed };
+      const known = { ...totals, undoes, consistent: closing?.consistent, endTime: Date.now() };
+      const whole = named && fitClosing({ ...known, base: named });
+      return whole ?? { ...known, base: unnamed };
     });
   }
 
   /** The device is at no state that the chain knows: the new snapback follows nothing. */
   startAnew(because: string): void {
-    if (!this.#link) return;
-    this.#link = {
-      before: { id: `uuid:${randomUUID()}` },
-      sequence: this.#link.sequence,
-      follows: undefined,
-    };
+    if (!('link' in this.#start)) return;
+    const { link, left } = this.#start;
+    const before = { id: `uuid:${randomUUID()}`, covers: [] };
+    this.#start = { left, link: { before, sequence: link.sequence, follows: undefined, isCovered: false } };
     this.notices.push(because);
   }
 
-  /** Releases the folder; a journal that is not finished stays as it is. */
+  /** A journal that is not finished stays as it is. */
   close(): void {
     this.#journal?.close();
-    this.#resumed?.journal.close();
-    release(this.#lock);
+    if (!('link' in this.#start)) this.#start.journal.close();
+    else this.#start.left?.journal.close();
   }
 
-  #describe(header: StreamHeader | undefined): StreamHeader {
+  /** The journal to save in: the one that is gone on with, under its new name, or a new one behind what was left. */
+  async #openJournal(header: StreamHeader | undefined): Promise<Journal> {
+    const { target, codec } = this.#context;
+    if (!('link' in this.#start)) {
+      if (this.#start.leftAs !== undefined) await this.#start.journal.rename(this.#path);
+      return this.#start.journal;
+    }
+    const { link, left } = this.#start;
+    if (left?.step === 'none') discardLeft(left);
+    else if (left) await closeLeft(left, target, link.before);
+    return Journal.create(this.#path, this.#describe(header, link), codec);
+  }
+
+  /** The state after a stream that does not name it. */
+  #computed(before: State, digest: Uint8Array): State {
+    return { id: resultStateId(before.id, digest, this.#context.codec) };
+  }
+
+  #describe(header: StreamHeader | undefined, { before, sequence, follows }: Link): StreamHeader {
     const { generator } = this.#context.options;
-    const { before, sequence, follows } = this.#link!;
     const { path, deviceId, size } = this.#identity;
     return fitHeader({
       id: randomId(),
@@ -228,16 +249,16 @@ export class Recorder {
       target: { path, deviceId, size },
       sequence,
       follows: follows?.header.id,
+      toward: header?.result,
       generator,
       time: Date.now(),
     });
   }
 }
 
-/** The state after a stream that does not name it; after a part of one it has a name of its own. */
-function unnamedResult(before: State, digest: Uint8Array | undefined, codec: FrameCodec): State {
-  if (!digest) return { id: `uuid:${randomUUID()}`, consistent: false };
-  return { id: resultStateId(before.id, digest, codec) };
+/** The state after a part of a stream has been applied. */
+function ownState(before: State, result: State | undefined): State {
+  return stateBetween(`uuid:${randomUUID()}`, before, result, Date.now());
 }
 
 function startDigest(codec: FrameCodec): StreamDigest {
@@ -249,13 +270,13 @@ function startDigest(codec: FrameCodec): StreamDigest {
 /** A name that ends so is an unfinished snapback's: a finished one would be taken up again, and cut. */
 function refuseName(path: string): void {
   const name = basename(path);
-  if (name !== '' && !path.endsWith('/') && path !== '-' && !name.endsWith('.partial')) return;
+  if (name !== '' && !path.endsWith('/') && path !== '-' && !isPartial(name)) return;
   throw new RefusedError(`a snapback can't be called "${path}"`, {
     hint: 'give it the name of a new file, such as NAME.undo.lvs',
   });
 }
 
-function lockFolder(folder: string): number {
+function refuseNoFolder(folder: string): void {
   if (statIfThere(folder, statSync)?.isDirectory() !== true) {
     throw new DeviceError(`${folder}: is no folder, so no snapback can be saved there`, {
       hint: 'make it first: mkdir -p',
@@ -266,19 +287,15 @@ function lockFolder(folder: string): number {
   } catch (cause) {
     throw new DeviceError(`${folder}: no snapback can be saved there: ${reason(cause)}`, { cause });
   }
-  const fd = openDescriptor(folder, constants.O_RDONLY);
-  if (tryLock(fd, 'exclusive')) return fd;
-  release(fd);
-  throw new RefusedError(`${folder}: another lvstream is saving a snapback there`, {
-    hint: 'wait for it to end',
-  });
 }
 
+/** Goes on with the journal that the snapback's own name has. */
 async function resume(
   path: string,
-  { target, codec, options }: RecorderContext,
+  context: RecorderContext,
   identity: TargetIdentity,
-): Promise<Resumed | undefined> {
+  header: StreamHeader | undefined,
+): Promise<Start> {
   const made = (await readLvsHeader(partialPath(path)))?.target;
   if (made && !(isSameDevice(made, identity) && made.size === identity.size)) {
     const whose = `${made.path} at ${made.size} bytes`;
@@ -286,26 +303,63 @@ async function resume(
       hint: 'choose another name for this snapback',
     });
   }
-  const recorded = new RecordedRanges(target, takeBackCommand(path, target.name));
-  const journal = await Journal.resume(path, codec, {
-    onBatch: (batch) => {
-      recorded.addPreImages(batch);
-    },
-    isHeld: (batch) => recorded.isHeld(batch),
-    keep: options.dryRun,
-  });
-  return journal && { journal, recorded };
+  const opened = await openJournal(path, context.target, context.codec, context.options.dryRun);
+  return opened ? goOn(path, opened, context, header) : begin(path, context, identity, header);
+}
+
+/** Closes the journal, which stays as it is, if the stream is known not to follow what the device was at. */
+function goOn(
+  path: string,
+  opened: OpenJournal,
+  { options }: RecorderContext,
+  header: StreamHeader | undefined,
+): OpenJournal & { readonly isCovered: boolean } {
+  const before = opened.journal.header.result;
+  try {
+    const checks = options.baseCheck && header !== undefined && before !== undefined;
+    const by = `by ${partialPath(path)}, which an interrupted apply left,`;
+    return { ...opened, isCovered: checks && checkFollows(before, endsOf(header), by) };
+  } catch (error) {
+    opened.journal.close();
+    throw error;
+  }
+}
+
+/** Finds the place of a new snapback: behind one that was left unfinished, which may be gone on with, or the newest one. */
+async function begin(
+  path: string,
+  context: RecorderContext,
+  identity: TargetIdentity,
+  header: StreamHeader | undefined,
+): Promise<Start> {
+  const { target, codec, rewindable, options } = context;
+  const left = await findLeftJournal(path, identity, { target, codec, keep: options.dryRun }, header);
+  if (left?.step === 'same' && rewindable)
+    return { ...goOn(left.path, left, context, header), leftAs: left.path };
+  try {
+    const ends = options.baseCheck && header ? endsOf(header) : undefined;
+    const link =
+      left && left.step !== 'none'
+        ? linkToLeft(left, target.name, ends)
+        : await findLink(path, context, identity, ends, header?.baseSize);
+    return { link, left };
+  } catch (error) {
+    left?.journal.close();
+    throw error;
+  }
 }
 
 async function findLink(
   path: string,
-  { target, codec, openFile, options }: RecorderContext,
+  { target, codec, openFile }: RecorderContext,
   identity: TargetIdentity,
-  header: StreamHeader | undefined,
+  ends: Ends | undefined,
+  baseSize: number | undefined,
 ): Promise<Link> {
   const [newest] = await findSnapbacks(dirname(path), identity);
+  if (newest && ends) refuseGrown(newest, identity.size, baseSize);
   const head = newest && (await judgeSnapback(newest, target, codec, openFile));
-  return linkTo(head, options.baseCheck ? header?.base : undefined, `uuid:${randomUUID()}`);
+  return linkTo(head, ends ?? {}, `uuid:${randomUUID()}`);
 }
 
 /** What of the batch's ranges has no pre-image yet, inside the device; from then on it counts as saved. */

@@ -14,6 +14,11 @@ export function isRegularFile(path: string): boolean {
   return find(path)?.isFile() === true;
 }
 
+/** Whether a folder has that name. */
+export function isFolder(path: string): boolean {
+  return find(path)?.isDirectory() === true;
+}
+
 /** An inode's number can take all of its 64 bits, on overlayfs for one. */
 function find(path: string): BigIntStats | undefined {
   try {

@@ -333,7 +333,7 @@ describe('a pipe that turns out damaged', () => {
       ...repeated(17),
     ]).subarray(0, -5);
     const failed = apply(inputOf(long, { rewindable: false }), path, { snapback });
-    await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining('take them back') as string });
+    await expect(failed).rejects.toMatchObject({ hint: expect.stringContaining('take it back') as string });
     await apply(await openInput(`${snapback}.partial`, codec, { pieces: true }), path, { salvage: true });
     expectHolds(path, device);
   });

@@ -101,7 +101,7 @@ describe('a snapback that cannot be saved is refused', () => {
     [
       'what is no journal',
       () => {
-        writeFileSync(at('undo.partial'), 'precious');
+        writeFileSync(at('undo.partial'), 'precious', { mode: 0o600 });
       },
     ],
     [
@@ -136,14 +136,14 @@ async function begin(): Promise<Uint8Array> {
   await apply(at('stream'), at('device'), { snapback: at('undo') });
   const finished = readFileSync(at('undo'));
   const journal = finished.subarray(0, finished.indexOf(Uint8Array.of(0x51, 0x2a, 0x4d, 0x18)));
-  writeFileSync(at('undo.partial'), journal);
+  writeFileSync(at('undo.partial'), journal, { mode: 0o600 });
   rmSync(at('undo'));
   return journal;
 }
 
 it('a dry run changes nothing of an unfinished snapback', async () => {
   const journal = Buffer.concat([await begin(), Buffer.from('torn')]);
-  writeFileSync(at('undo.partial'), journal);
+  writeFileSync(at('undo.partial'), journal, { mode: 0o600 });
   const { outcome, notices } = await apply(at('stream'), at('device'), {
     snapback: at('undo'),
     dryRun: true,
@@ -151,7 +151,7 @@ it('a dry run changes nothing of an unfinished snapback', async () => {
   expect(outcome).toBe('checked');
   expect(notices.join()).toContain('undo.partial');
   expectHolds(at('undo.partial'), journal);
-  writeFileSync(at('undo.partial'), journal.subarray(0, 4));
+  writeFileSync(at('undo.partial'), journal.subarray(0, 4), { mode: 0o600 });
   await apply(at('stream'), at('device'), { snapback: at('undo'), dryRun: true });
   expectHolds(at('undo.partial'), journal.subarray(0, 4));
 });

@@ -115,7 +115,7 @@ describe('an unfinished snapback', () => {
     await apply(inputOf(plainStream(RECORDS.slice(0, 1))), at('device'), { snapback: at('undo') });
     const finished = readFileSync(at('undo'));
     const end = finished.indexOf(Uint8Array.of(0x51, 0x2a, 0x4d, 0x18));
-    writeFileSync(at('undo.partial'), finished.subarray(0, end));
+    writeFileSync(at('undo.partial'), finished.subarray(0, end), { mode: 0o600 });
     rmSync(at('undo'));
   }
 

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { unlinkSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { stateBetween } from '../algebra/follows.js';
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { RefusedError } from '../errors.js';
+import { syncFolder } from '../files/sink.js';
+import type { FrameCodec } from '../format/codec.js';
+import type { Ends } from '../format/ends.js';
+import type { StreamHeader } from '../format/header.js';
+import type { State } from '../format/state.js';
+import { checkFollows, findOfDevice, nextSequence, type Link } from './chain-head.js';
+import { attempt } from './image.js';
+import { Journal } from './journal.js';
+import { finishedPath, isPartial, partialPath } from './partial-file.js';
+import { RecordedRanges } from './recorded.js';
+import type { TargetIdentity } from './target.js';
+import { takeBackCommand } from './way-back.js';
+
+/** A journal and what it records, held against the device. */
+export interface OpenJournal {
+  readonly journal: Journal;
+  readonly recorded: RecordedRanges;
+}
+
+/** What it takes to look at one; `keep`: nothing may be removed. */
+interface LeftContext {
+  readonly target: RandomAccessReader;
+  readonly codec: FrameCodec;
+  readonly keep: boolean;
+}
+
+/** A journal that an interrupted apply to the same device left under another name, and what is to become of it. */
+export interface LeftJournal extends OpenJournal {
+  /** The snapback's name without what marks it as unfinished. */
+  readonly path: string;
+  /** *none*: the device holds all that was there before; *same*: of a stream between the same two states. */
+  readonly step: 'none' | 'same' | 'other';
+}
+
+/**
+ * The unfinished snapback of the device in the folder of `path`, other than `path` itself or that of it (§6.4); undefined if
+ * there is none. `header`: that of the stream which is to be applied. Throws `RefusedError` of one that is damaged, or where
+ * there are several: whoever calls closes the journal.
+ */
+export async function findLeftJournal(
+  path: string,
+  identity: TargetIdentity,
+  { target, codec, keep }: LeftContext,
+  header: StreamHeader | undefined,
+): Promise<LeftJournal | undefined> {
+  const own = [path, partialPath(path)].map((each) => basename(each));
+  const isOther = (name: string) => isPartial(name) && !own.includes(name);
+  const left = await findOfDevice(dirname(path), identity, isOther);
+  const [found, another] = left.map((each) => finishedPath(each.path));
+  if (found === undefined) return undefined;
+  if (another !== undefined) throw several(target, found, another);
+  const { size } = left[0]!.header.target!;
+  if (size !== identity.size) throw resized(target, found, size);
+  const opened = await openJournal(found, target, codec, keep);
+  return opened && { ...opened, path: found, step: stepOf(opened, header) };
+}
+
+/** Opens an unfinished snapback. Undefined of one that ends before its first record: it is removed, unless to `keep`. */
+export async function openJournal(
+  path: string,
+  target: RandomAccessReader,
+  codec: FrameCodec,
+  keep: boolean,
+): Promise<OpenJournal | undefined> {
+  const recorded = new RecordedRanges(target, takeBackCommand(path, target.name));
+  const journal = await Journal.resume(path, codec, {
+    onBatch: (batch) => {
+      recorded.addPreImages(batch);
+    },
+    isHeld: (batch) => recorded.isHeld(batch),
+    keep,
+  });
+  return journal && { journal, recorded };
+}
+
+function stepOf({ journal, recorded }: OpenJournal, header: StreamHeader | undefined): LeftJournal['step'] {
+  if (!recorded.isOpen) return 'none';
+  const { undoes = [], toward, result } = journal.header;
+  const isUndone = undoes.some((id) => header?.id && Buffer.compare(id, header.id) === 0);
+  const isParallel =
+    toward !== undefined && toward.id === header?.result?.id && result?.id === header.base?.id;
+  return isUndone || isParallel ? 'same' : 'other';
+}
+
+/**
+ * Where a new snapback goes behind one that was left unfinished, once that is closed: the device is at a state of its own
+ * between those that the interrupted stream leads between. Throws `RefusedError`, with the two ways out, if the stream to
+ * apply is known not to follow that; `ends` undefined: nobody asks.
+ */
+export function linkToLeft({ path, journal }: LeftJournal, target: string, ends: Ends | undefined): Link {
+  const { header } = journal;
+  const before = stateBetween(`uuid:${randomUUID()}`, header.result!, header.toward, Date.now());
+  const remark = `an interrupted apply left ${partialPath(path)}: it is closed as ${path} first, which takes back what it wrote`;
+  const isCovered = ends !== undefined && checkFollowsLeft(before, ends, path, target);
+  return { before, sequence: nextSequence({ path, header }), follows: { path, header }, remark, isCovered };
+}
+
+function checkFollowsLeft(before: State, ends: Ends, path: string, target: string): boolean {
+  try {
+    return checkFollows(before, ends, `by ${partialPath(path)}, which an interrupted apply left,`);
+  } catch (cause) {
+    if (!(cause instanceof RefusedError)) throw cause;
+    throw new RefusedError(cause.message, {
+      cause,
+      hint: waysOut(path, target),
+    });
+  }
+}
+
+/** Makes it a snapback that takes back what the interrupted apply wrote: `before` is what the device holds now. */
+export async function closeLeft(
+  { journal }: LeftJournal,
+  target: RandomAccessReader,
+  before: State,
+): Promise<void> {
+  await journal.finish(target, (totals) => ({
+    ...totals,
+    base: before,
+    undoes: journal.header.undoes,
+    endTime: Date.now(),
+  }));
+}
+
+/** Removes a journal of which nothing is to be taken back: the device holds what it records. */
+export function discardLeft({ path, journal }: LeftJournal): void {
+  journal.close();
+  attempt(`${partialPath(path)}: can't be removed`, () => {
+    unlinkSync(partialPath(path));
+  });
+  syncFolder(path);
+}
+
+/**
+ * Throws `RefusedError` if an interrupted apply to the device left an unfinished snapback in the folder of a snapback that is
+ * to be rolled back: what it wrote is to be taken back first.
+ */
+export async function refuseLeft(
+  snapback: string,
+  identity: TargetIdentity,
+  target: RandomAccessReader,
+  codec: FrameCodec,
+): Promise<void> {
+  const left = await findLeftJournal(snapback, identity, { target, codec, keep: true }, undefined);
+  left?.journal.close();
+  if (left === undefined || left.step === 'none') return;
+  throw new RefusedError(`${partialPath(left.path)}: is newer, and left by an interrupted apply`, {
+    hint: waysOut(left.path, target.name),
+  });
+}
+
+function waysOut(path: string, target: string): string {
+  return `finish that apply with the same command as before, or take back what it wrote: ${takeBackCommand(path, target)}`;
+}
+
+function resized({ name, size }: RandomAccessReader, path: string, before: number): RefusedError {
+  return new RefusedError(
+    `${partialPath(path)}: is unfinished, and of ${name} when it had ${before} bytes; now it has ${size}`,
+    { hint: `take back what it recorded: ${takeBackCommand(path, name)}` },
+  );
+}
+
+function several({ name }: RandomAccessReader, one: string, other: string): RefusedError {
+  return new RefusedError(
+    `${name}: several interrupted applies to it are unfinished: ${partialPath(one)}, ${partialPath(other)}`,
+    { hint: `finish each with the same command as before, the latest one first` },
+  );
+}

@@ -1,0 +1,277 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { applyStream, applyToTarget, type ApplyOptions } from '#src/device/apply.js';
+import { createPieceDigester } from '#src/device/digest-pieces.js';
+import { openTarget } from '#src/device/target.js';
+import { RefusedError } from '#src/errors.js';
+import { openInput, type StreamInput } from '#src/files/open-input.js';
+import type { StreamHeader } from '#src/format/header.js';
+import { batchOf, codec, lvsFile, openBytes, plainStream } from '../streams.js';
+import { memoryDevice } from './memory-device.js';
+
+/** Hourly runs of which some are lost, killed, or run again under another name (§6.2, §6.4). */
+
+const BLOCK = 4096;
+const OPTIONS: ApplyOptions = {
+  ...{ dryRun: false, skipPastEnd: false, sync: false, baseCheck: true, inUse: false },
+  ...{ finish: false, outOfOrder: false, salvage: false, generator: 'test' },
+};
+
+let folder: string;
+let device: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'left-'));
+  device = join(folder, 'device');
+  writeFileSync(device, blocks('....'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** A device of as many blocks as there are letters, each full of its letter. */
+const blocks = (letters: string) =>
+  Buffer.concat(Array.from(letters).map((letter) => Buffer.alloc(BLOCK, letter)));
+const held = () =>
+  [...Array(4).keys()].map((i) => String.fromCharCode(readFileSync(device)[i * BLOCK]!)).join('');
+const at = (name: string) => join(folder, name);
+const names = () => readdirSync(folder).filter((name) => name !== 'device');
+
+/** Writes the letters that are no spaces, a record each. */
+const recordsOf = (letters: string) =>
+  Array.from(letters).flatMap((letter, i) =>
+    letter === ' ' ? [] : [{ offset: i * BLOCK, data: blocks(letter) }],
+  );
+
+function inputOf(bytes: Uint8Array, path?: string): StreamInput {
+  return {
+    ...{ name: 'stream', path, file: undefined, dialect: undefined, firstHeader: 0, rewindable: true },
+    open: ({ pieces = true } = {}) => openBytes(bytes, pieces),
+    close: () => undefined,
+  };
+}
+
+const openFile = async (path: string) => inputOf(readFileSync(path), path);
+const apply = (input: StreamInput, options: Partial<ApplyOptions> = {}) =>
+  applyStream(input, device, codec, openFile, { ...OPTIONS, ...options });
+const rollBack = async (name: string) => apply(await openFile(at(name)));
+
+async function takeBack(name: string): Promise<void> {
+  const input = await openInput(at(name), codec, { rewindable: true });
+  await apply(input, { salvage: true });
+  input.close();
+}
+
+let ids = 1;
+/** An `.lvs` stream; with `over`, base digests of a device that holds that. */
+async function stream(
+  letters: string,
+  header: Partial<StreamHeader>,
+  { over }: { readonly over?: string } = {},
+): Promise<StreamInput> {
+  const digest = over === undefined ? undefined : createPieceDigester(memoryDevice(blocks(over)), codec);
+  const batches = recordsOf(letters).map((record) => {
+    const batch = batchOf([record]);
+    return digest ? { ...batch, pieces: digest(batch) } : batch;
+  });
+  const id = new Uint8Array(16).fill(ids++);
+  const baseDigests = digest && true;
+  return inputOf(await lvsFile(batches, { id, order: 'sorted', baseDigests, ...header }));
+}
+
+const plain = (letters: string) => inputOf(plainStream(recordsOf(letters)));
+
+class Killed extends Error {}
+
+/** Applies to a target whose process dies in the write after `left` writes. */
+async function killedAfter(left: number, input: StreamInput, options: Partial<ApplyOptions>): Promise<void> {
+  const target = openTarget(device, { inUse: false });
+  let writes = 0;
+  const write = (bytes: Uint8Array, offset: number) => {
+    if (writes++ === left) throw new Killed();
+    target.write(bytes, offset);
+  };
+  const run = applyToTarget(input, { ...target, write }, codec, openFile, { ...OPTIONS, ...options });
+  await expect(run).rejects.toThrow(Killed);
+  target.close();
+}
+
+const hour = (n: number) => ({ id: `lv:${n}`, time: n * 10 });
+const between = (from: number, to: number, exhaustive = false) => ({
+  base: hour(from),
+  result: { ...hour(to), covers: [`lv:${from}`] },
+  exhaustive,
+});
+/** From a snapshot to what the origin held then, while the snapshots `covers` were there. */
+const live = (from: number, time: number, ...covers: number[]) => ({
+  base: hour(from),
+  result: {
+    id: `uuid:live-${time}`,
+    time: time * 10,
+    until: time * 10 + 5,
+    covers: covers.map((n) => `lv:${n}`),
+  },
+  exhaustive: true,
+});
+
+describe('an hour that was lost', () => {
+  test('is noticed: what follows it is refused, and nothing is written', async () => {
+    await apply(await stream('a   ', live(9, 10, 9, 10)), { snapback: at('u10') });
+    const later = await stream(' b  ', live(11, 12, 10, 11, 12));
+    await expect(apply(later, { snapback: at('u12') })).rejects.toThrow('starts from lv:11');
+    expect([held(), names()]).toEqual(['a...', ['u10']]);
+  });
+
+  test('whose snapshot is still there is caught up with', async () => {
+    await apply(await stream('a   ', live(9, 10, 9, 10)), { snapback: at('u10') });
+    await apply(await stream('bb  ', live(10, 12, 10, 11, 12)), { snapback: at('u12') });
+    expect(held()).toBe('bb..');
+    await rollBack('u12');
+    await rollBack('u10');
+    expect(held()).toBe('....');
+  });
+});
+
+describe('a replica that was copied live', () => {
+  test('may hold newer data than the base of what follows, so base digests refuse nothing', async () => {
+    await apply(await stream('b   ', live(9, 10, 9, 10)), { snapback: at('u10') });
+    const next = await stream('c   ', between(10, 11, true), { over: 'a...' });
+    const report = await apply(next, { snapback: at('u11') });
+    expect([report.outcome, held()]).toEqual(['applied', 'c...']);
+  });
+
+  test('is not led on by a stream that leaves out what is equal', async () => {
+    await apply(await stream('b   ', live(9, 10, 9, 10)), { snapback: at('u10') });
+    const next = apply(await stream(' c  ', between(10, 11)), { snapback: at('u11') });
+    await expect(next).rejects.toMatchObject({ hint: expect.stringContaining('--keep-equal') as string });
+    expect(held()).toBe('b...');
+  });
+
+  test('is not led back by one that was read earlier', async () => {
+    await apply(await stream('bb  ', live(9, 12, 9, 10)), { snapback: at('u12') });
+    const late = apply(await stream('a   ', live(10, 11, 9, 10)), { snapback: at('u11') });
+    await expect(late).rejects.toThrow('was read later than the stream');
+    expect(held()).toBe('bb..');
+  });
+});
+
+describe('an unfinished snapback under another name', () => {
+  test('stops what does not follow, and the same command finishes it', async () => {
+    const second = await stream('aa  ', between(9, 10));
+    await killedAfter(1, second, { snapback: at('u2') });
+    const third = await stream(' bb ', between(10, 11));
+    await expect(apply(third, { snapback: at('u3') })).rejects.toMatchObject({
+      message: expect.stringContaining('u2.partial') as string,
+      hint: expect.stringContaining(`lvstream apply --salvage ${at('u2.partial')} ${device}`) as string,
+    });
+    expect([held(), names()]).toEqual(['a...', ['u2.partial']]);
+    await apply(second, { snapback: at('u2') });
+    await apply(third, { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['abb.', ['u2', 'u3']]);
+    await rollBack('u3');
+    await rollBack('u2');
+    expect(held()).toBe('....');
+  });
+
+  test('stops what does not follow until what it recorded is taken back, which leaves nothing of it', async () => {
+    await killedAfter(1, await stream('aa  ', between(10, 11)), { snapback: at('u2') });
+    await takeBack('u2.partial');
+    expect(held()).toBe('....');
+    await apply(await stream('c   ', between(9, 12)), { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['c...', ['u3']]);
+  });
+
+  test('is gone on with by the same stream, and gets its name', async () => {
+    const second = await stream('aa  ', between(9, 10));
+    await killedAfter(1, second, { snapback: at('u2') });
+    const report = await apply(second, { snapback: at('u3') });
+    expect([report.outcome, held(), names()]).toEqual(['finished', 'aa..', ['u3']]);
+    await rollBack('u3');
+    expect(held()).toBe('....');
+  });
+
+  test('is gone on with by another stream between the same states', async () => {
+    await killedAfter(1, await stream('aa  ', between(9, 10)), { snapback: at('u2') });
+    await apply(await stream('aa  ', between(9, 10)), { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['aa..', ['u3']]);
+    await rollBack('u3');
+    expect(held()).toBe('....');
+  });
+
+  test('of a plain stream is closed first, so that both ways back are there', async () => {
+    await killedAfter(1, plain('aa  '), { snapback: at('u2') });
+    await apply(plain('aa  '), { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['aa..', ['u2', 'u3']]);
+    await expect(rollBack('u2')).rejects.toThrow('is newer');
+    await rollBack('u3');
+    expect(held()).toBe('a...');
+    await rollBack('u2');
+    expect(held()).toBe('....');
+  });
+
+  test('does not block a later hour that leads on from where it began', async () => {
+    await apply(await stream('x   ', between(8, 9)), { snapback: at('u9') });
+    await killedAfter(1, await stream('aa  ', live(9, 10, 8, 9)), { snapback: at('u10') });
+    const report = await apply(await stream('bbb ', live(9, 11, 8, 9)), { snapback: at('u11') });
+    expect(report.notices.join()).toContain('u10.partial');
+    expect([held(), names()]).toEqual(['bbb.', ['u10', 'u11', 'u9']]);
+    for (const [name, letters] of [
+      ['u11', 'a...'],
+      ['u10', 'x...'],
+      ['u9', '....'],
+    ] as const) {
+      await rollBack(name);
+      expect(held()).toBe(letters);
+    }
+  });
+
+  test('that was killed before its first write has left nothing', async () => {
+    await killedAfter(0, await stream('aa  ', between(10, 11)), { snapback: at('u2') });
+    expect(existsSync(at('u2.partial'))).toBe(true);
+    await apply(await stream('c   ', between(9, 12)), { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['c...', ['u3']]);
+  });
+
+  test('keeps an older snapback beside it from being rolled back', async () => {
+    await apply(await stream('a   ', between(8, 9)), { snapback: at('u9') });
+    await killedAfter(1, await stream(' bb ', between(9, 10)), { snapback: at('u10') });
+    await expect(rollBack('u9')).rejects.toThrow(RefusedError);
+    expect(held()).toBe('ab..');
+    await takeBack('u10.partial');
+    await rollBack('u9');
+    expect(held()).toBe('....');
+  });
+
+  test('of another device means nothing', async () => {
+    await killedAfter(1, plain('aa  '), { snapback: at('u2') });
+    const other = at('other');
+    writeFileSync(other, blocks('....'));
+    await applyStream(plain('c   '), other, codec, openFile, { ...OPTIONS, snapback: at('u3') });
+    expect(names()).toEqual(['other', 'u2.partial', 'u3']);
+  });
+});
+
+describe('a device that is too small', () => {
+  const sizes = { baseSize: 4 * BLOCK, resultSize: 4 * BLOCK };
+
+  test('is led on hour by hour without what lies past its end, until it has been made larger', async () => {
+    writeFileSync(device, blocks('...'));
+    const skipping = { skipPastEnd: true };
+    await apply(await stream('a  a', { ...between(9, 10), ...sizes }), { snapback: at('u1'), ...skipping });
+    await apply(await stream('bb b', { ...between(10, 11), ...sizes }), { snapback: at('u2'), ...skipping });
+    expect(readFileSync(device).equals(blocks('bb.'))).toBe(true);
+    writeFileSync(device, blocks('bb..'));
+    const third = await stream('c   ', { ...between(11, 12), ...sizes });
+    await expect(apply(third, { snapback: at('u3') })).rejects.toThrow('had 12288 when');
+    expect(held()).toBe('bb..');
+  });
+});
+
+test('a device that holds neither end of its newest snapback is at no state that a stream starts from', async () => {
+  await apply(await stream('a   ', between(9, 10)), { snapback: at('u1') });
+  writeFileSync(device, blocks('x...'));
+  const next = await stream(' b  ', between(10, 11));
+  await expect(apply(next, { snapback: at('u2') })).rejects.toThrow('holds neither end of');
+  expect([held(), names()]).toEqual(['x...', ['u1']]);
+});
