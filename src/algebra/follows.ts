@@ -3,16 +3,18 @@ import { isNamed, type State } from '../format/state.js';
 
 /**
  * Whether a stream may be applied to a device that is at a state (§6.2): *same*, it is the stream's base; *covered*, it is
- * another one, from which the stream leads to its result all the same; *unknown*, nobody can tell.
+ * another one, from which the stream leads to its result all the same; *reached*, it is the stream's result, of which the
+ * stream changes nothing; *unknown*, nobody can tell.
  * What is known not to follow says why: *gap*, changes in between are missing; *left-out*, the stream leaves out what is
  * equal at its ends; *earlier*, it was read before the state was.
  */
-export type Following = 'same' | 'covered' | 'unknown' | 'gap' | 'left-out' | 'earlier';
+export type Following = 'same' | 'covered' | 'reached' | 'unknown' | 'gap' | 'left-out' | 'earlier';
 
-/** Holds the base of a stream against what a device is said to hold. */
+/** Holds the ends of a stream against what a device is said to hold. */
 export function following(state: State | undefined, { base, result, exhaustive }: Ends): Following {
   if (!state || !base) return 'unknown';
   if (state.id === base.id) return 'same';
+  if (state.id === result?.id) return 'reached';
   if (state.covers?.includes(base.id) !== true) return isComparable(state, base) ? 'gap' : 'unknown';
   if (exhaustive !== true) return 'left-out';
   return isEarlier(result, state) ? 'earlier' : 'covered';

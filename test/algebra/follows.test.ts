@@ -122,16 +122,22 @@ class History {
     if (this.streams.length === 0) return;
     const stream = this.streams[pick % this.streams.length]!;
     const found = following(this.state, stream);
-    if (found !== 'same' && found !== 'covered') {
+    if (found === 'reached') expect(this.replica).toEqual(this.written(stream));
+    if (found !== 'same' && found !== 'covered' && found !== 'reached') {
       this.refused++;
       return;
     }
     this.undo.push({ replica: [...this.replica], state: this.state! });
-    for (const [cell, value] of stream.data) if (!killed || some.includes(cell)) this.replica[cell] = value;
+    this.replica = this.written(stream, killed ? some : ALL);
     this.state = killed
       ? stateBetween(`uuid:${this.ids++}`, this.state!, stream.result, this.clock)
       : stream.result;
     this.applied++;
+  }
+
+  /** What the replica holds once these cells of a stream are written to it. */
+  written({ data }: Stream, cells: readonly number[] = ALL): number[] {
+    return this.replica.map((value, cell) => (cells.includes(cell) ? (data.get(cell) ?? value) : value));
   }
 
   rollBack(): void {
@@ -297,6 +303,7 @@ describe('what is known not to follow', () => {
   test.each<[string, State | undefined, Ends]>([
     ['same', { id: 'lv:b' }, { base }],
     ['covered', { id: 'uuid:1', until: 5, covers: ['lv:b'] }, { base, result, exhaustive: true }],
+    ['reached', { id: 'lv:c', covers: ['lv:b'] }, { base, result }],
     ['left-out', { id: 'uuid:1', until: 5, covers: ['lv:b'] }, { base, result }],
     ['earlier', { id: 'uuid:1', until: 10, covers: ['lv:b'] }, { base, result, exhaustive: true }],
     ['earlier', { id: 'uuid:1', covers: ['lv:b'] }, { base, result, exhaustive: true }],

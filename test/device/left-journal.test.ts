@@ -252,6 +252,15 @@ describe('an unfinished snapback under another name', () => {
   });
 });
 
+test('an hour that is dumped and applied once more is already applied, and the next one goes on', async () => {
+  await apply(await stream('a   ', between(9, 10), { over: '....' }), { snapback: at('u1') });
+  const again = await stream('a   ', between(9, 10), { over: '....' });
+  expect((await apply(again, { snapback: at('u1-again') })).outcome).toBe('already-applied');
+  expect([held(), names()]).toEqual(['a...', ['u1']]);
+  await apply(await stream(' b  ', between(10, 11), { over: 'a...' }), { snapback: at('u2') });
+  expect(held()).toBe('ab..');
+});
+
 describe('a device that is too small', () => {
   const sizes = { baseSize: 4 * BLOCK, resultSize: 4 * BLOCK };
 
