@@ -141,7 +141,8 @@ async function checkAndWrite(work: Work): Promise<ApplyReport> {
     const survey = input.rewindable ? await surveyFirst(work, header, recorder) : undefined;
     const verdict = survey?.verdict;
     if (verdict) noteVerdict(verdict, work);
-    if (survey && verdict?.kind === 'result' && !recorder?.recorded) return alreadyApplied(work, survey);
+    if (survey && verdict?.kind === 'result' && recorder?.isUnfinished !== true)
+      return alreadyApplied(work, survey);
     if (isBetween(verdict))
       recorder?.startAnew('the device was between two states, so this snapback starts a new chain');
     notices.push(...(recorder?.notices ?? []));

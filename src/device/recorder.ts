@@ -117,6 +117,11 @@ export class Recorder {
     return 'link' in this.#start ? undefined : this.#start.recorded;
   }
 
+  /** An interrupted apply has left a journal that records something. */
+  get isUnfinished(): boolean {
+    return !('link' in this.#start) || (this.#start.left !== undefined && this.#start.left.step !== 'none');
+  }
+
   /** The stream's base digests refuse nothing, since the device may rightly hold newer data (§6.2). */
   get isCovered(): boolean {
     return 'link' in this.#start ? this.#start.link.isCovered : this.#start.isCovered;

@@ -18,6 +18,10 @@ export interface Verdict {
   readonly unknownBytes: number;
 }
 
+/** Enough for a few pieces; longer segments get the large one at once. */
+const FIRST_BUFFER_SIZE = 1 << 15;
+const BUFFER_SIZE = 1 << 20;
+
 /**
  * Compares a device with what a disjoint stream expects and what it writes, piece by piece; feed it all batches in
  * order. The device's part of one segment is read at once: up to 8 MiB of memory.
@@ -26,7 +30,7 @@ export class Judge {
   readonly #target: RandomAccessReader;
   readonly #codec: FrameCodec;
   readonly #exempt: RangeSet | undefined;
-  #buffer = new Uint8Array(1 << 20);
+  #buffer = new Uint8Array(FIRST_BUFFER_SIZE);
   #record = -1;
   #lastResult = -1;
   #firstBase = Number.POSITIVE_INFINITY;
@@ -114,7 +118,7 @@ export class Judge {
   }
 
   #read({ offset, length }: Range): Uint8Array {
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(Math.max(length, BUFFER_SIZE));
     const held = this.#buffer.subarray(0, length);
     this.#target.readInto(held, offset);
     return held;

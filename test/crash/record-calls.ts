@@ -160,6 +160,7 @@ crypto.randomUUID = (): UUID => {
 
 Object.assign(fs, {
   openSync,
+  open: atOnce(openSync),
   writeSync,
   write: atOnce(writeSync, (...args) => ({ bytesWritten: writeSync(...args), buffer: args[1] })),
   read: atOnce(

@@ -6,13 +6,13 @@ import { FORMATS, SHAPES } from './world.js';
 
 /** Memory where there is such a folder: a simulated power cut needs no disk. */
 const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-const CUTS = 3;
+const CUTS = 2;
 
 /** What is cut short, and what is run after each cut. */
 export const FOLLOWED: readonly (readonly [Action, readonly FollowUp[]])[] = [
-  ['apply', ['the same', 'a newer stream']],
+  ['apply', ['the same', 'another name', 'a newer stream', 'the next stream']],
   ['apply without a snapback', ['the same', 'a newer stream', 'the next stream']],
-  ['roll back with a snapback', ['the same']],
+  ['roll back with a snapback', ['the same', 'another name', 'a newer stream', 'the next stream']],
 ];
 
 /** Goes round all formats and shapes, each time in a new world, until so many states have been tried. */

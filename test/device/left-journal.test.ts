@@ -210,6 +210,17 @@ describe('an unfinished snapback under another name', () => {
     expect(held()).toBe('....');
   });
 
+  test('of a stream without an id is closed although the device holds all of that stream', async () => {
+    const unnamed = await stream('aa  ', { id: undefined }, { over: '....' });
+    await killedAfter(1, unnamed, { snapback: at('u2') });
+    writeFileSync(device, blocks('aa..'));
+    await apply(unnamed, { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['aa..', ['u2', 'u3']]);
+    await rollBack('u3');
+    await rollBack('u2');
+    expect(held()).toBe('....');
+  });
+
   test('does not block a later hour that leads on from where it began', async () => {
     await apply(await stream('x   ', between(8, 9)), { snapback: at('u9') });
     await killedAfter(1, await stream('aa  ', live(9, 10, 8, 9)), { snapback: at('u10') });
