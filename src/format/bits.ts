@@ -20,6 +20,11 @@ export function fillBits(bits: Bits, start: number, end: number, value: boolean)
   return changed;
 }
 
+/** Number of set bits in a map. */
+export function countBits(bits: Bits): number {
+  return bits.reduce((sum, word) => sum + countOnes(word), 0);
+}
+
 /** The first bit of the range that has the value; `end` if none has. */
 export function findBit(bits: Bits, start: number, end: number, value: boolean): number {
   for (let at = start; at < end; at = nextWord(at)) {
@@ -44,8 +49,8 @@ function lowestOne(word: number): number {
   return 31 - Math.clz32(word & -word);
 }
 
-/** Sums of 2, 4 and 8 bits side by side, then all bytes at once (Warren, Hacker's Delight, 5-1). */
-function countOnes(word: number): number {
+/** Number of set bits in a word. Sums of 2, 4 and 8 bits side by side, then all bytes at once (Warren, Hacker's Delight, 5-1). */
+export function countOnes(word: number): number {
   const pairs = word - ((word >>> 1) & 0x55555555);
   const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

@@ -1,8 +1,17 @@
 import { LvstreamError } from '../errors.js';
 import type { Range } from './batch.js';
 import { createBits, fillBits, findBit, type Bits } from './bits.js';
+import {
+  ALL_SECTORS,
+  BLOCK_SIZE,
+  type BlockPart,
+  changePart,
+  NO_SECTORS,
+  partRuns,
+  sizeOfPart,
+} from './block-part.js';
+import { PartialBlocks } from './partial-blocks.js';
 
-const BLOCK_SIZE = 4096;
 const BLOCK_SHIFT = 12;
 const PAGE_BLOCKS = 32768;
 const PAGE_SIZE = PAGE_BLOCKS * BLOCK_SIZE;
@@ -11,24 +20,16 @@ const DEFAULT_MEMORY_LIMIT = 128 << 20;
 
 /** Bytes of memory for each, with what the engine adds to them. */
 const FULL_PAGE_COST = 40;
-const PAGE_COST = PAGE_BLOCKS / 8 + 300;
-const PARTIAL_COST = BLOCK_SIZE / 8 + 300;
-
-/** A block of which some bytes are in the set, and some are not. */
-interface PartialBlock {
-  readonly bytes: Bits;
-  /** Bytes in the set. */
-  count: number;
-}
+const PAGE_COST = PAGE_BLOCKS / 8 + 700;
 
 /** 128 MiB of the device; blocks count from the page's start. */
 interface Page {
   /** Blocks that are in the set, wholly or in part. */
   readonly touched: Bits;
   /** Those of them that are in it in part. */
-  readonly partial: Map<number, PartialBlock>;
-  /** Number of those that are in it wholly. */
-  whole: number;
+  readonly partial: PartialBlocks;
+  /** Bytes in the set. */
+  size: number;
 }
 
 /** Stands for a page that is in the set wholly. */
@@ -37,7 +38,8 @@ const FULL = 'full';
 /**
  * An exact set of device bytes, for streams whose records come in any order and overlap. Costs one bit for each
  * 4096-byte block near a changed one, 4 KiB for each such 128 MiB, and 40 bytes for each 128 MiB that are covered
- * wholly; a block that is covered in part costs 0.8 KiB.
+ * wholly. What {@link PartialBlocks} takes for the blocks that are covered in part comes to it: 56 bytes a block, and
+ * 32 KiB for each 128 MiB at most; 0.8 KiB a block where the ends are no multiples of 512.
  *
  * Law: after any calls of `add` and `remove`, a byte is in the set if the last call that covered it was `add`.
  */
@@ -149,9 +151,8 @@ export class RangeSet {
       this.#changeBlocks(page, firstWhole, lastWhole, value);
       this.#changeBytes(page, lastWhole, lastWhole * BLOCK_SIZE, end, value);
     }
-    if (page.partial.size > 0) return;
-    if (page.whole === PAGE_BLOCKS) this.#setPage(index, true);
-    else if (page.whole === 0) this.#setPage(index, false);
+    if (page.size === PAGE_SIZE) this.#setPage(index, true);
+    else if (page.size === 0) this.#setPage(index, false);
   }
 
   /** The page as one that can be changed in part; `undefined` if all of it has the value already. */
@@ -160,55 +161,43 @@ export class RangeSet {
     if (found !== undefined && found !== FULL) return found;
     if ((found === FULL) === value) return undefined;
     this.#charge(PAGE_COST - costOfPage(found));
-    const page: Page = { touched: createBits(PAGE_BLOCKS), partial: new Map(), whole: 0 };
-    if (found === FULL) page.whole = fillBits(page.touched, 0, PAGE_BLOCKS, true);
+    const touched = createBits(PAGE_BLOCKS);
+    if (found === FULL) fillBits(touched, 0, PAGE_BLOCKS, true);
+    const page = { touched, partial: new PartialBlocks(PAGE_BLOCKS), size: sizeOfPage(found) };
     this.#pages.set(index, page);
     return page;
   }
 
   #changeBlocks(page: Page, first: number, end: number, value: boolean): void {
-    if (page.partial.size > 0) {
-      for (const block of partialBlocks(page, first, end)) this.#dropPartial(page, block);
+    for (const block of page.partial.between(first, end)) {
+      this.#resize(page, -sizeOfPart(page.partial.get(block)!));
+      this.#setPart(page, block, NO_SECTORS);
     }
-    const changed = fillBits(page.touched, first, end, value) * (value ? 1 : -1);
-    page.whole += changed;
-    this.#size += changed * BLOCK_SIZE;
-  }
-
-  /** Takes a partial block out of the set. */
-  #dropPartial(page: Page, block: number): void {
-    this.#size -= page.partial.get(block)?.count ?? 0;
-    page.partial.delete(block);
-    fillBits(page.touched, block, block + 1, false);
-    this.#charge(-PARTIAL_COST);
+    this.#resize(page, fillBits(page.touched, first, end, value) * (value ? BLOCK_SIZE : -BLOCK_SIZE));
   }
 
   /** `start` and `end` are bytes of the page, inside the one block. */
   #changeBytes(page: Page, block: number, start: number, end: number, value: boolean): void {
     if (start >= end) return;
-    const partial = this.#openPartial(page, block, value);
-    if (partial === undefined) return;
+    const isTouched = findBit(page.touched, block, block + 1, true) === block;
+    const part = page.partial.get(block) ?? (isTouched ? ALL_SECTORS : NO_SECTORS);
     const base = block * BLOCK_SIZE;
-    const changed = fillBits(partial.bytes, start - base, end - base, value) * (value ? 1 : -1);
-    partial.count += changed;
-    this.#size += changed;
-    if (partial.count === 0 || partial.count === BLOCK_SIZE)
-      this.#changeBlocks(page, block, block + 1, value);
+    const size = sizeOfPart(part);
+    const changed = changePart(part, start - base, end - base, value);
+    this.#resize(page, sizeOfPart(changed) - size);
+    this.#setPart(page, block, changed);
   }
 
-  /** The block as one that can be changed in part; `undefined` if all of it has the value already. */
-  #openPartial(page: Page, block: number, value: boolean): PartialBlock | undefined {
-    const found = page.partial.get(block);
-    if (found !== undefined) return found;
-    const whole = findBit(page.touched, block, block + 1, true) === block;
-    if (whole === value) return undefined;
-    this.#charge(PARTIAL_COST);
-    const bytes = createBits(BLOCK_SIZE);
-    const partial = { bytes, count: whole ? fillBits(bytes, 0, BLOCK_SIZE, true) : 0 };
-    page.whole -= whole ? 1 : 0;
-    fillBits(page.touched, block, block + 1, true);
-    page.partial.set(block, partial);
-    return partial;
+  #setPart({ touched, partial }: Page, block: number, part: BlockPart): void {
+    const cost = partial.cost;
+    partial.set(block, part);
+    fillBits(touched, block, block + 1, part !== NO_SECTORS);
+    this.#charge(partial.cost - cost);
+  }
+
+  #resize(page: Page, bytes: number): void {
+    page.size += bytes;
+    this.#size += bytes;
   }
 
   #charge(bytes: number): void {
@@ -240,20 +229,12 @@ function* slicePages({ offset, length }: Range): Generator<{ index: number; star
 }
 
 function sizeOfPage(page: Page | typeof FULL | undefined): number {
-  if (page === undefined) return 0;
-  if (page === FULL) return PAGE_SIZE;
-  return [...page.partial.values()].reduce((sum, { count }) => sum + count, page.whole * BLOCK_SIZE);
+  return page === FULL ? PAGE_SIZE : (page?.size ?? 0);
 }
 
 function costOfPage(page: Page | typeof FULL | undefined): number {
   if (page === undefined) return 0;
-  return page === FULL ? FULL_PAGE_COST : PAGE_COST + page.partial.size * PARTIAL_COST;
-}
-
-/** The partial blocks between two blocks, by whichever of the two ways is shorter. */
-function partialBlocks({ partial }: Page, first: number, end: number): number[] {
-  if (partial.size < end - first) return [...partial.keys()].filter((block) => block >= first && block < end);
-  return Array.from({ length: end - first }, (_, i) => first + i).filter((block) => partial.has(block));
+  return page === FULL ? FULL_PAGE_COST : PAGE_COST + page.partial.cost;
 }
 
 /** What is in the set between two bytes of a page that begins at `base`, ascending. */
@@ -267,7 +248,7 @@ function* pageRuns(page: Page, base: number, start: number, end: number): Genera
     const from = Math.max(start, block * BLOCK_SIZE);
     const to = Math.min(end, next * BLOCK_SIZE);
     if (partial === undefined) yield { offset: base + from, length: to - from };
-    else yield* bitRuns(partial.bytes, base, block * BLOCK_SIZE, from, to);
+    else yield* partRuns(partial, base + block * BLOCK_SIZE, base + from, base + to);
     block = next;
   }
 }
@@ -275,24 +256,8 @@ function* pageRuns(page: Page, base: number, start: number, end: number): Genera
 function endOfWhole({ touched, partial }: Page, block: number, endBlock: number): number {
   const end = findBit(touched, block, endBlock, false);
   if (partial.size === 0) return end;
-  for (let each = block; each < end; each++) if (partial.has(each)) return each;
+  for (let each = block; each < end; each++) if (partial.get(each) !== undefined) return each;
   return end;
-}
-
-function* bitRuns(
-  bits: Bits,
-  pageBase: number,
-  blockBase: number,
-  from: number,
-  to: number,
-): Generator<Range> {
-  const end = to - blockBase;
-  for (let at = from - blockBase; ;) {
-    const start = findBit(bits, at, end, true);
-    if (start === end) return;
-    at = findBit(bits, start, end, false);
-    yield { offset: pageBase + blockBase + start, length: at - start };
-  }
 }
 
 /** Joins ranges that touch. */

@@ -8,6 +8,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
 const TIB = 1024 * GIB;
+const SECTOR = 512;
 const BLOCK = 4 * KIB;
 const PAGE = 128 * MIB;
 
@@ -25,6 +26,13 @@ const rangesNear = (places: readonly number[], reach: number): fc.Arbitrary<Rang
     .map(([place, shift]) => Math.max(0, place + shift));
   return fc.tuple(end, end).map(([a, b]) => ({ offset: Math.min(a, b), length: Math.abs(a - b) }));
 };
+
+/** The same in sectors. */
+const sectorsNear = (places: readonly number[], reach: number): fc.Arbitrary<Range> =>
+  rangesNear(places, reach).map(({ offset, length }) => ({
+    offset: offset * SECTOR,
+    length: length * SECTOR,
+  }));
 
 const stepsOf = (ranges: fc.Arbitrary<Range>): fc.Arbitrary<Step[]> =>
   fc.array(fc.record({ range: ranges, value: fc.boolean() }), { maxLength: 30 });
@@ -112,6 +120,11 @@ describe('a set of device bytes', () => {
 
   it.each([
     ['bytes', rangesNear([8], 8)],
+    ['sectors', sectorsNear([0, 8, 16, 320], 9)],
+    [
+      'sectors, or near them',
+      fc.oneof(sectorsNear([8, 16], 9), rangesNear([512, BLOCK + 512, BLOCK + KIB], 1)),
+    ],
     ['blocks', rangesNear([0, BLOCK, 2 * BLOCK, 40 * BLOCK], 2)],
     [
       'words of 32 blocks',
@@ -128,6 +141,35 @@ describe('a set of device bytes', () => {
     ],
   ])('keeps the last word on each byte, with ranges that end near %s', (_, range) => {
     fc.assert(fc.property(stepsOf(range), range, expectLaws), { numRuns });
+  });
+
+  it('is what a byte for each sector says, where many blocks of a page are covered in part', () => {
+    const sectors = 8 * 2000;
+    const seeds = fc.array(fc.tuple(fc.nat(sectors - 1), fc.integer({ min: 1, max: 12 }), fc.boolean()), {
+      minLength: 3,
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(seeds, fc.nat(sectors), (rounds, from) => {
+        const set = new RangeSet();
+        const held = new Uint8Array(sectors);
+        for (const [seed, length, value] of rounds) {
+          for (let i = 0; i < 1000; i++) {
+            const start = (seed + i * 7919) % (sectors - length);
+            change(set, { range: { offset: start * SECTOR, length: length * SECTOR }, value });
+            held.fill(Number(value), start, start + length);
+          }
+        }
+        const read = new Uint8Array(sectors);
+        for (const { offset, length } of set.ranges())
+          read.fill(1, offset / SECTOR, (offset + length) / SECTOR);
+        expect(Buffer.compare(read, held)).toBe(0);
+        expect(set.size).toBe(held.reduce((sum, one) => sum + one, 0) * SECTOR);
+        const rest = set.missing({ offset: from * SECTOR, length: (sectors - from) * SECTOR });
+        expect(sizeOf(rest)).toBe(held.subarray(from).reduce((sum, one) => sum + 1 - one, 0) * SECTOR);
+      }),
+      { numRuns: numRuns / 10 },
+    );
   });
 
   it('joins what touches across blocks and pages', () => {
@@ -161,6 +203,27 @@ describe('a set of device bytes', () => {
     expect(performance.now() - start).toBeLessThan(500);
     expect(set.size).toBe(count * BLOCK);
     expect([...set.ranges()]).toHaveLength(count);
+  });
+
+  it('keeps 8 Mi sectors, one in every second block of 64 GiB', () => {
+    const set = new RangeSet();
+    const count = 8 * MIB;
+    for (let i = 0; i < count; i++) set.add({ offset: i * 2 * BLOCK + (i % 8) * SECTOR, length: SECTOR });
+    expect(set.size).toBe(count * SECTOR);
+  });
+
+  it('keeps 512 Ki records of 1 KiB in 1 TiB', () => {
+    const set = new RangeSet();
+    const count = 512 * KIB;
+    for (let i = 0; i < count; i++)
+      set.add({ offset: ((i * 40_503) % count) * 2 * MIB + (i % 8) * SECTOR, length: KIB });
+    expect(set.size).toBe(count * KIB);
+  });
+
+  it('keeps few records that are far from each other', () => {
+    const set = new RangeSet({ memoryLimit: MIB });
+    for (let i = 0; i < 200; i++) set.add({ offset: i * PAGE + SECTOR, length: KIB });
+    expect(set.size).toBe(200 * KIB);
   });
 
   it('says so when it would take more memory than it may', () => {
