@@ -272,10 +272,14 @@ function startDigest(codec: FrameCodec): StreamDigest {
   return digest;
 }
 
-/** A name that ends so is an unfinished snapback's: a finished one would be taken up again, and cut. */
+/**
+ * A name that ends so is an unfinished snapback's: a finished one would be taken up again, and cut. One that begins with a
+ * dot is a file that is still being made: a chain would not see it.
+ */
 function refuseName(path: string): void {
   const name = basename(path);
-  if (name !== '' && !path.endsWith('/') && path !== '-' && !isPartial(name)) return;
+  const isUsual = name !== '' && !path.endsWith('/') && path !== '-';
+  if (isUsual && !isPartial(name) && !name.startsWith('.')) return;
   throw new RefusedError(`a snapback can't be called "${path}"`, {
     hint: 'give it the name of a new file, such as NAME.undo.lvs',
   });

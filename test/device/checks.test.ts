@@ -85,6 +85,7 @@ describe('a snapback that cannot be saved is refused', () => {
     ['below a file', () => at('stream/undo'), DeviceError],
     ['of a name that is too long', () => at('n'.repeat(250)), DeviceError],
     ['of a name of unfinished ones', () => at('x.partial'), RefusedError],
+    ['of a name that a chain passes over', () => at('.x'), RefusedError],
     ['of a name that is taken', () => at('stream'), RefusedError],
   ])('%s', async (_, name, type) => {
     expect(await refusalOf(at('device'), name())).toBeInstanceOf(type);
