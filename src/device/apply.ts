@@ -239,7 +239,7 @@ async function surveyFirst(
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   await recorder?.checkRecorded();
   const isDone = survey.verdict?.kind === 'result';
-  if (header && options.baseCheck && !isDone) await checkTurnOf(work, header, stream);
+  if (header && options.baseCheck && !isDone) await checkTurnOf(work, header, stream, recorder);
   if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);
   return survey;
 }
@@ -257,7 +257,12 @@ async function surveyPlain(
   return survey;
 }
 
-async function checkTurnOf(work: Work, header: StreamHeader, stream: ChangeStream): Promise<void> {
+async function checkTurnOf(
+  work: Work,
+  header: StreamHeader,
+  stream: ChangeStream,
+  recorder: Recorder | undefined,
+): Promise<void> {
   const { input, target, codec, openFile, options } = work;
   if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder || stream.format !== 'lvs')
     return;
@@ -265,7 +270,8 @@ async function checkTurnOf(work: Work, header: StreamHeader, stream: ChangeStrea
   const snapback = { path: input.path, header, base: closing?.base ?? header.base };
   const identity = identifyTarget(target.name);
   await checkTurn(snapback, identity, target, codec, openFile);
-  await refuseLeft(input.path, identity, target, codec);
+  const isGoneOnWith = recorder?.recorded !== undefined;
+  if (!isGoneOnWith) await refuseLeft(input.path, identity, target, codec);
 }
 
 function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Recorder | undefined): void {

@@ -78,3 +78,20 @@ test('a second lvstream on another image is let in', async () => {
   expect((await lvstream(['apply', whole, image])).status).toBe(0);
   expect(await slow.finish()).toEqual({ exitCode: 0, stderr: '' });
 });
+
+test('two devices that save into one folder at once are both done, each with its way back', async () => {
+  const [one, other] = [folder.file('image', before), folder.file('image', before)];
+  const [undoOne, undoOther] = [folder.fresh('undo.lvs'), folder.fresh('undo.lvs')];
+  const slow = await startSlow(one, undoOne);
+  const whole = folder.file('whole.stream', stream);
+  expect((await lvstream(['apply', whole, other, '--snapback', undoOther])).status).toBe(0);
+  expect(await slow.finish()).toEqual({ exitCode: 0, stderr: '' });
+  for (const [image, undo] of [
+    [one, undoOne],
+    [other, undoOther],
+  ] as const) {
+    expect(Buffer.compare(readFileSync(image), after)).toBe(0);
+    expect((await lvstream(['apply', undo, image])).status).toBe(0);
+    expect(Buffer.compare(readFileSync(image), before)).toBe(0);
+  }
+});
