@@ -10,6 +10,7 @@ import type { FileBytes } from '../format/file-index.js';
 import type { StreamHeader } from '../format/header.js';
 import type { Dialect } from '../format/legacy.js';
 import type { ChangeStream } from '../format/open-stream.js';
+import { findNote, makeLasting, type ApplyNote } from './apply-note.js';
 import { checkTurn, type OpenStreamFile } from './chain-head.js';
 import { findFinished } from './finished.js';
 import { statPath } from './image.js';
@@ -73,6 +74,7 @@ interface Work {
   readonly counts: Counts;
   /** Where a stream that is to be salvaged is damaged. */
   readonly damage: Salvage | undefined;
+  readonly note?: ApplyNote | undefined;
 }
 
 /**
@@ -129,10 +131,11 @@ function unfinished({ target, counts, options: { snapback } }: Work): Unfinished
   return { device: target.name, written: counts.written, snapback };
 }
 
-async function checkAndWrite(work: Work): Promise<ApplyReport> {
-  const { input, options, damage, notices } = work;
-  const first = await openWhole(work);
+async function checkAndWrite(opened: Work): Promise<ApplyReport> {
+  const { input, options, damage, notices } = opened;
+  const first = await openWhole(opened);
   const header = first.format === 'lvs' ? first.header : undefined;
+  const work = { ...opened, note: findNote(opened, header) };
   refuseUnfit(header, work);
   const finished = damage?.fault ? undefined : await findFinished(options.snapback, work, header);
   if (finished) return finishName(work, finished);
@@ -163,7 +166,7 @@ function finishName(work: Work, finished: Pick<Survey, 'pastEnd'>): ApplyReport 
 
 /** An earlier run wrote it all and may have been killed before it had it on stable storage. */
 function alreadyApplied(work: Work, { pastEnd }: Pick<Survey, 'pastEnd'>, snapback?: string): ApplyReport {
-  if (work.options.sync) work.target.sync();
+  makeLasting(work);
   return report(work, { outcome: 'already-applied', bytesSkipped: pastEnd, snapback });
 }
 
@@ -234,6 +237,7 @@ async function surveyFirst(
     size: target.size,
     device: compares ? target : undefined,
     exempt: recorder?.recorded?.saved,
+    noted: work.note?.isThere,
     onBatch: recorder?.recorded && ((batch) => recorder.recorded?.addStream(batch)),
   });
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
@@ -302,8 +306,10 @@ function refuseUnrecorded({ kind }: Verdict, target: RandomAccessWriter, { finis
   );
 }
 
-function noteVerdict({ kind, unknownBytes }: Verdict, { notices, damage }: Work): void {
+function noteVerdict({ kind, unknownBytes }: Verdict, { notices, damage, note }: Work): void {
   if (kind === 'interrupted') notices.push('an earlier apply of this stream was interrupted; finishing it');
+  if (kind === 'interrupted' && note?.isThere)
+    notices.push(`${note.path} says so: what others may have written there since can't be told from it`);
   if (kind === 'partly') notices.push('the device held parts of the stream already');
   if (unknownBytes === 0) return;
   const why = damage?.fault
@@ -318,11 +324,11 @@ async function write(
   survey: Survey | undefined,
   recorder: Recorder | undefined,
 ): Promise<ApplyReport> {
-  const { target, options } = work;
+  const { counts, options } = work;
   const fault = work.damage?.fault;
-  const { counts } = work;
+  if (options.sync && !recorder && survey?.verdict) work.note?.make();
   await writeStream(stream, work, survey, recorder);
-  if (options.sync) target.sync();
+  makeLasting(work);
   const isLvs = stream.format === 'lvs';
   const isWhole = !fault;
   await recorder?.finish(

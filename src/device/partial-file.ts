@@ -52,7 +52,8 @@ export function openPartial(path: string, flags = 0): PartialFile {
   }
 }
 
-function refuseForeign(fd: number, name: string): void {
+/** Throws `RefusedError` of an open file that is not one of our own alone. */
+export function refuseForeign(fd: number, name: string): void {
   const stats = fstatSync(fd);
   const hint =
     'see who put it there; choose another name for this snapback, in a folder that only you can write to';

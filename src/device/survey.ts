@@ -27,6 +27,8 @@ export interface SurveyOptions {
   readonly device?: RandomAccessReader | undefined;
   /** Ranges that a journal vouches for; not compared. */
   readonly exempt?: RangeSet | undefined;
+  /** A note vouches for any mixture of base and result. */
+  readonly noted?: boolean | undefined;
   /** Takes each batch before it is given back. */
   readonly onBatch?: ((batch: RecordBatch) => void) | undefined;
 }
@@ -38,10 +40,10 @@ export interface SurveyOptions {
 export async function surveyStream(
   batches: AsyncIterable<RecordBatch>,
   codec: FrameCodec,
-  { size = Number.POSITIVE_INFINITY, device, exempt, onBatch }: SurveyOptions = {},
+  { size = Number.POSITIVE_INFINITY, device, exempt, noted, onBatch }: SurveyOptions = {},
 ): Promise<Survey> {
   const tally = new Tally();
-  const judge = device && new Judge(device, codec, exempt);
+  const judge = device && new Judge(device, codec, { exempt, noted });
   let pastEnd = 0;
   for await (const batch of batches) {
     tally.add(batch);

@@ -30,18 +30,31 @@ export class Judge {
   readonly #target: RandomAccessReader;
   readonly #codec: FrameCodec;
   readonly #exempt: RangeSet | undefined;
+  readonly #isNoted: boolean;
   #buffer = new Uint8Array(FIRST_BUFFER_SIZE);
   #record = -1;
   #lastResult = -1;
   #firstBase = Number.POSITIVE_INFINITY;
   #firstDifference: number | undefined;
   #unknownBytes = 0;
+  #isTorn = false;
 
-  /** `exempt`: pieces wholly in it are not looked at, because a journal vouches for them. */
-  constructor(target: RandomAccessReader, codec: FrameCodec, exempt?: RangeSet) {
+  /**
+   * `exempt`: pieces wholly in it are not looked at, because a journal vouches for them. `noted`: a note says that
+   * nothing but this stream has been written where the device held the base.
+   */
+  constructor(
+    target: RandomAccessReader,
+    codec: FrameCodec,
+    {
+      exempt,
+      noted = false,
+    }: { readonly exempt?: RangeSet | undefined; readonly noted?: boolean | undefined } = {},
+  ) {
     this.#target = target;
     this.#codec = codec;
     this.#exempt = exempt;
+    this.#isNoted = noted;
   }
 
   /** Takes a batch into account; the batch stays the caller's. */
@@ -58,9 +71,10 @@ export class Judge {
     if (this.#firstDifference !== undefined) return 'other';
     const anyResult = this.#lastResult >= 0;
     const anyBase = this.#firstBase !== Number.POSITIVE_INFINITY;
+    if (this.#isTorn) return 'interrupted';
     if (!anyResult) return anyBase ? 'base' : 'either';
     if (!anyBase) return 'result';
-    return this.#lastResult <= this.#firstBase ? 'interrupted' : 'partly';
+    return this.#isNoted || this.#lastResult <= this.#firstBase ? 'interrupted' : 'partly';
   }
 
   #addData(batch: Extract<RecordBatch, { kind: 'data' }>): void {
@@ -103,7 +117,9 @@ export class Judge {
     const isBase = this.#isBase(expected, held);
     if (isResult && !isBase) this.#lastResult = this.#record;
     if (isBase && !isResult && this.#firstBase > this.#record) this.#firstBase = this.#record;
-    if (!isBase && !isResult) this.#firstDifference ??= range.offset;
+    if (isBase || isResult) return;
+    if (this.#isNoted && holdsSectorOf(data, held, range.offset)) this.#isTorn = true;
+    else this.#firstDifference ??= range.offset;
   }
 
   #inside({ offset, length }: Range): Range {
@@ -125,6 +141,8 @@ export class Judge {
   }
 }
 
+/** What a disk writes whole, whatever it is made of. */
+const SECTOR_SIZE = 512;
 const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
 
 function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {
@@ -163,6 +181,16 @@ class HeldZeros {
     const step = this.#data.next();
     this.#next = step.done === true ? undefined : step.value;
   }
+}
+
+/** Of a piece that was torn at least one sector is the stream's: all of the base would be base. */
+function holdsSectorOf(data: Uint8Array, held: Uint8Array, offset: number): boolean {
+  for (let at = 0; at < held.length;) {
+    const end = Math.min(held.length, at + SECTOR_SIZE - ((offset + at) % SECTOR_SIZE));
+    if (equal(held.subarray(at, end), data.subarray(at, end))) return true;
+    at = end;
+  }
+  return false;
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

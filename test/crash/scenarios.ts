@@ -12,6 +12,7 @@ const CUTS = 2;
 export const FOLLOWED: readonly (readonly [Action, readonly FollowUp[]])[] = [
   ['apply', ['the same', 'another name', 'a newer stream', 'the next stream']],
   ['apply without a snapback', ['the same', 'a newer stream', 'the next stream']],
+  ['roll back', ['the same']],
   ['roll back with a snapback', ['the same', 'another name', 'a newer stream', 'the next stream']],
 ];
 

@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { applyToTarget } from '#src/device/apply.js';
+import { createPieceDigester } from '#src/device/digest-pieces.js';
+import { openTarget } from '#src/device/target.js';
+import { applied, batchOf, codec, lvsFile } from '../streams.js';
+import { apply, inputOf, openFile, OPTIONS } from './applying.js';
+import { makeFolder } from './block-devices.js';
+import { memoryDevice } from './memory-device.js';
+
+/** A stream that was being written when the power failed, and the note that says so (§6.5). */
+
+const SECTOR = 512;
+const PIECE = 4096;
+const BASE = new Uint8Array(4 * PIECE + 700).fill(9);
+const RECORDS = [
+  { offset: 100, data: new Uint8Array(PIECE).fill(1) },
+  { offset: 2 * PIECE, data: new Uint8Array(2 * PIECE + 600).fill(2) },
+];
+const RESULT = applied(BASE, RECORDS);
+
+let bytes: Uint8Array;
+let folder: string;
+const at = (name: string) => path.join(folder, name);
+const note = () => at('stream.applying');
+
+beforeAll(async () => {
+  const digestPieces = createPieceDigester(memoryDevice(BASE), codec);
+  const batches = RECORDS.map((record) => ({
+    ...batchOf([record]),
+    pieces: digestPieces(batchOf([record])),
+  }));
+  bytes = await lvsFile(batches, { id: new Uint8Array(16).fill(4), order: 'sorted', baseDigests: true });
+});
+beforeEach(() => {
+  folder = makeFolder();
+  writeFileSync(at('device'), BASE);
+});
+
+const stream = () => inputOf(bytes, { path: at('stream') });
+const again = (options = {}) => apply(stream(), at('device'), { sync: true, ...options });
+
+/** Ends an apply at its first write. */
+async function cutShort(): Promise<void> {
+  const target = openTarget(at('device'), { inUse: false });
+  const failing = {
+    ...target,
+    write: () => {
+      throw new Error('cut');
+    },
+  };
+  try {
+    const run = applyToTarget(stream(), failing, codec, openFile, { ...OPTIONS, sync: true });
+    await expect(run).rejects.toThrow('cut');
+  } finally {
+    target.close();
+  }
+}
+
+/** The base with the sectors of the result for which `isNew` says so. */
+function mixed(isNew: (sector: number) => boolean): Uint8Array {
+  return BASE.map((byte, i) => (isNew(Math.floor(i / SECTOR)) ? RESULT[i]! : byte));
+}
+
+const TORN = mixed((sector) => sector % 3 === 1);
+
+function expectHolds(held: Uint8Array): void {
+  expect(Buffer.compare(readFileSync(at('device')), held)).toBe(0);
+}
+
+it('whatever sectors a power cut kept, the same command finishes it and removes its note', async () => {
+  await cutShort();
+  const left = readFileSync(note());
+  const sectors = Math.ceil(BASE.length / SECTOR);
+  const anySectors = fc.array(fc.boolean(), { minLength: sectors, maxLength: sectors });
+  await fc.assert(
+    fc.asyncProperty(anySectors, async (isNew) => {
+      writeFileSync(note(), left, { mode: 0o600 });
+      writeFileSync(
+        at('device'),
+        mixed((sector) => isNew[sector]!),
+      );
+      await again();
+      expectHolds(RESULT);
+      expect(existsSync(note())).toBe(false);
+    }),
+    { numRuns: process.env['SLOW'] === undefined ? 20 : 2000 },
+  );
+});
+
+it('says that it finishes, and what the note can not tell', async () => {
+  await cutShort();
+  writeFileSync(at('device'), TORN);
+  const { outcome, notices } = await again();
+  expect(outcome).toBe('finished');
+  expect(notices.join('\n')).toContain(note());
+});
+
+it('the note is for its owner alone', async () => {
+  await cutShort();
+  expect(statSync(note()).mode & 0o777).toBe(0o600);
+});
+
+describe('a mixture of sectors is refused as the wrong base', () => {
+  const refused = async (options = {}) => {
+    const before = readFileSync(at('device'));
+    await expect(again(options)).rejects.toThrow('(wrong base)');
+    expectHolds(before);
+  };
+
+  it.each<[string, () => void]>([
+    [
+      'without a note',
+      () => {
+        rmSync(note());
+      },
+    ],
+    [
+      'with a note that others can write to',
+      () => {
+        chmodSync(note(), 0o666);
+      },
+    ],
+    [
+      'with a note that a power cut left empty',
+      () => {
+        writeFileSync(note(), '');
+      },
+    ],
+    [
+      'with a note of another stream',
+      () => {
+        writeFileSync(note(), readFileSync(note(), 'latin1').replace('0404', '0405'));
+      },
+    ],
+  ])('%s', async (_, change) => {
+    await cutShort();
+    change();
+    writeFileSync(at('device'), TORN);
+    await refused();
+  });
+
+  it('with the note of another device', async () => {
+    await cutShort();
+    writeFileSync(at('device'), new Uint8Array([...TORN, 0]));
+    await refused();
+  });
+
+  it('where a piece has no sector of the stream', async () => {
+    await cutShort();
+    writeFileSync(at('device'), applied(TORN, [{ offset: 2 * PIECE, data: new Uint8Array(PIECE).fill(7) }]));
+    await refused();
+    expect(existsSync(note())).toBe(true);
+  });
+});
+
+it.each([
+  ['a dry run', { dryRun: true }],
+  ['an apply that does not sync', { sync: false }],
+])('%s leaves a note that it finds', async (_, options) => {
+  await cutShort();
+  writeFileSync(at('device'), RESULT);
+  await again(options);
+  expect(existsSync(note())).toBe(true);
+});
+
+it('an apply whose sync fails leaves its note', async () => {
+  const target = openTarget(at('device'), { inUse: false });
+  const failing = {
+    ...target,
+    sync: () => {
+      throw new Error('no sync');
+    },
+  };
+  const run = applyToTarget(stream(), failing, codec, openFile, { ...OPTIONS, sync: true });
+  await expect(run).rejects.toThrow('no sync');
+  target.close();
+  expectHolds(RESULT);
+  expect(existsSync(note())).toBe(true);
+  expect((await again()).outcome).toBe('already-applied');
+  expect(existsSync(note())).toBe(false);
+});
+
+it('where something else has the name, the stream is applied without a note', async () => {
+  mkdirSync(note());
+  await again();
+  expectHolds(RESULT);
+  expect(statSync(note()).isDirectory()).toBe(true);
+});
