@@ -24,7 +24,7 @@ import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
 import { interrupted, wayOutOfDamage, type Unfinished } from './way-back.js';
-import { writeBatch } from './write-batch.js';
+import { writeAll, writeBatch } from './write-batch.js';
 
 export interface ApplyOptions {
   /** Where to save what is overwritten; a file of that name must not exist. */
@@ -361,16 +361,6 @@ async function writeStream(
     if (error instanceof FormatError && work.counts.written > 0)
       error.hint = wayOutOfDamage(unfinished(work));
     throw error;
-  }
-}
-
-async function writeAll(
-  batches: AsyncIterable<RecordBatch>,
-  write: (batch: RecordBatch) => void,
-): Promise<void> {
-  for await (const batch of batches) {
-    write(batch);
-    releaseBatch(batch);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
+import { releaseBatch, type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 
 /**
  * Writes a batch to the device, record by record in the stream's order: the only place where a stream's data reaches
@@ -7,6 +7,17 @@ import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
  */
 export function writeBatch(batch: RecordBatch, target: RandomAccessWriter): number {
   return batch.kind === 'zeros' ? writeZeros(batch.ranges, target) : writeData(batch, target);
+}
+
+/** Hands each batch to `write` and gives it back. */
+export async function writeAll(
+  batches: AsyncIterable<RecordBatch>,
+  write: (batch: RecordBatch) => void,
+): Promise<void> {
+  for await (const batch of batches) {
+    write(batch);
+    releaseBatch(batch);
+  }
 }
 
 function writeData(batch: Extract<RecordBatch, { kind: 'data' }>, target: RandomAccessWriter): number {
