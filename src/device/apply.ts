@@ -4,7 +4,7 @@ import { FormatError, RefusedError } from '../errors.js';
 import { onInterrupt } from '../files/interrupt.js';
 import { openSalvaged, surveyDamage } from '../files/salvage-input.js';
 import { dropSecondName } from '../files/sink.js';
-import { dataSize, releaseBatch, type RecordBatch } from '../format/batch.js';
+import { dataSize, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { FileBytes } from '../format/file-index.js';
 import type { StreamHeader } from '../format/header.js';
