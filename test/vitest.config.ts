@@ -13,6 +13,7 @@ export default defineConfig({
     exclude: [
       ...configDefaults.exclude,
       'test/lvm/**',
+      'test/mutation/**',
       ...(slow ? [] : ['test/long/**']),
       ...filesWithoutTools(),
     ],
