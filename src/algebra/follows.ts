@@ -15,7 +15,7 @@ export function following(state: State | undefined, { base, result, exhaustive }
   if (!state || !base) return 'unknown';
   if (state.id === base.id) return 'same';
   if (state.id === result?.id) return 'reached';
-  if (state.covers?.includes(base.id) !== true) return isComparable(state, base) ? 'gap' : 'unknown';
+  if (!covers(state, base, result)) return isComparable(state, base) ? 'gap' : 'unknown';
   if (exhaustive !== true) return 'left-out';
   return isEarlier(result, state) ? 'earlier' : 'covered';
 }
@@ -23,6 +23,11 @@ export function following(state: State | undefined, { base, result, exhaustive }
 /** A stream of these that is known not to follow must not be applied or merged. */
 export function isKnownNotToFollow(found: Following): found is 'gap' | 'left-out' | 'earlier' {
   return found === 'gap' || found === 'left-out' || found === 'earlier';
+}
+
+/** Where changes are told by something else since, it does not tell what was written before. */
+function covers(state: State, base: State, result: State | undefined): boolean {
+  return state.covers?.includes(base.id) === true && state.tracks === result?.tracks;
 }
 
 /** A state that lists what it covers covers nothing else; of volumes, two names are two states. */
@@ -41,7 +46,8 @@ function isEarlier(result: State | undefined, state: State): boolean {
  * when that ended, in milliseconds since 1970, for a stream whose reading may have ended then.
  */
 export function stateBetween(id: string, from: State, to: State | undefined, now: number): State {
-  const covered = coversWithItself(from).filter((each) => to && coversWithItself(to).includes(each));
+  const others = to && to.tracks === from.tracks ? coversWithItself(to) : [];
+  const covered = coversWithItself(from).filter((each) => others.includes(each));
   const until = to && isNamed(to) ? to.time : (to?.until ?? now);
   return {
     id,
@@ -49,6 +55,7 @@ export function stateBetween(id: string, from: State, to: State | undefined, now
     until: latest(from.until ?? from.time, until),
     consistent: false,
     covers: covered,
+    tracks: from.tracks,
   };
 }
 

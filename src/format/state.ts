@@ -13,11 +13,13 @@ export interface State {
   readonly consistent?: boolean | undefined;
   /** Ids of all states from which everything that was written since leads on from this one (§6.2); absent: nobody knows. */
   readonly covers?: readonly string[] | undefined;
+  /** What tells the changes from the states that it covers, where that can be exchanged for another one (§6.2). */
+  readonly tracks?: string | undefined;
   /** Names for people: vg, lv and the like; not used to compare. */
   readonly details?: MsgpackMap | undefined;
 }
 
-const KNOWN = ['id', 'time', 'until', 'consistent', 'covers'] as const;
+const KNOWN = ['id', 'time', 'until', 'consistent', 'covers', 'tracks'] as const;
 
 /** Whether the id names a volume of LVM, so that two of them that differ mean two different states. */
 export function isNamed(state: State): boolean {
@@ -38,6 +40,7 @@ export function decodeState(map: MsgpackMap): State {
     until: optional(map, 'until', uintField),
     consistent: optional(map, 'consistent', booleanField),
     covers: optional(map, 'covers', textsField),
+    tracks: optional(map, 'tracks', textField),
     details: decodeTexts(unknownFields(map, KNOWN)),
   };
 }

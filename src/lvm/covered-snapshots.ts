@@ -9,8 +9,14 @@ import { listThinDevices, thinDifference, type ThinMetadata } from './thin-metad
 /** What a device that is read covers (§6.2): everything that was written to it since such a snapshot was made is in its table or tree. */
 
 /** A state that only the stream that leads to it names; `time`: when its reading began, in milliseconds since 1970. */
-export function unnamedState(time: number, covers: readonly string[] | undefined): State {
-  return { id: `uuid:${randomUUID()}`, time, covers };
+export function unnamedState({ time, covers, tracks }: Pick<State, 'time' | 'covers' | 'tracks'>): State {
+  return { id: `uuid:${randomUUID()}`, time, covers, tracks };
+}
+
+/** What tells the changes of a thin volume, or of the origin of a thin snapshot: its thin device, until one is merged into it. */
+export function tracksOf(list: VolumeList, { originUuid, thin }: LogicalVolume): string | undefined {
+  const tracked = volumeOf(list, originUuid)?.thin ?? thin;
+  return tracked && `thin:${tracked.poolUuid}/${tracked.id}`;
 }
 
 /**

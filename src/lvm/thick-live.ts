@@ -64,7 +64,7 @@ async function openForward(
   const resultOf = () => {
     if (rangesOnly) return undefined;
     return dataSource === undefined
-      ? unnamedState(time, covers)
+      ? unnamedState({ time, covers })
       : stateOfDataSource(volumes, snapshot, dataSource, data);
   };
   if (writer !== undefined) remarks.push(baseInUse(snapshot, writer));
@@ -139,7 +139,7 @@ async function openFull({ volumes, volume }: Subject, keep: Keep): Opening {
     result:
       isSnapshot && data.writer === undefined
         ? stateOfThickSnapshot(volumes, volume, data.wasEverWritten)
-        : unnamedState(time, covers),
+        : unnamedState({ time, covers }),
     exhaustive: true,
     resultSize: size,
     chunkSize: undefined,

@@ -5,7 +5,7 @@ import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { LvmError } from '../errors.js';
 import type { State } from '../format/state.js';
 import type { OpenChanges, Opening } from './changes.js';
-import { coveredThinSnapshots, unnamedState } from './covered-snapshots.js';
+import { coveredThinSnapshots, tracksOf, unnamedState } from './covered-snapshots.js';
 import type { LiveOptions, Subject } from './live-options.js';
 import { type LiveDevice, namesOf, openLazily, openLiveDevice, stateOfVolume } from './live-volume.js';
 import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
@@ -68,8 +68,8 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
   if (base?.writer !== undefined) remarks.push(baseInUse(snapshot, base.writer));
   return {
     ...describe(known, origin, snapshot),
-    base: base?.writer === undefined ? stateOfVolume(snapshot) : undefined,
-    result: data === target && data !== undefined ? unnamedState(known.time, known.covers) : undefined,
+    base: base?.writer === undefined ? { ...stateOfVolume(snapshot), tracks: known.tracks } : undefined,
+    result: data === target && data !== undefined ? unnamedState(known) : undefined,
     batches: () => readAll(known.ranges, data!),
     before: keepAny(keep, openBefore(snapshot, course)),
     remarks,
@@ -111,8 +111,8 @@ async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep
     ...describe(known, volume),
     result:
       data.writer === undefined && volume.originUuid !== undefined
-        ? stateOfSnapshot(volume, data.wasEverWritten ? [] : known.covers)
-        : unnamedState(known.time, known.covers),
+        ? stateOfSnapshot(volume, known, data)
+        : unnamedState(known),
     batches: () => readAll(known.ranges, data),
     remarks,
     settle: () => ({ consistent: isQuiet(data, remarks) }),
@@ -135,8 +135,8 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
   const keepsAll = keepEqual || because !== undefined;
   return {
     ...describe(known, volumeOf(volumes, from.originUuid) ?? to, from),
-    base: stateOfSnapshot(from),
-    result: stateOfSnapshot(to, right?.wasEverWritten === true ? [] : known.covers),
+    base: stateOfSnapshot(from, { tracks: known.tracks }),
+    result: stateOfSnapshot(to, known, right),
     exhaustive: keepsAll || rangesOnly,
     batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),
     before: keepAny(keep, openBefore(from, course)),
@@ -176,6 +176,8 @@ interface Known {
   readonly time: number;
   /** What the volume that the changes lead to covers, if anybody knows. */
   readonly covers: readonly string[] | undefined;
+  /** The thin device of the origin: after a merge that is another one (§6.2). */
+  readonly tracks: string | undefined;
   readonly remarks: readonly string[];
 }
 
@@ -198,7 +200,7 @@ async function readCourse(
     };
   });
   const found = opened.flatMap((volume) => volume?.remark ?? []);
-  return { ...value, course, time, remarks: [...found, ...remarks] };
+  return { ...value, tracks: end && tracksOf(volumes, end), course, time, remarks: [...found, ...remarks] };
 }
 
 /** LVM gives the number of a volume that was removed to the next one. */
@@ -210,8 +212,13 @@ function refuseChanged({ volume }: ThinPool, { superblock }: ThinMetadata): void
 }
 
 /** Any other volume holds nothing for good. */
-function stateOfSnapshot(volume: LogicalVolume, covers?: readonly string[]): State | undefined {
-  return volume.originUuid === undefined ? undefined : { ...stateOfVolume(volume), covers };
+function stateOfSnapshot(
+  volume: LogicalVolume,
+  { covers, tracks }: Pick<State, 'covers' | 'tracks'>,
+  data?: LiveDevice,
+): State | undefined {
+  if (volume.originUuid === undefined) return undefined;
+  return { ...stateOfVolume(volume), covers: data?.wasEverWritten === true ? [] : covers, tracks };
 }
 
 function describe({ course, ranges, chunkSize }: Known, read: LogicalVolume, snapshot?: LogicalVolume) {

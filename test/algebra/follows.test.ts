@@ -39,6 +39,8 @@ interface Reading extends Ends {
 class History {
   clock = 0;
   ids = 0;
+  /** The thin device of the volume: a merge exchanges it. */
+  device = 0;
   origin: Cell[];
   snapshots: Snapshot[] = [];
   reading: Reading | undefined;
@@ -68,6 +70,15 @@ class History {
 
   snapshot(): void {
     this.snapshots.push({ id: `lv:${this.ids++}`, time: ++this.clock, cells: [...this.origin] });
+  }
+
+  /** Takes the volume back to a snapshot: a thick one by writing to it, a thin one by giving it the snapshot's tree. */
+  merge(pick: number): void {
+    const [merged] = this.snapshots.splice(pick % this.snapshots.length, 1);
+    if (this.snapshots.length === 0) this.snapshot();
+    this.device = ++this.clock;
+    if (this.kind === 'thin') this.origin = [...merged!.cells];
+    else for (const each of ALL) this.write(each, merged!.cells[each]!.value);
   }
 
   remove(pick: number): void {
@@ -150,7 +161,8 @@ class History {
     const { state } = this;
     for (const snapshot of this.snapshots) {
       if (snapshot.id === state?.id) expect(this.replica).toEqual(this.valuesOf(snapshot));
-      if (snapshot.id !== state?.id && state?.covers?.includes(snapshot.id) !== true) continue;
+      const isCovered = state?.covers?.includes(snapshot.id) === true && state.tracks === this.tracks;
+      if (snapshot.id !== state?.id && !isCovered) continue;
       const changed = ALL.filter((cell) => this.isChanged(snapshot, this.origin, cell));
       const reached = this.replica.map((value, cell) =>
         changed.includes(cell) ? this.origin[cell]!.value : value,
@@ -172,12 +184,17 @@ class History {
 
   stateOf(snapshot: Snapshot): State {
     const older = this.snapshots.filter(({ time }) => time < snapshot.time);
-    return { id: snapshot.id, time: snapshot.time, covers: this.coveredOf(older, snapshot.cells) };
+    const covers = this.coveredOf(older, snapshot.cells);
+    return { id: snapshot.id, time: snapshot.time, covers, tracks: this.tracks };
   }
 
   liveState(): State {
     const covers = this.coveredOf(this.snapshots, this.origin);
-    return { id: `uuid:${this.ids++}`, time: ++this.clock, covers };
+    return { id: `uuid:${this.ids++}`, time: ++this.clock, covers, tracks: this.tracks };
+  }
+
+  get tracks(): string | undefined {
+    return this.kind === 'thin' ? `thin:${this.device}` : undefined;
   }
 
   coveredOf(snapshots: readonly Snapshot[], cells: readonly Cell[]): string[] {
@@ -240,6 +257,14 @@ const acts = fc.array(
         (pick): Act =>
           (h) =>
             h.remove(pick),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.nat(3).map(
+        (pick): Act =>
+          (h) =>
+            h.merge(pick),
       ),
     },
     { weight: 6, arbitrary: copies },

@@ -44,6 +44,7 @@ const isState = isMapOf(
     until: isUint,
     consistent: isFlag,
     covers: isArrayOf(isText),
+    tracks: isText,
   },
   1,
   isText,

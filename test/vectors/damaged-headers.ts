@@ -187,6 +187,7 @@ const values = (): Vector[] => [
   wrong('state-covers-bytes', '`covers` of a state holds bin.', {
     result: { id: 'uuid:1', covers: ['lv:abc', uuid] },
   }),
+  wrong('state-tracks', '`tracks` of a state is a number.', { result: { id: 'uuid:1', tracks: 1 } }),
   wrong('exhaustive', '`exhaustive` is 1.', { exhaustive: 1 }),
   wrong('toward', '`toward` without an id, in a stream of changes.', { toward: { time: 1 } }),
   wrong('origin', 'A name of the origin that is no text.', { origin: { vg: ['data'] } }),
