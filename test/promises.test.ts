@@ -11,7 +11,7 @@ import { BIN, Folder, lvstream, succeed } from './cli/run-lvstream.js';
 import { traced, type SystemCall } from './cli/traced.js';
 import { attachLoop, makeFile, MIB, mountOn, startHolding } from './device/block-devices.js';
 import { runMeasured } from './long/run-measured.js';
-import { plainStream } from './streams.js';
+import { batchOf, lvsFile, plainStream } from './streams.js';
 import { flipped } from './vectors/bytes.js';
 
 /** What the README says can be relied on: each sentence of it is a test of that name. */
@@ -117,6 +117,38 @@ async function survivesKills(): Promise<void> {
   }
 }
 
+async function goesOnUnderOtherNames(): Promise<void> {
+  const old = randomBytes(SIZE);
+  const records = Array.from({ length: SIZE / RECORD / 2 }, (_, i) => ({
+    offset: i * 2 * RECORD,
+    data: randomBytes(RECORD),
+  }));
+  const id = randomBytes(16);
+  const stream = folder.file(
+    'stream.lvs',
+    await lvsFile(
+      records.map((record) => batchOf([record])),
+      { id, order: 'sorted' },
+    ),
+  );
+  const whole = applyPlain(old, parsePlain(Buffer.from(plainStream(records))));
+
+  const [target, undo] = await killApply(stream, old, SIZE / 4);
+  const other = folder.fresh('other.lvs');
+  await succeed(['apply', stream, target, '--snapback', other]);
+  expect(readFileSync(target).equals(whole)).toBe(true);
+  expect([undo, `${undo}.partial`].map((name) => existsSync(name))).toEqual([false, false]);
+  await succeed(['apply', other, target]);
+  expect(readFileSync(target).equals(old)).toBe(true);
+
+  const [next, first] = await killApply(stream, old, SIZE / 4);
+  const changes = folder.file('changes', plainStream([{ offset: 0, data: randomBytes(RECORD) }]));
+  const second = folder.fresh('second.lvs');
+  await succeed(['apply', changes, next, '--snapback', second]);
+  for (const snapback of [second, first]) await succeed(['apply', snapback, next]);
+  expect(readFileSync(next).equals(old)).toBe(true);
+}
+
 async function namesWhatIsWhole(): Promise<void> {
   const bytes = plainStream([{ offset: 0, data: randomBytes(16 * MIB) }]);
   const [stream, out] = [folder.file('stream', bytes), folder.fresh('out.lvs')];
@@ -208,6 +240,8 @@ const PROMISES: Readonly<Record<string, () => Promise<void>>> = {
   'With `--snapback`, old data is on stable storage before it is overwritten.': savesFirst,
   'Killed at any moment, the same command run again finishes the work, and the snapback holds the data from before the first run.':
     survivesKills,
+  'Under another name in the same folder, the same changes are gone on with; before others, what was begun is closed as a snapback of its own.':
+    goesOnUnderOtherNames,
   'A finished file appears under its name whole, or not at all, and never replaces another unless told to.':
     namesWhatIsWhole,
   'One flipped bit anywhere in an `.lvs` file is noticed by `verify` and `apply`, and so is a file that ends early.':
