@@ -9,16 +9,12 @@ import { RefusedError } from '#src/errors.js';
 import { openInput, type StreamInput } from '#src/files/open-input.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { batchOf, codec, lvsFile, openBytes, plainStream } from '../streams.js';
+import { OPTIONS } from './applying.js';
 import { memoryDevice } from './memory-device.js';
 
 /** Hourly runs of which some are lost, killed, or run again under another name (§6.2, §6.4). */
 
 const BLOCK = 4096;
-const OPTIONS: ApplyOptions = {
-  ...{ dryRun: false, skipPastEnd: false, sync: false, baseCheck: true, inUse: false },
-  ...{ finish: false, outOfOrder: false, salvage: false, generator: 'test' },
-};
-
 let folder: string;
 let device: string;
 beforeEach(() => {

@@ -19,6 +19,7 @@ import { openIndex, openInput } from '#src/files/open-input.js';
 import { endsOf } from '#src/format/ends.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
+import { OPTIONS } from './applying.js';
 import { memoryDevice } from './memory-device.js';
 
 const PIECE = 4096;
@@ -29,18 +30,6 @@ const RECORDS = [
 const DEVICE = new Uint8Array(4 * PIECE).fill(9);
 const AFTER = applied(DEVICE, RECORDS);
 const ID = new Uint8Array(16).fill(7);
-
-const OPTIONS: ApplyOptions = {
-  dryRun: false,
-  skipPastEnd: false,
-  sync: false,
-  baseCheck: true,
-  inUse: false,
-  finish: false,
-  outOfOrder: false,
-  salvage: false,
-  generator: 'test',
-};
 
 let folder: string;
 const at = (name: string) => join(folder, name);
