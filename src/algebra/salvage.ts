@@ -93,6 +93,6 @@ function unknownPieces(batch: RecordBatch): Uint8Array {
 
 /** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */
 export function salvagedHeader(header: StreamHeader, id: Uint8Array): StreamHeader {
-  const derivedFrom = header.id ? [{ id: header.id, by: 'salvage' }] : header.derivedFrom;
+  const derivedFrom = [{ id: header.id, by: 'salvage' }];
   return fitHeader({ ...header, id, derivedFrom, result: undefined });
 }

@@ -58,7 +58,7 @@ export function describeForPrograms({ format, header, closing, dialect, ...found
     base: header?.base ?? closing?.base,
     result: header?.result ?? closing?.result,
     target: target && { path: target.path, deviceId: target.deviceId, size: target.size },
-    derivedFrom: derivedFrom?.map((derivation) => ({ id: formatId(derivation.id), by: derivation.by })),
+    derivedFrom: derivedFrom?.map(({ id: from, by }) => ({ id: from && formatId(from), by })),
     undoes: (closing?.undoes ?? undoes)?.map(formatId),
     follows: follows && formatId(follows),
     consistent: closing?.consistent,
@@ -80,7 +80,8 @@ function describeId({ header, digest }: Inspection): string | undefined {
 }
 
 function describeRecords({ totals: { records, runs } }: Inspection): string {
-  return records === 0 ? '0' : `${records} in ${countOf(runs, 'run')}`;
+  if (records === 0 || runs === undefined) return String(records);
+  return `${records} in ${countOf(runs, 'run')}`;
 }
 
 function describeExtent({ totals: { low, high } }: Inspection): string | undefined {
@@ -108,7 +109,12 @@ function describeHeader({ header, closing }: Inspection): (readonly [string, str
     ['target', target && `${target.path}, ${formatSize(target.size)}`],
     ['undoes', (closing?.undoes ?? undoes)?.map(formatId).join(', ')],
     ['follows', follows && formatId(follows)],
-    ['made of', header.derivedFrom?.map(({ id, by }) => `${formatId(id)} (${by})`).join(', ')],
+    [
+      'made of',
+      header.derivedFrom
+        ?.map(({ id, by }) => `${id ? formatId(id) : 'a stream without id'} (${by})`)
+        .join(', '),
+    ],
     ['generator', generator],
     ['time', describeTimes(time, closing?.endTime)],
   ];

@@ -23,7 +23,7 @@ export function countOf(count: number, noun: string): string {
 }
 
 /** What a stream or map holds: `660 records, 2822144 bytes (2.69 MiB)`, `a map of 2 ranges, 8192 bytes (8 KiB)`. */
-export function sayTotals({ records, runs, data }: Totals, kind: Kind | undefined): string {
+export function sayTotals({ records, runs = 0, data }: Totals, kind: Kind | undefined): string {
   const parts = kind === 'map' ? `a map of ${countOf(runs, 'range')}` : countOf(records, 'record');
   return `${parts}, ${formatSize(data)}`;
 }

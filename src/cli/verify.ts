@@ -123,12 +123,14 @@ function describeRead(stream: ChangeStream, { totals, order, digest, closing }: 
   const verdict = closing ? 'whole' : 'readable';
   const counted = { size, records, runs, data, zeros, low, high };
   const kind = stream.format === 'lvs' ? stream.header.kind : undefined;
-  return { verdict, format: stream.format, kind, order, digest: formatId(digest), ...counted };
+  return { verdict, format: stream.format, kind, order, digest: digest && formatId(digest), ...counted };
 }
 
 function sayRead(stream: ChangeStream, { totals, digest, closing }: ReadThrough): string {
   if (isMap(stream)) return `whole, ${sayTotals(totals, 'map')}`;
-  const what = `${sayTotals(totals, undefined)}, digest ${formatId(digest)}`;
+  const what = [sayTotals(totals, undefined), digest && `digest ${formatId(digest)}`]
+    .filter(Boolean)
+    .join(', ');
   if (closing) return `whole, ${what}`;
   const dialect = describeDialect(stream);
   const read = dialect === undefined ? '' : ` (${dialect})`;

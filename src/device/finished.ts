@@ -52,8 +52,8 @@ export async function findFinished(
 }
 
 /** By its id, or the digest of a stream that has none (§5.2). */
-function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
-  return undone.some((other) => Buffer.compare(other, id) === 0);
+function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array | undefined): boolean {
+  return id !== undefined && undone.some((other) => Buffer.compare(other, id) === 0);
 }
 
 /** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */

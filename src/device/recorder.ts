@@ -25,7 +25,7 @@ import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { BATCH_SIZE } from '../format/layout.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { RangeSet } from '../format/range-set.js';
-import { resultStateId } from '../format/result-state.js';
+import { computedState } from '../format/result-state.js';
 import type { State } from '../format/state.js';
 import { StreamDigest } from '../format/stream-digest.js';
 import {
@@ -193,7 +193,10 @@ export class Recorder {
     const before = journal.header.result!;
     const result = header && endsOf(header, closing).result;
     const named = isWhole ? result : undefined;
-    const unnamed = isWhole && digest ? this.#computed(before, digest) : ownState(before, result);
+    const unnamed =
+      isWhole && digest
+        ? computedState(before, { digest, time: header?.time }, this.#context.codec)
+        : ownState(before, result);
     await journal.finish(this.#context.target, (totals) => {
       const undoes = mergeIds(journal.header.undoes, id);
       const known = { ...totals, undoes, consistent: closing?.consistent, endTime: Date.now() };
@@ -229,11 +232,6 @@ export class Recorder {
     if (left?.step === 'none') discardLeft(left);
     else if (left) await closeLeft(left, target, link.before);
     return Journal.create(this.#path, this.#describe(header, link), codec);
-  }
-
-  /** The state after a stream that does not name it. */
-  #computed(before: State, digest: Uint8Array): State {
-    return { id: resultStateId(before.id, digest, this.#context.codec) };
   }
 
   #describe(header: StreamHeader | undefined, { before, sequence, follows }: Link): StreamHeader {

@@ -33,7 +33,7 @@ export async function mergeMaps(
     resultSize: last.header.resultSize,
     chunkSize: chunkSizes.size === 1 ? first.header.chunkSize : undefined,
     origin: last.header.origin,
-    derivedFrom: maps.flatMap(derivation),
+    derivedFrom: maps.map(({ header: { id: from } }): Derivation => ({ id: from, by: 'merge' })),
   };
   const ranges = mergeRanges(...maps.map((map) => map.ranges));
   const end = last.header.resultSize ?? Infinity;
@@ -49,10 +49,6 @@ function baseSizeOf(maps: readonly ChangeMap[]): number | undefined {
   const isEnough =
     maps.at(-1)!.header.resultSize !== undefined || maps.every(({ ranges }) => ranges.end <= baseSize);
   return isEnough ? maps[0]!.header.baseSize : undefined;
-}
-
-function derivation({ header }: ChangeMap): Derivation[] {
-  return header.id === undefined ? [] : [{ id: header.id, by: 'merge' }];
 }
 
 /** The maps, counted from 1, of which nobody can tell whether the next one follows. */

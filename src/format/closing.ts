@@ -11,6 +11,7 @@ import {
 import type { StreamId } from './identifier.js';
 import { DIGEST_SIZE, MAX_CLOSING_SIZE } from './layout.js';
 import { decodeMap, encodeReadable, type MsgpackMap } from './map.js';
+import type { StreamHeader } from './header.js';
 import { decodeState, encodeState, type State } from './state.js';
 
 /** What can be counted while a stream passes (§4.6.5). Bytes but for `records` and `runs`. */
@@ -18,8 +19,8 @@ export interface Totals {
   /** Of the decoded stream, first line included. */
   readonly size: number;
   readonly records: number;
-  /** Records that do not begin where the record before them ended. */
-  readonly runs: number;
+  /** Records that do not begin where the record before them ended; undefined where nobody counted them. */
+  readonly runs?: number | undefined;
   /** Written to the device: the sum of all records' lengths. */
   readonly data: number;
   /** How much of `data` is in zero frames. */
@@ -32,7 +33,8 @@ export interface Totals {
 
 /** What a stream can only say at its end. */
 export interface Closing extends Totals {
-  readonly digest: Uint8Array;
+  /** Of a stream with an id it may be left out, and so may `runs`. */
+  readonly digest?: Uint8Array | undefined;
   /** The order that the writer found, where the header does not promise it. */
   readonly order?: 'sorted' | undefined;
   /** The base state, when it was not known as the header was written. */
@@ -73,12 +75,12 @@ export function decodeClosing(bytes: Uint8Array): Closing {
   return {
     size: uintField(map, 'size'),
     records: uintField(map, 'records'),
-    runs: uintField(map, 'runs'),
+    runs: optional(map, 'runs', uintField),
     data: uintField(map, 'data'),
     zeros: uintField(map, 'zeros'),
     low: uintField(map, 'low'),
     high: uintField(map, 'high'),
-    digest: bytesField(map, 'digest', [DIGEST_SIZE]),
+    digest: optional(map, 'digest', (from, key) => bytesField(from, key, [DIGEST_SIZE])),
     order: optional(map, 'order', (from, key) => choiceField(from, key, ['sorted'] as const)),
     base: optional(map, 'base', (from, key) => decodeState(mapField(from, key))),
     result: optional(map, 'result', (from, key) => decodeState(mapField(from, key))),
@@ -89,7 +91,18 @@ export function decodeClosing(bytes: Uint8Array): Closing {
   };
 }
 
-/** The first total in which the two differ. */
-export function findDifferentTotal(a: Totals, b: Totals): (typeof TOTALS)[number] | undefined {
-  return TOTALS.find((key) => a[key] !== b[key]);
+/** The first total of `closing` that is not the one that was counted. */
+export function findDifferentTotal(closing: Totals, counted: Totals): (typeof TOTALS)[number] | undefined {
+  return TOTALS.find((key) => closing[key] !== undefined && closing[key] !== counted[key]);
+}
+
+/** What of a closing map does not go with its file's header (§4.6.5); undefined if all does. */
+export function findContradiction(header: StreamHeader, closing: Closing): string | undefined {
+  const needsAll = header.id === undefined || header.kind === 'map';
+  const missing = needsAll && (['digest', 'runs'] as const).find((key) => closing[key] === undefined);
+  if (missing) return `has no ${missing}`;
+  const other = (['base', 'result'] as const).find(
+    (key) => closing[key] && header[key] && closing[key].id !== header[key].id,
+  );
+  return other && `names another ${other} state than the header`;
 }

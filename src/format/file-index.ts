@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js';
-import type { Closing } from './closing.js';
+import { findContradiction, type Closing } from './closing.js';
 import type { FrameCodec } from './codec.js';
 import { decodeHeader, type StreamHeader } from './header.js';
 import { equalBytes } from './identifier.js';
@@ -51,6 +51,9 @@ export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise
   if (!page.last)
     throw new FormatError('page-layout', lastPage.position, 'the last index page does not say that it is');
   const { table, closing } = page.last;
+  const contradiction = findContradiction(header, closing);
+  if (contradiction)
+    throw new FormatError('closing-map', lastPage.position, `the closing map ${contradiction}`);
   return { header, closing, pages: () => readPages(file, codec, table, { page, ...lastPage }) };
 }
 

@@ -34,7 +34,8 @@ export const ORDERS = ['given', 'disjoint', 'sorted'] as const;
 export type Order = (typeof ORDERS)[number];
 
 export interface Derivation {
-  readonly id: StreamId;
+  /** Absent where it is a digest that nobody can know, as of a damaged stream. */
+  readonly id?: StreamId | undefined;
   /** What was done to it: `merge`, `slice`, … */
   readonly by: string;
   readonly unknown?: MsgpackMap | undefined;
@@ -51,7 +52,7 @@ export interface TargetName {
 
 /** What an `.lvs` file says of itself before its data (§4.2). Sizes in bytes, times in ms since 1970. */
 export interface StreamHeader {
-  /** Absent: the stream's id is its digest. */
+  /** Absent: the stream's id is its digest. A map has one. */
   readonly id?: StreamId | undefined;
   readonly kind: Kind;
   readonly requires: readonly string[];
@@ -192,13 +193,14 @@ function fromMap(map: MsgpackMap): StreamHeader {
   if (header.baseDigests === true && (header.order === 'given' || header.kind === 'map')) {
     throw new MapError('base digests need a disjoint stream that holds data');
   }
+  if (header.kind === 'map' && header.id === undefined) throw new MapError('a map without an id');
   return header;
 }
 
 function decodeDerivation(value: unknown): Derivation {
   if (!isMap(value)) throw new MapError('derived_from holds something that is not a map');
   return {
-    id: bytesField(value, 'id', ID_SIZES),
+    id: optional(value, 'id', (from, key) => bytesField(from, key, ID_SIZES)),
     by: textField(value, 'by'),
     unknown: unknownFields(value, KNOWN_OF_DERIVATION),
   };

@@ -31,7 +31,6 @@ export const MAX_HEADER_SIZE = 1 << 20;
 
 /** §4.4: data frames. */
 export const MAX_DATA_CONTENT = 8 << 20;
-export const MAX_WINDOW = 8 << 20;
 /** Of a data frame in the file, from its magic to its last block. */
 export const MAX_FRAME_SIZE = 9 << 20;
 export const MAX_FRAMES = 2 ** 27;

@@ -12,8 +12,8 @@ export interface ReadThrough {
   readonly totals: Totals;
   /** The order that it was found in, or that its header promises and the reader has checked. */
   readonly order: Order;
-  /** Of the stream as version 3 (§5.1). */
-  readonly digest: Uint8Array;
+  /** Of the stream as version 3 (§5.1); of an `.lvs` file that says none, undefined. */
+  readonly digest: Uint8Array | undefined;
   /** Undefined of a plain stream, whose completeness nobody can know. */
   readonly closing: Closing | undefined;
 }
@@ -42,7 +42,7 @@ export async function readThrough(
   const closing = stream.format === 'lvs' ? stream.closing() : undefined;
   const promised = stream.format === 'lvs' ? stream.header.order : 'given';
   const order = tally.order() === 'sorted' ? 'sorted' : promised;
-  return { totals: closing ?? tally.totals(), order, digest: closing?.digest ?? digest!.digest(), closing };
+  return { totals: closing ?? tally.totals(), order, digest: digest?.digest() ?? closing?.digest, closing };
 }
 
 function updateDigest(digest: StreamDigest, batch: RecordBatch): void {

@@ -18,12 +18,26 @@ export function resultStateId(
   return `sha256:${formatHex(hash.digest())}`;
 }
 
+/** What the id of a state without a name is computed from, and when its reading began, in milliseconds since 1970. */
+export interface Computable {
+  readonly digest: Uint8Array;
+  readonly time?: number | undefined;
+}
+
+/** The state that a stream leads to from `base`, where nothing names it (§6.1). */
+export function computedState(
+  base: State,
+  { digest, time }: Computable,
+  codec: Pick<FrameCodec, 'startSha256'>,
+): State {
+  return { id: resultStateId(base.id, digest, codec), time };
+}
+
 /** The result state of a stream: as named, or computed from a known base, or unknown. */
 export function resultState(
   { base, result }: { readonly base?: State | undefined; readonly result?: State | undefined },
-  digest: Uint8Array,
+  from: Computable,
   codec: Pick<FrameCodec, 'startSha256'>,
 ): State | undefined {
-  if (result || !base) return result;
-  return { id: resultStateId(base.id, digest, codec) };
+  return result ?? (base && computedState(base, from, codec));
 }

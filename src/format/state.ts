@@ -15,7 +15,7 @@ export interface State {
   readonly covers?: readonly string[] | undefined;
   /** What tells the changes from the states that it covers, where that can be exchanged for another one (§6.2). */
   readonly tracks?: string | undefined;
-  /** Names for people: vg, lv and the like; not used to compare. */
+  /** All other keys, names for people like vg and lv among them; not used to compare. */
   readonly details?: MsgpackMap | undefined;
 }
 
@@ -41,7 +41,7 @@ export function decodeState(map: MsgpackMap): State {
     consistent: optional(map, 'consistent', booleanField),
     covers: optional(map, 'covers', textsField),
     tracks: optional(map, 'tracks', textField),
-    details: decodeTexts(unknownFields(map, KNOWN)),
+    details: unknownFields(map, KNOWN),
   };
 }
 

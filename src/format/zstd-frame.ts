@@ -2,7 +2,7 @@ import { FormatError } from '../errors.js';
 import type { BufferPool } from './batch.js';
 import { frameRoom } from './codec.js';
 import type { ByteReader } from './byte-reader.js';
-import { MAX_DATA_CONTENT, MAX_FRAME_SIZE, MAX_WINDOW } from './layout.js';
+import { MAX_DATA_CONTENT, MAX_FRAME_SIZE } from './layout.js';
 import { viewOf } from './skippable.js';
 
 const FIRST_BYTES = 5;
@@ -16,6 +16,8 @@ export interface FrameHeader {
 }
 
 const CHECKSUM_SIZE = 4;
+/** Of a single segment the content size stands right behind magic and descriptor. */
+const CONTENT_SIZE_POSITION = 5;
 /** Bytes of the content size by the descriptor's top two bits. */
 const SIZE_BYTES = [1, 2, 4, 8];
 const BLOCK_HEADER_SIZE = 3;
@@ -29,32 +31,19 @@ function measureHeader(descriptor: number, position: number): number {
   if ((descriptor & 0x18) !== 0) throw fail('has reserved bits set');
   if ((descriptor & 0x03) !== 0) throw fail('asks for a dictionary');
   if ((descriptor & 0x04) === 0) throw fail('has no checksum');
-  if (descriptor >> 5 === 0) throw fail('does not tell its content size');
-  return contentSizePosition(descriptor) + SIZE_BYTES[descriptor >> 6]!;
+  if ((descriptor & 0x20) === 0) throw fail('is not a single segment');
+  return CONTENT_SIZE_POSITION + SIZE_BYTES[descriptor >> 6]!;
 }
 
 /** Reads a whole header at the start of `bytes`. Throws `frame-header` or `frame-size` of the frame at `position`. */
 function decodeFrameHeader(bytes: Uint8Array, position: number): FrameHeader {
   const descriptor = bytes[4]!;
   const headerSize = measureHeader(descriptor, position);
-  const contentSize = readContentSize(viewOf(bytes), contentSizePosition(descriptor), descriptor >> 6);
-  const window = isSingleSegment(descriptor) ? contentSize : windowSize(bytes[5]!);
-  if (!isSingleSegment(descriptor) && window > MAX_WINDOW) {
-    throw new FormatError('frame-header', position, `a zstd frame with a window of ${window} bytes`);
-  }
+  const contentSize = readContentSize(viewOf(bytes), CONTENT_SIZE_POSITION, descriptor >> 6);
   if (contentSize < 1 || contentSize > MAX_DATA_CONTENT) {
     throw new FormatError('frame-size', position, `a zstd frame of ${contentSize} bytes of content`);
   }
-  return { headerSize, contentSize, maxBlockSize: Math.min(window, MAX_BLOCK_SIZE) };
-}
-
-function isSingleSegment(descriptor: number): boolean {
-  return (descriptor & 0x20) !== 0;
-}
-
-/** Behind magic, descriptor and, unless the frame is one segment, the window descriptor. */
-function contentSizePosition(descriptor: number): number {
-  return isSingleSegment(descriptor) ? 5 : 6;
+  return { headerSize, contentSize, maxBlockSize: Math.min(contentSize, MAX_BLOCK_SIZE) };
 }
 
 /**
@@ -160,10 +149,4 @@ function readContentSize(view: DataView, position: number, code: number): number
     default:
       return view.getUint32(position, true) + view.getUint32(position + 4, true) * 2 ** 32;
   }
-}
-
-/** RFC 8878 §3.1.1.1.2. */
-function windowSize(descriptor: number): number {
-  const base = 2 ** (10 + (descriptor >> 3));
-  return base + (base / 8) * (descriptor & 7);
 }

@@ -34,13 +34,14 @@ export function inputOf(
     firstHeader: 0,
     open: async () => {
       const tap = new Tap(codec);
+      const header = dumpHeader(changes, options);
       return {
         format: 'lvs',
-        header: dumpHeader(changes, options),
+        header,
         batches: tap.pass(watch(splitZeroRuns(changes.batches())), changes),
         closing: () => {
           const { digest, settled, ...totals } = tap.result();
-          return { ...totals, digest, ...endOfDump(changes, settled, digest, codec) };
+          return { ...totals, digest, ...endOfDump(header, settled, digest, codec) };
         },
       };
     },

@@ -40,20 +40,21 @@ export async function writeDump(
   const before = options.baseDigests ? beforeOf(changes) : undefined;
   const batches = watch(splitZeroRuns(changes.batches()));
   const digested = before === undefined ? batches : addBaseDigests(batches, before, codec);
-  return writeLvs(digested, sink, codec, dumpHeader(changes, options), (digest) =>
-    endOfDump(changes, changes.settle(), digest, codec),
+  const header = dumpHeader(changes, options);
+  return writeLvs(digested, sink, codec, header, (digest) =>
+    endOfDump(header, changes.settle(), digest, codec),
   );
 }
 
 /** What a stream says at its end, once all that it holds has been read and `settled`. */
 export function endOfDump(
-  changes: Changes,
+  header: StreamHeader,
   { consistent }: ReturnType<Changes['settle']>,
   digest: Uint8Array,
   codec: FrameCodec,
 ): Pick<Closing, 'result' | 'consistent' | 'endTime'> {
   const endTime = Date.now();
-  const found = resultState(changes, digest, codec);
+  const found = resultState(header, { digest, time: header.time }, codec);
   const result = found && !isNamed(found) ? { ...found, until: endTime, consistent } : found;
   return { result, consistent, endTime };
 }

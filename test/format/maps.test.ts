@@ -20,7 +20,7 @@ import { vectorFiles, vectorInput } from './vector-files.js';
 const RUNS = process.env['SLOW'] === undefined ? 100 : 10_000;
 const PAGE_RANGES = 65536;
 const codec = createInlineCodec();
-const header = { kind: 'map', requires: [], order: 'sorted' } as const;
+const header = { id: new Uint8Array(16), kind: 'map', requires: [], order: 'sorted' } as const;
 type MapHeader = StreamHeader & { readonly kind: 'map' };
 
 async function collect(write: (sink: ByteSink) => Promise<unknown>): Promise<Buffer> {

@@ -32,7 +32,12 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'maps-'));
   file = path.join(folder, 'map.lvs');
   await writeOutput(file, {}, (output) =>
-    writeMap([scattered()], output, codec, { kind: 'map', requires: [], order: 'sorted' }),
+    writeMap([scattered()], output, codec, {
+      id: new Uint8Array(16),
+      kind: 'map',
+      requires: [],
+      order: 'sorted',
+    }),
   );
 });
 afterAll(() => {

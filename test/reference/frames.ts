@@ -6,7 +6,6 @@ import type { Records, Segment } from './records.js';
 /** Single frames of the container: where they end, what they hold, their checks in the order of §4.8. */
 
 const maxContent = 2 ** 23;
-const maxWindow = 2 ** 23;
 const maxFrame = 9 * 2 ** 20;
 const maxBlock = 2 ** 17;
 const maxZeroContent = 2n ** 30n;
@@ -36,14 +35,14 @@ export function takeSkippable(file: Buffer, position: number, least: number, mos
 
 /** A data frame and its content (§4.4). */
 export function takeDataFrame(file: Buffer, position: number): { frame: Buffer; content: Buffer } {
-  const { headerSize, contentSize, window } = readFrameHeader(file, position);
+  const { headerSize, contentSize } = readFrameHeader(file, position);
   let size = headerSize;
   for (let isLast = false; !isLast;) {
     const block = take(file, position, size + 3).readUIntLE(size, 3);
     isLast = (block & 1) === 1;
     const type = (block >> 1) & 3;
     const blockSize = block >> 3;
-    require(type !== 3 && blockSize <= Math.min(window, maxBlock), 'frame-corrupt', position);
+    require(type !== 3 && blockSize <= Math.min(contentSize, maxBlock), 'frame-corrupt', position);
     size += 3 + (type === 1 ? 1 : blockSize);
     require(size <= maxFrame, 'frame-size', position);
   }
@@ -67,35 +66,23 @@ function decodeFrame(frame: Buffer): Buffer | undefined {
 interface FrameHeader {
   readonly headerSize: number;
   readonly contentSize: number;
-  readonly window: number;
 }
 
 /** RFC 8878, section 3.1.1.1, held to §4.4. */
 function readFrameHeader(file: Buffer, position: number): FrameHeader {
   const descriptor = take(file, position, 5).readUInt8(4);
-  const isSingle = (descriptor & 0x20) !== 0;
   const sizeCode = descriptor >> 6;
-  const isPlain = (descriptor & 0x1f) === 0x04;
-  require(isPlain && (isSingle || sizeCode > 0), 'frame-header', position);
-  const sizeAt = isSingle ? 5 : 6;
-  const headerSize = sizeAt + [1, 2, 4, 8][sizeCode]!;
-  const header = take(file, position, headerSize);
-  const contentSize = readContentSize(header, sizeAt, sizeCode);
-  const window = isSingle ? contentSize : readWindow(header.readUInt8(5));
-  require(isSingle || window <= maxWindow, 'frame-header', position);
+  require((descriptor & 0x3f) === 0x24, 'frame-header', position);
+  const headerSize = 5 + [1, 2, 4, 8][sizeCode]!;
+  const contentSize = readContentSize(take(file, position, headerSize), 5, sizeCode);
   require(contentSize >= 1 && contentSize <= maxContent, 'frame-size', position);
-  return { headerSize, contentSize, window };
+  return { headerSize, contentSize };
 }
 
 function readContentSize(header: Buffer, at: number, code: number): number {
   if (code === 0) return header.readUInt8(at);
   if (code === 1) return header.readUInt16LE(at) + 256;
   return code === 2 ? header.readUInt32LE(at) : Number(header.readBigUInt64LE(at));
-}
-
-function readWindow(descriptor: number): number {
-  const base = 2 ** (10 + (descriptor >> 3));
-  return base + (base / 8) * (descriptor & 7);
 }
 
 /** §4.5: the ranges of a zero-ranges frame. */

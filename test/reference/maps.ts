@@ -47,7 +47,6 @@ const isState = isMapOf(
     tracks: isText,
   },
   1,
-  isText,
 );
 
 /** `requires`, which comes before the other keys. */
@@ -68,7 +67,7 @@ const isHeaderTyped = isMapOf(
     result_size: isUint,
     chunk_size: isUint,
     origin: isMapOf({}, 0, isText),
-    derived_from: isArrayOf(isMapOf({ id: isId, by: isText }, 2)),
+    derived_from: isArrayOf(isMapOf({ by: isText, id: isId }, 1)),
     generator: isText,
     time: isUint,
     undoes: isArrayOf(isId),
@@ -82,19 +81,20 @@ const isHeaderTyped = isMapOf(
 
 export function isHeader(map: MsgpackMap): boolean {
   if (!isHeaderTyped(map)) return false;
+  if (map.get('kind') === 'map' && !map.has('id')) return false;
   return map.get('base_digests') !== true || (map.get('order') !== 'given' && map.get('kind') !== 'map');
 }
 
 const isClosingTyped = isMapOf(
   {
-    digest: isBin(32),
     size: isUint,
     records: isUint,
-    runs: isUint,
     data: isUint,
     zeros: isUint,
     low: isUint,
     high: isUint,
+    digest: isBin(32),
+    runs: isUint,
     order: isOneOf(['sorted']),
     base: isState,
     result: isState,
@@ -102,10 +102,12 @@ const isClosingTyped = isMapOf(
     consistent: isFlag,
     end_time: isUint,
   },
-  8,
+  6,
 );
 
 export function isClosing(map: MsgpackMap, header: MsgpackMap): boolean {
+  const needsAll = !header.has('id') || header.get('kind') === 'map';
+  if (needsAll && !(map.has('digest') && map.has('runs'))) return false;
   return isClosingTyped(map) && ['base', 'result'].every((key) => isSameState(map.get(key), header.get(key)));
 }
 

@@ -41,11 +41,13 @@ import {
   type Vector,
 } from './vector.js';
 import {
+  compressedBlock,
   contentChecksum,
   dataFrame,
   rawBlock,
   recordHeader,
   rleBlock,
+  withOneSequence,
   zeroFrame,
   zeroRangesBody,
   type FrameForm,
@@ -178,7 +180,7 @@ const zstdHeaders = (): Vector[] => [
   faulty(
     'frame-header-no-content-size',
     'frame-header',
-    'A frame that does not tell its content size.',
+    'A frame that does not tell its content size, and has a window in its place.',
     formed(() => ({ descriptor: 0x04, window: 0x38, size: new Uint8Array(0) })),
   ),
   faulty(
@@ -202,13 +204,16 @@ const zstdHeaders = (): Vector[] => [
   faulty(
     'frame-header-window',
     'frame-header',
-    'A window of 9 MiB.',
-    formed(() => ({ descriptor: 0x84, window: 0x69 })),
+    'A frame with a window, as large as its content: not a single segment.',
+    formed(
+      (content) => ({ descriptor: 0x84, window: 0x18, size: u32(content.length) }),
+      record(8192, 8192 - 12),
+    ),
   ),
   faulty(
     'frame-header-window-before-size',
     'frame-header',
-    'A window too large and a content of 0: the window comes first.',
+    'A window and a content of 0: the window comes first.',
     formed(() => ({
       descriptor: 0x84,
       window: 0x70,
@@ -221,8 +226,6 @@ const zstdHeaders = (): Vector[] => [
     'frame-size',
     'A frame without content.',
     formed(() => ({
-      descriptor: 0x84,
-      window: 0x38,
       size: u32(0),
       blocks: [rawBlock(new Uint8Array(0), true)],
       checksum: contentChecksum(new Uint8Array(0)),
@@ -231,16 +234,7 @@ const zstdHeaders = (): Vector[] => [
   faulty(
     'frame-size-content-8-mib',
     'frame-size',
-    'A content of one byte more than 8 MiB, in a small window.',
-    formed(
-      (content) => ({ descriptor: 0x84, window: 0x38, size: u32(content.length) }),
-      longRecord(8192, 8 * MIB - 11),
-    ),
-  ),
-  faulty(
-    'frame-size-content-8-mib-single-segment',
-    'frame-size',
-    'The same in a single segment, which has no window of its own that could be too large.',
+    'A content of one byte more than 8 MiB.',
     formed(() => ({}), longRecord(8192, 8 * MIB - 11)),
   ),
 ];
@@ -294,16 +288,22 @@ const zstdBlocks = (): Vector[] => [
     ),
   ),
   faulty(
-    'frame-corrupt-block-window',
+    'frame-corrupt-block-content',
     'frame-corrupt',
-    'A block that is larger than the window.',
-    formed(
-      (content) => {
-        const blocks = [rawBlock(content.subarray(0, 12)), rleBlock(0xa5, content.length - 12, true)];
-        return { descriptor: 0x84, window: 0x00, blocks };
-      },
-      longRecord(8192, 3000),
-    ),
+    'A block that is larger than the content, which is less than 128 KiB.',
+    formed((content) => ({ blocks: [rawBlock(content), rleBlock(0, content.length + 1, true)] })),
+  ),
+  faulty(
+    'frame-corrupt-block-short',
+    'frame-corrupt',
+    'A compressed block of one byte, which has no sequences section.',
+    formed((content) => ({ blocks: [rawBlock(content), compressedBlock(Uint8Array.of(0), true)] })),
+  ),
+  faulty(
+    'frame-corrupt-reserved-modes',
+    'frame-corrupt',
+    'The reserved bits beside the compression modes of a sequences section are set.',
+    formed(withOneSequence(3), { offset: 8192, data: filled(0x61, 64) }),
   ),
   faulty(
     'frame-corrupt-compressed',

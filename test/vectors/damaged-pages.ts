@@ -431,7 +431,14 @@ const replaced = (bytes: (map: Uint8Array) => Uint8Array): LastPageChange =>
 const base: Value = { id: 'lv:abc', time };
 
 const closings = (): Vector[] => [
-  closing('digest-absent', 'No digest.', { without: ['digest'] }),
+  closing('digest-absent', 'No digest of a stream without id.', { without: ['digest'] }),
+  closing('runs-absent', 'No runs of a stream without id.', { without: ['runs'] }),
+  ...['digest', 'runs'].map((key) =>
+    lvs(`closing-map-map-${key}-absent`, `No ${key} of a map, which has an id.`, map, (file) => {
+      file.fault('closing-map');
+      file.finish({ without: [key] });
+    }),
+  ),
   closing('digest-size', 'A digest of 16 bytes.', { closing: { digest } }),
   closing('records-absent', 'No number of records.', { without: ['records'] }),
   closing('size-text', 'The size is a text.', { closing: { size: '42' } }),

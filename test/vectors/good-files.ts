@@ -18,7 +18,7 @@ import {
   withDigests,
   type Vector,
 } from './vector.js';
-import { dataFrame, rawBlock, rleBlock, type FrameForm } from './zstd.js';
+import { dataFrame, rawBlock, rleBlock, withOneSequence } from './zstd.js';
 
 /** `.lvs` files that every reader accepts. */
 export const goodFiles = (): Vector[] => [
@@ -111,27 +111,17 @@ const compressed = {
     '20746865206c617a7920646f673b2e200500b12e28448217491d40621e5c800d8f0e3b31',
 };
 
-const forms: readonly [
-  window: number | undefined,
-  descriptor: number,
-  size: (length: number) => Uint8Array,
-][] = [
-  [undefined, 0x24, (length) => Uint8Array.of(length)],
-  [undefined, 0x64, (length) => u16(length - 256)],
-  [undefined, 0xa4, u32],
-  [undefined, 0xe4, u64],
-  [0x00, 0x44, (length) => u16(length - 256)],
-  [0x38, 0x84, u32],
-  [0x68, 0xc4, u64],
+const forms: readonly [descriptor: number, size: (length: number) => Uint8Array][] = [
+  [0x24, (length) => Uint8Array.of(length)],
+  [0x64, (length) => u16(length - 256)],
+  [0xa4, u32],
+  [0xe4, u64],
 ];
 
 const frames = (): Vector[] => [
   lvs('good-frame-headers', 'Every form of zstd frame header that a data frame may have.', sorted, (file) => {
-    forms.forEach(([window, descriptor, size], i) => {
-      const encode = (content: Uint8Array) => {
-        const form: FrameForm = { descriptor, size: size(content.length) };
-        return dataFrame(content, window === undefined ? form : { ...form, window });
-      };
+    forms.forEach(([descriptor, size], i) => {
+      const encode = (content: Uint8Array) => dataFrame(content, { descriptor, size: size(content.length) });
       file.data([record(i * 4096, i === 0 ? 100 : 300)], { encode });
     });
     file.finish();
@@ -153,6 +143,11 @@ const frames = (): Vector[] => [
   }),
   lvs('good-compressed', 'A frame that zstd has compressed.', sorted, (file) => {
     file.data([{ offset: 12288, data: compressed.data }], { encode: () => hex(compressed.frame) });
+    file.finish();
+  }),
+  lvs('good-sequence', 'A compressed block of one literal and one sequence.', sorted, (file) => {
+    const encode = (content: Uint8Array) => dataFrame(content, withOneSequence(0)(content));
+    file.data([{ offset: 8192, data: filled(0x61, 64) }], { encode });
     file.finish();
   }),
   lvs('good-largest-content', 'A data frame of 8 MiB of content, the most there is.', sorted, (file) => {
@@ -386,7 +381,7 @@ const maps = (): Vector[] => [
   lvs(
     'good-map-pages-many',
     'A map whose first page lists its two frames; the later ones, the last one too, hold ranges alone.',
-    { ...map, id: uuid, base_size: 64 * MIB, result_size: 64 * MIB, chunk_size: 4096 },
+    { ...map, base_size: 64 * MIB, result_size: 64 * MIB, chunk_size: 4096 },
     (file) => {
       for (const page of [0, 1, 2]) file.page({ ranges: manyRanges(page * 12 * MIB, 100) });
       file.finish({ ranges: [...manyRanges(36 * MIB, 50), { offset: 64 * MIB - 4096, length: 4096 }] });
@@ -405,6 +400,7 @@ const base = {
   time: time - 5000,
   consistent: true,
   lv: 'home',
+  later: [1, { of: 'any type' }],
 };
 const allFields: ValueMap = {
   ...sorted,
@@ -423,10 +419,7 @@ const allFields: ValueMap = {
   result_size: 2 * MIB,
   chunk_size: 4096,
   origin: { vg: 'data', lv: 'home', snapshot: 'nightly', path: '/dev/data/home' },
-  derived_from: [
-    { id: otherUuid, by: 'merge' },
-    { id: noise(1, 32), by: 'slice' },
-  ],
+  derived_from: [{ id: otherUuid, by: 'merge' }, { id: noise(1, 32), by: 'slice' }, { by: 'salvage' }],
   undoes: [otherUuid, noise(2, 32)],
   target: { path: '/dev/backup/home', device_id: 'LVM-Xy', size: 4 * MIB },
   sequence: 3,
@@ -437,6 +430,20 @@ const allFields: ValueMap = {
 };
 
 const headers = (): Vector[] => [
+  lvs(
+    'good-closing-without-digest',
+    'Neither digest nor runs: the stream has an id.',
+    { ...sorted, id: uuid },
+    (file) => {
+      file.data([record(0), record(4096)]);
+      file.zeros([{ offset: 8192, length: 4096 }]);
+      file.finish({ without: ['digest', 'runs'] });
+    },
+  ),
+  lvs('good-closing-without-runs', 'No runs: the stream has an id.', { ...sorted, id: uuid }, (file) => {
+    file.data([record(0)]);
+    file.finish({ without: ['runs'] });
+  }),
   lvs(
     'good-header-all-fields',
     'Every key that a header can have, whatever the kind.',

@@ -33,11 +33,13 @@ export function lvs(
 export const changes: ValueMap = { kind: 'changes', requires: [], order: 'given' };
 export const sorted: ValueMap = { ...changes, order: 'sorted' };
 export const disjoint: ValueMap = { ...changes, order: 'disjoint' };
-export const map: ValueMap = { kind: 'map', requires: [], order: 'sorted' };
+
 export const withDigests: ValueMap = { ...sorted, base_digests: true };
 
 export const uuid = hex('6f1d2a5e93c74b0a8d51e0c4b7a29f36');
 export const otherUuid = hex('1b9e7c3d50284f6eaa47c2d8136f905b');
+/** The shortest header of a map, which has an id. */
+export const map: ValueMap = { id: uuid, kind: 'map', requires: [], order: 'sorted' };
 export const time = 1_700_000_000_000;
 
 /** A record of bytes that differ. */

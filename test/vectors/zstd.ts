@@ -47,6 +47,23 @@ export function dataFrame(content: Uint8Array, form: FrameForm = {}): Uint8Array
   );
 }
 
+export const compressedBlock = (body: Uint8Array, last = false): Uint8Array =>
+  join(u24((body.length << 3) | 4 | Number(last)), body);
+
+/**
+ * The content in a raw block, but for its last four bytes, which are one byte repeated: a compressed block of that literal
+ * and one sequence, all of its codes in RLE mode, with `reserved` in the lowest bits of the modes.
+ */
+export const withOneSequence =
+  (reserved: number) =>
+  (content: Uint8Array): FrameForm => {
+    const literals = Uint8Array.of(1 << 3, content.at(-1)!);
+    const sequences = Uint8Array.of(1, 0x54 | reserved, 1, 2, 0, 0x04);
+    return {
+      blocks: [rawBlock(content.subarray(0, -4)), compressedBlock(join(literals, sequences), true)],
+    };
+  };
+
 function blocksOf(content: Uint8Array): Block[] {
   const cuts = cutRuns(content);
   return cuts.map(({ from, to, isRun }, i) => {
