@@ -56,7 +56,7 @@ export const apply = defineCommand({
     const codec = createCodec({ level: args.level });
     const snapback =
       args.snapback === undefined ? undefined : nameSnapback(args.snapback, args.device, new Date());
-    const rewindable = args.salvage || isBegun(snapback);
+    const rewindable = args.salvage || (await isBegun(snapback, args.device));
     const openFile = (path: string) => openInput(path, codec, { pieces: true });
     const options = { pieces: true, rewindable, ...dialectOf(args) };
     const input = await openInput(args.stream, codec, options);

@@ -22,7 +22,7 @@ export async function apply(
   chattiness: Chattiness,
 ): Promise<void> {
   const codec = createCodec({ level: 3 });
-  const rewindable = isBegun(snapback);
+  const rewindable = await isBegun(snapback, device);
   const openFile = (path: string) => openInput(path, codec, { pieces: true, rewindable });
   widenPipes();
   const input = await openFile(stream);

@@ -28,6 +28,8 @@ export interface Destination {
   readonly snapback: string | undefined;
 }
 
+type LocalDestination = Destination & { readonly device: string };
+
 /** Sends the changes of a snapshot: `lvmsync SNAPSHOT --stdout` or `lvmsync SNAPSHOT DEVICE`. */
 export async function send(
   snapshot: string,
@@ -71,14 +73,14 @@ export async function send(
 async function applyHere(
   changes: OpenChanges,
   snapshot: string,
-  { device, snapback }: Destination & { readonly device: string },
+  { device, snapback }: LocalDestination,
   watch: Watch,
   chattiness: Chattiness,
 ): Promise<void> {
   refuseSource(device, snapshot);
   const codec = createCodec({ level: 3 });
   const openFile = (path: string) => openInput(path, codec, { pieces: true });
-  const input = await openChangesInput(changes, snapshot, snapback, codec, watch);
+  const input = await openChangesInput(changes, snapshot, { device, snapback }, codec, watch);
   try {
     const { notices } = await applyStream(input, device, codec, openFile, applyOptions(snapback));
     for (const notice of notices) warn(notice, chattiness);
@@ -88,15 +90,15 @@ async function applyHere(
   }
 }
 
-function openChangesInput(
+async function openChangesInput(
   changes: OpenChanges,
   snapshot: string,
-  snapback: string | undefined,
+  { device, snapback }: LocalDestination,
   codec: FrameCodec,
   watch: Watch,
 ) {
   const options = { baseDigests: false, id: randomId(), generator: generator() };
-  if (isBegun(snapback)) return spoolChanges(changes, codec, options, watch);
+  if (await isBegun(snapback, device)) return spoolChanges(changes, codec, options, watch);
   return inputOf(changes, `the changes of ${snapshot}`, codec, options, watch);
 }
 

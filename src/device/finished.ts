@@ -1,24 +1,31 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { RandomAccessReader } from '../algebra/random-access.js';
+import { LvstreamError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import type { StreamInput } from '../files/open-input.js';
 import { statIfThere } from '../files/sink.js';
 import type { FrameCodec } from '../format/codec.js';
 import type { StreamHeader } from '../format/header.js';
 import { readThrough } from '../format/read-through.js';
-import { judgeSnapback, type OpenStreamFile } from './chain-head.js';
+import { findOfDevice, judgeSnapback, type OpenStreamFile } from './chain-head.js';
 import { ResultComparison } from './compare.js';
-import { list } from './kernel-files.js';
-import { isPartial } from './partial-file.js';
+import { isPartial, partialPath } from './partial-file.js';
 import { identifyTarget, isSameDevice } from './target.js';
 
 /**
- * Whether a snapback of that name has been finished, or one in its folder begun: then the stream must be read more than
- * once, so that one from a pipe is to be kept.
+ * Whether a snapback of that name has been finished or begun, or one of that device in its folder begun: then the stream
+ * must be read more than once, so that one from a pipe is to be kept. What can't be told here is refused later.
  */
-export function isBegun(snapback: string | undefined): boolean {
-  return snapback !== undefined && (existsSync(snapback) || list(dirname(snapback)).some(isPartial));
+export async function isBegun(snapback: string | undefined, device: string): Promise<boolean> {
+  if (snapback === undefined) return false;
+  if (existsSync(snapback) || existsSync(partialPath(snapback))) return true;
+  try {
+    return (await findOfDevice(dirname(snapback), identifyTarget(device), isPartial)).length > 0;
+  } catch (error) {
+    if (error instanceof LvstreamError) return false;
+    throw error;
+  }
 }
 
 /** What tells whether an apply has been finished. */

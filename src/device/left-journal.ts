@@ -38,27 +38,53 @@ export interface LeftJournal extends OpenJournal {
   readonly step: 'none' | 'same' | 'other';
 }
 
+/** The journals of a device in a folder. Whoever has them closes them. */
+export interface LeftJournals {
+  /** The one whose apply has left something on the device. */
+  readonly unfinished: LeftJournal | undefined;
+  /** The device holds all that these record. */
+  readonly idle: readonly LeftJournal[];
+}
+
 /**
- * The unfinished snapback of the device in the folder of `path`, other than `path` itself or that of it (§6.4); undefined if
- * there is none. `header`: that of the stream which is to be applied. Throws `RefusedError` of one that is damaged, or where
- * there are several: whoever calls closes the journal.
+ * The unfinished snapbacks of the device in the folder of `path`, other than `path` itself or that of it (§6.4). `header`:
+ * that of the stream which is to be applied. Throws `RefusedError` of one that is damaged, where several applies are
+ * unfinished, and where the device has had another size since.
  */
-export async function findLeftJournal(
+export async function findLeftJournals(
   path: string,
   identity: TargetIdentity,
-  { target, codec, keep }: LeftContext,
+  context: LeftContext,
   header: StreamHeader | undefined,
-): Promise<LeftJournal | undefined> {
+): Promise<LeftJournals> {
   const own = [path, partialPath(path)].map((each) => basename(each));
   const isOther = (name: string) => isPartial(name) && !own.includes(name);
-  const left = await findOfDevice(dirname(path), identity, isOther);
-  const [found, another] = left.map((each) => finishedPath(each.path));
-  if (found === undefined) return undefined;
-  if (another !== undefined) throw several(target, found, another);
-  const { size } = left[0]!.header.target!;
-  if (size !== identity.size) throw resized(target, found, size);
-  const opened = await openJournal(found, target, codec, keep);
-  return opened && { ...opened, path: found, step: stepOf(opened, header) };
+  const left: LeftJournal[] = [];
+  try {
+    for (const each of await findOfDevice(dirname(path), identity, isOther))
+      left.push(...(await openLeft(finishedPath(each.path), context, header)));
+    const [unfinished, another] = left.filter(({ step }) => step !== 'none');
+    if (unfinished && another) throw several(context.target, unfinished.path, another.path);
+    if (unfinished) refuseResized(unfinished, unfinished.path, context.target);
+    return { unfinished, idle: left.filter(({ step }) => step === 'none') };
+  } catch (error) {
+    for (const { journal } of left) journal.close();
+    throw error;
+  }
+}
+
+async function openLeft(
+  path: string,
+  { target, codec, keep }: LeftContext,
+  header: StreamHeader | undefined,
+): Promise<LeftJournal[]> {
+  const opened = await openJournal(path, target, codec, keep);
+  return opened ? [{ ...opened, path, step: stepOf(opened, header) }] : [];
+}
+
+export function closeJournals({ unfinished, idle }: LeftJournals): void {
+  unfinished?.journal.close();
+  for (const { journal } of idle) journal.close();
 }
 
 /** Opens an unfinished snapback. Undefined of one that ends before its first record: it is removed, unless to `keep`. */
@@ -128,7 +154,7 @@ export async function closeLeft(
 }
 
 /** Removes a journal of which nothing is to be taken back: the device holds what it records. */
-export function discardLeft({ path, journal }: LeftJournal): void {
+export function discardJournal(path: string, { journal }: OpenJournal): void {
   journal.close();
   attempt(`${partialPath(path)}: can't be removed`, () => {
     unlinkSync(partialPath(path));
@@ -146,11 +172,12 @@ export async function refuseLeft(
   target: RandomAccessReader,
   codec: FrameCodec,
 ): Promise<void> {
-  const left = await findLeftJournal(snapback, identity, { target, codec, keep: true }, undefined);
-  left?.journal.close();
-  if (left === undefined || left.step === 'none') return;
-  throw new RefusedError(`${partialPath(left.path)}: is newer, and left by an interrupted apply`, {
-    hint: waysOut(left.path, target.name),
+  const left = await findLeftJournals(snapback, identity, { target, codec, keep: true }, undefined);
+  closeJournals(left);
+  if (left.unfinished === undefined) return;
+  const { path } = left.unfinished;
+  throw new RefusedError(`${partialPath(path)}: is newer, and left by an interrupted apply`, {
+    hint: waysOut(path, target.name),
   });
 }
 
@@ -158,11 +185,33 @@ function waysOut(path: string, target: string): string {
   return `finish that apply with the same command as before, or take back what it wrote: ${takeBackCommand(path, target)}`;
 }
 
-function resized({ name, size }: RandomAccessReader, path: string, before: number): RefusedError {
-  return new RefusedError(
+/**
+ * Throws `RefusedError` of a journal that was begun when the device had another size: as a snapback it would be one of a
+ * device that is no longer there.
+ */
+function refuseResized({ journal }: OpenJournal, path: string, { name, size }: RandomAccessReader): void {
+  const before = journal.header.target!.size;
+  if (before === size) return;
+  const command = takeBackCommand(path, name, before > size ? ['--skip-past-end'] : []);
+  throw new RefusedError(
     `${partialPath(path)}: is unfinished, and of ${name} when it had ${before} bytes; now it has ${size}`,
-    { hint: `take back what it recorded: ${takeBackCommand(path, name)}` },
+    { hint: `take back what it recorded, then run this again: ${command}` },
   );
+}
+
+/**
+ * Closes a journal that was begun when the device had another size, and removes it unless to `keep`. Throws `RefusedError`
+ * if the device does not hold all that it records.
+ */
+export function discardResized(
+  path: string,
+  opened: OpenJournal,
+  target: RandomAccessReader,
+  keep: boolean,
+): void {
+  opened.journal.close();
+  if (opened.recorded.isOpen) refuseResized(opened, path, target);
+  if (!keep) discardJournal(path, opened);
 }
 
 function several({ name }: RandomAccessReader, one: string, other: string): RefusedError {

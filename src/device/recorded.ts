@@ -24,12 +24,15 @@ export class RecordedRanges {
   }
 
   /**
-   * Takes recorded pre-images; notes which sectors of them the device no longer holds. To remember each byte of data
-   * that has been overwritten would take as much memory as the data.
+   * Takes recorded pre-images; notes which sectors of them the device no longer holds, as far as it reaches. To remember
+   * each byte of data that has been overwritten would take as much memory as the data.
    */
   addPreImages(batch: RecordBatch): void {
-    this.#eachPart(batch, (range, recorded) => {
-      this.saved.add(range);
+    this.#eachPart(batch, (part, data) => {
+      this.saved.add(part);
+      const range = { ...part, length: Math.min(part.length, this.#target.size - part.offset) };
+      if (range.length <= 0) return;
+      const recorded = data.subarray(0, range.length);
       for (const different of differentSectors(range, this.#read(range), recorded))
         this.#changed.add(different);
     });

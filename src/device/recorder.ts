@@ -39,12 +39,14 @@ import {
 } from './chain-head.js';
 import { Journal } from './journal.js';
 import {
+  closeJournals,
   closeLeft,
-  discardLeft,
-  findLeftJournal,
+  discardJournal,
+  discardResized,
+  findLeftJournals,
   linkToLeft,
   openJournal,
-  type LeftJournal,
+  type LeftJournals,
   type OpenJournal,
 } from './left-journal.js';
 import { isPartial, partialPath } from './partial-file.js';
@@ -67,9 +69,10 @@ interface RecorderContext {
 }
 
 /** What a snapback begins with: a journal that is gone on with, or a place in the chain. */
-type Start =
+type Start = (
   | (OpenJournal & { readonly leftAs?: string | undefined; readonly isCovered: boolean })
-  | { readonly link: Link; readonly left?: LeftJournal | undefined };
+  | { readonly link: Link }
+) & { readonly left?: LeftJournals | undefined };
 
 /**
  * Prepares to save what an apply overwrites (§6.3, §6.4): takes up a journal that was left unfinished, or links to the
@@ -119,7 +122,7 @@ export class Recorder {
 
   /** An interrupted apply has left a journal that records something. */
   get isUnfinished(): boolean {
-    return !('link' in this.#start) || (this.#start.left !== undefined && this.#start.left.step !== 'none');
+    return !('link' in this.#start) || this.#start.left?.unfinished !== undefined;
   }
 
   /** The stream's base digests refuse nothing, since the device may rightly hold newer data (§6.2). */
@@ -218,19 +221,20 @@ export class Recorder {
   close(): void {
     this.#journal?.close();
     if (!('link' in this.#start)) this.#start.journal.close();
-    else this.#start.left?.journal.close();
+    if (this.#start.left) closeJournals(this.#start.left);
   }
 
   /** The journal to save in: the one that is gone on with, under its new name, or a new one behind what was left. */
   async #openJournal(header: StreamHeader | undefined): Promise<Journal> {
     const { target, codec } = this.#context;
+    const { left } = this.#start;
+    for (const idle of left?.idle ?? []) discardJournal(idle.path, idle);
     if (!('link' in this.#start)) {
       if (this.#start.leftAs !== undefined) await this.#start.journal.rename(this.#path);
       return this.#start.journal;
     }
-    const { link, left } = this.#start;
-    if (left?.step === 'none') discardLeft(left);
-    else if (left) await closeLeft(left, target, link.before);
+    const { link } = this.#start;
+    if (left?.unfinished) await closeLeft(left.unfinished, target, link.before);
     return Journal.create(this.#path, this.#describe(header, link), codec);
   }
 
@@ -304,14 +308,17 @@ async function resume(
   header: StreamHeader | undefined,
 ): Promise<Start> {
   const made = (await readLvsHeader(partialPath(path)))?.target;
-  if (made && !(isSameDevice(made, identity) && made.size === identity.size)) {
-    const whose = `${made.path} at ${made.size} bytes`;
-    throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${whose}`, {
+  if (made && !isSameDevice(made, identity)) {
+    throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${made.path}`, {
       hint: 'choose another name for this snapback',
     });
   }
-  const opened = await openJournal(path, context.target, context.codec, context.options.dryRun);
-  return opened ? goOn(path, opened, context, header) : begin(path, context, identity, header);
+  const { target, codec, options } = context;
+  const opened = await openJournal(path, target, codec, options.dryRun);
+  if (opened && opened.journal.header.target?.size === identity.size)
+    return goOn(path, opened, context, header);
+  if (opened) discardResized(path, opened, target, options.dryRun);
+  return begin(path, context, identity, header);
 }
 
 /** Closes the journal, which stays as it is, if the stream is known not to follow what the device was at. */
@@ -340,18 +347,18 @@ async function begin(
   header: StreamHeader | undefined,
 ): Promise<Start> {
   const { target, codec, rewindable, options } = context;
-  const left = await findLeftJournal(path, identity, { target, codec, keep: options.dryRun }, header);
-  if (left?.step === 'same' && rewindable)
-    return { ...goOn(left.path, left, context, header), leftAs: left.path };
+  const left = await findLeftJournals(path, identity, { target, codec, keep: options.dryRun }, header);
+  const { unfinished } = left;
   try {
+    if (unfinished?.step === 'same' && rewindable)
+      return { ...goOn(unfinished.path, unfinished, context, header), leftAs: unfinished.path, left };
     const ends = options.baseCheck && header ? endsOf(header) : undefined;
-    const link =
-      left && left.step !== 'none'
-        ? linkToLeft(left, target.name, ends)
-        : await findLink(path, context, identity, ends, header?.baseSize);
+    const link = unfinished
+      ? linkToLeft(unfinished, target.name, ends)
+      : await findLink(path, context, identity, ends, header?.baseSize);
     return { link, left };
   } catch (error) {
-    left?.journal.close();
+    closeJournals(left);
     throw error;
   }
 }

@@ -2,9 +2,13 @@ import { DeviceError } from '../errors.js';
 import { shellWord } from '../files/shell-word.js';
 import { partialPath } from './partial-file.js';
 
-/** The command that takes back what has been written while `snapback` was begun: as its unfinished file recorded it. */
-export function takeBackCommand(snapback: string, device: string): string {
-  return `lvstream apply --salvage ${shellWord(partialPath(snapback))} ${shellWord(device)}`;
+/**
+ * The command that takes back what has been written while `snapback` was begun, as its unfinished file recorded it.
+ * `options`: what the command needs besides.
+ */
+export function takeBackCommand(snapback: string, device: string, options: readonly string[] = []): string {
+  const words = ['lvstream apply --salvage', ...options, shellWord(partialPath(snapback)), shellWord(device)];
+  return words.join(' ');
 }
 
 /** What an apply that is ended in the middle has left: so many bytes of the stream are on the device. */

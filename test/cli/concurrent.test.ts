@@ -95,3 +95,10 @@ test('two devices that save into one folder at once are both done, each with its
     expect(Buffer.compare(readFileSync(image), before)).toBe(0);
   }
 });
+
+test('what another device saves in the folder keeps no pipe waiting for its end', async () => {
+  const started = [];
+  for (const undo of ['one.undo.lvs', 'other.undo.lvs'])
+    started.push(await startSlow(folder.file('image', before), folder.fresh(undo)));
+  for (const slow of started) expect(await slow.finish()).toEqual({ exitCode: 0, stderr: '' });
+});

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,6 +16,7 @@ import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
 import { openInput, type StreamInput } from '#src/files/open-input.js';
 import type { StreamHeader } from '#src/format/header.js';
+import { lvstream } from '../cli/run-lvstream.js';
 import { batchOf, codec, lvsFile, openBytes, plainStream } from '../streams.js';
 import { OPTIONS } from './applying.js';
 import { memoryDevice } from './memory-device.js';
@@ -257,6 +266,69 @@ describe('an unfinished snapback under another name', () => {
     await applyStream(plain('c   '), other, codec, openFile, { ...OPTIONS, snapback: at('u3') });
     expect(names()).toEqual(['other', 'u2.partial', 'u3']);
   });
+});
+
+describe('an unfinished snapback of a device that has another size by now', () => {
+  const sized = (letters: string) => ({
+    baseSize: letters.length * BLOCK,
+    resultSize: letters.length * BLOCK,
+  });
+  /** Runs the command that a refusal's hint ends with. */
+  const follow = async (run: Promise<unknown>) => {
+    const refusal = await run.then(
+      () => undefined,
+      (error: unknown) => error as RefusedError,
+    );
+    const [, command] = / lvstream (apply .*)$/.exec(refusal?.hint ?? '') ?? [];
+    return (await lvstream(command!.split(' '))).status;
+  };
+
+  test.each([
+    ['larger, under another name', 'a.....', '......', 'u3'],
+    ['larger, under its own', 'a.....', '......', 'u2'],
+    ['smaller, under another name', 'a..', '...', 'u3'],
+    ['smaller, under its own', 'a..', '...', 'u2'],
+  ])('blocks nothing once it is taken back as the hint says: %s', async (_, now, before, name) => {
+    await killedAfter(1, await stream('a  a', between(9, 10)), { snapback: at('u2') });
+    expect(held()).toBe('a...');
+    writeFileSync(device, blocks(now));
+    const next = await stream(' c ', { ...between(9, 12), ...sized(now) });
+    expect(await follow(apply(next, { snapback: at(name) }))).toBe(5);
+    expect(readFileSync(device).equals(blocks(before))).toBe(true);
+    await apply(next, { snapback: at(name) });
+    expect(names()).toEqual([name]);
+    await rollBack(name);
+    expect(readFileSync(device).equals(blocks(before))).toBe(true);
+  });
+
+  test('is nothing to a dry run', async () => {
+    await killedAfter(0, await stream('a   ', between(9, 10)), { snapback: at('u2') });
+    writeFileSync(device, blocks('.....'));
+    const next = await stream(' c ', between(9, 12));
+    for (const name of ['u2', 'u3'])
+      expect((await apply(next, { snapback: at(name), dryRun: true })).outcome).toBe('checked');
+    expect(names()).toEqual(['u2.partial']);
+  });
+});
+
+test('of several unfinished snapbacks those that have left nothing on the device do not count', async () => {
+  const second = await stream('aa  ', between(9, 10));
+  await killedAfter(0, await stream('   x', between(7, 8)), { snapback: at('u1') });
+  renameSync(at('u1.partial'), at('.aside'));
+  await killedAfter(1, second, { snapback: at('u2') });
+  renameSync(at('.aside'), at('u1.partial'));
+  await apply(second, { snapback: at('u3') });
+  expect([held(), names()]).toEqual(['aa..', ['u3']]);
+});
+
+test('several unfinished snapbacks of which each has left something stop every other apply', async () => {
+  await killedAfter(1, await stream('aa  ', between(9, 10)), { snapback: at('u1') });
+  renameSync(at('u1.partial'), at('.aside'));
+  await killedAfter(1, await stream(' bb ', between(10, 11)), { snapback: at('u2') });
+  renameSync(at('.aside'), at('u1.partial'));
+  const next = apply(await stream('   d', between(11, 12)), { snapback: at('u3') });
+  await expect(next).rejects.toThrow('several interrupted applies');
+  expect([held(), names()]).toEqual(['ab..', ['u1.partial', 'u2.partial']]);
 });
 
 test('an hour that is dumped and applied once more is already applied, and the next one goes on', async () => {
