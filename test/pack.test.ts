@@ -42,6 +42,8 @@ describe('the packed package', () => {
       'CHANGELOG.md',
       'LICENSE',
       'spec/lvstream.md',
+      'spec/programs.md',
+      'spec/algebra.md',
       'dist/index.js',
       'dist/index.d.ts',
     ];

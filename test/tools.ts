@@ -32,6 +32,11 @@ const TOOLS = [
     ],
   },
   {
+    command: 'file',
+    debian: 'file',
+    files: ['test/spec/file-magic.test.ts'],
+  },
+  {
     command: 'cc',
     debian: 'gcc',
     files: ['test/calls/short-counts.test.ts'],

@@ -205,7 +205,8 @@ function refuseUnfit(
     });
   }
   const size = header?.resultSize;
-  if (size !== undefined && size > target.size && !skipPastEnd) throw tooSmall(target, size);
+  if (size !== undefined && size > target.size && !skipPastEnd)
+    throw tooSmall(target, size, `the stream is of a device of ${size} bytes`);
   noteLarger(header, target, notices);
 }
 
@@ -377,8 +378,12 @@ function writeOne(batch: RecordBatch, { target, options, counts }: Work): void {
   counts.written += dataSize(batch) - skipped;
 }
 
-function tooSmall(target: RandomAccessWriter, needed: number): RefusedError {
-  return new RefusedError(`${target.name}: has ${target.size} bytes, the stream goes up to byte ${needed}`, {
+function tooSmall(
+  { name, size }: RandomAccessWriter,
+  needed: number,
+  because = `the stream goes up to byte ${needed}`,
+): RefusedError {
+  return new RefusedError(`${name}: has ${size} bytes, ${because}`, {
     hint: "use a device of the origin's size; --skip-past-end leaves out what does not fit",
   });
 }

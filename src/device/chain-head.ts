@@ -34,10 +34,11 @@ export interface JudgedSnapback extends FoundSnapback {
 
 export type OpenStreamFile = (path: string) => Promise<StreamInput>;
 
-/** The finished snapbacks of a device in a folder, newest first (§6.3). Files that are none are passed over. */
+/** The finished snapbacks of a device in a folder, newest first, without derived ones (§6.3, §6.4). Files that are none are passed over. */
 export async function findSnapbacks(folder: string, target: TargetIdentity): Promise<FoundSnapback[]> {
   const found = await findOfDevice(folder, target, (name) => !isPartial(name));
-  return found.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
+  const links = found.filter(({ header }) => header.derivedFrom === undefined);
+  return links.sort((a, b) => (b.header.sequence ?? 0) - (a.header.sequence ?? 0));
 }
 
 /** The snapbacks of a device among the files of a folder whose names are wanted, finished or not. Files that are none are passed over. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { RefusedError } from '#src/errors.js';
+import { readLvsHeader } from '#src/files/lvs-header.js';
 import { surveyDamage, writeSalvage } from '#src/files/salvage-input.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { batchOf, codec, lvsFile, openBytes, sourceOf } from '../streams.js';
@@ -61,6 +62,17 @@ test('nothing comes after the highest sequence, and that is said before the firs
   await expect(refused).rejects.toThrow('its sequence is the highest there is');
   expectUntouched();
   expect(existsSync(`${snapback}.partial`)).toBe(false);
+});
+
+test('a snapback that was made of others is no link of the chain (§6.4), whatever its sequence', async () => {
+  const target = { path: device, size: BEFORE.length };
+  const derived = { kind: 'snapback', order: 'sorted', target, undoes: [ID], sequence: 2 ** 53 - 1 } as const;
+  const squash = { ...derived, id: ID.map((byte) => byte + 1), derivedFrom: [{ by: 'squash' }] };
+  writeFileSync(join(folder, 'squash'), await streamOf(squash));
+  await apply(inputOf(await streamOf({})), device, { snapback });
+  expect((await readLvsHeader(snapback))?.sequence).toBe(1);
+  await apply(await openFile(snapback), device);
+  expectUntouched();
 });
 
 test('what is salvaged of a stream whose names fill what room there is can be read', async () => {

@@ -67,7 +67,8 @@ describe('a device that is too small is refused before anything is written', () 
   it('by the size in the header, though every record fits', async () => {
     writeFileSync(at('device'), DEVICE);
     const stream = inputOf(await digested({ resultSize: DEVICE.length + 1 }));
-    await expect(apply(stream, at('device'))).rejects.toThrow(`has ${DEVICE.length} bytes`);
+    const says = `has ${DEVICE.length} bytes, the stream is of a device of ${DEVICE.length + 1} bytes`;
+    await expect(apply(stream, at('device'))).rejects.toThrow(says);
     expectHolds(at('device'), DEVICE);
   });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decode, ReferenceFault, toJson } from '../reference/decoder.js';
-import { exampleFile, readHex } from './read-hex.js';
+import { exampleFile, longExampleFile, readHex } from './read-hex.js';
 
 const example = readHex(exampleFile);
 const specification = readFileSync(new URL('../../spec/lvstream.md', import.meta.url), 'utf8');
@@ -22,6 +22,37 @@ const faultOf = (input: Uint8Array): { fault: string; position: number } | undef
     return { fault: error.fault, position: error.position };
   }
 };
+
+describe('the second example (§12)', () => {
+  const file = readHex(longExampleFile);
+
+  it('holds what the text tells', () => {
+    expect(file.length).toBe(908);
+    const { records, header, closing } = decode(file);
+    const dots = '.'.repeat(1_052_672);
+    expect(records.map(({ offset, data }) => [offset, Buffer.from(data).toString()])).toEqual([
+      [512, 'hello'],
+      [2_097_152, dots],
+      [4096, 'world'],
+    ]);
+    expect(toJson(header)).toMatchObject({ order: 'disjoint', derived_from: [{ by: 'merge' }] });
+    expect([...closing!.keys()]).toEqual(['size', 'records', 'data', 'zeros', 'low', 'high']);
+  });
+
+  it('begins its frames where the listing says', () => {
+    const comments = readFileSync(longExampleFile, 'utf8');
+    const places = [...comments.matchAll(/, at byte ([0-9]+)$/gm)].map(([, at]) => Number(at));
+    const magics = places.map((at) => file.readUInt32LE(at));
+    const [zstd, page, other] = [0xfd2fb528, 0x184d2a51, 0x184d2a53];
+    expect(magics).toEqual([0x184d2a50, zstd, zstd, page, other, zstd, page, 0x184d2a5e]);
+  });
+
+  it('is truncated wherever it is cut', () => {
+    for (let size = 1; size < file.length; size++) {
+      expect(faultOf(file.subarray(0, size))).toEqual({ fault: 'truncated', position: size });
+    }
+  });
+});
 
 describe('the worked example (§12)', () => {
   const { format, records, header, closing } = decode(example);

@@ -6,4 +6,6 @@ export function readHex(file: URL): Buffer {
   return Buffer.from(text.replace(/\s+/g, ''), 'hex');
 }
 
+/** A record that goes on in a second frame, two pages, an other frame. */
+export const longExampleFile = new URL('../../spec/long.hex', import.meta.url);
 export const exampleFile = new URL('../../spec/example.hex', import.meta.url);
