@@ -1,6 +1,7 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { readRanges } from '../algebra/read-ranges.js';
 import type { BufferPool, Range, RecordBatch } from '../format/batch.js';
+import { joinTouching } from '../format/join-touching.js';
 import { MIN_ZERO_RUN } from '../format/layout.js';
 import { cutZeroRanges } from '../format/zero-frame.js';
 
@@ -13,26 +14,35 @@ export async function* readPreImages(
   target: RandomAccessReader,
   pool: BufferPool,
 ): AsyncGenerator<RecordBatch> {
-  for (const { ranges: stretch, isHole } of stretches(splitHoles(ranges, target))) {
-    if (isHole) yield* cutZeroRanges(stretch);
-    else yield* readRanges(stretch, target, pool);
+  const parts = new PartCursor(splitHoles(ranges, target));
+  while (parts.next) {
+    if (parts.next.isHole) yield* cutZeroRanges(joinTouching(parts.stretch(true)));
+    else yield* readRanges(parts.stretch(false), target, pool);
   }
 }
 
-/** Neighbours in the list of one kind; holes that touch become one. */
-function* stretches(parts: Iterable<Part>): Generator<{ ranges: Range[]; isHole: boolean }> {
-  let stretch: { ranges: Range[]; isHole: boolean } | undefined;
-  for (const { range, isHole } of parts) {
-    if (stretch?.isHole !== isHole) {
-      if (stretch) yield stretch;
-      stretch = { ranges: [], isHole };
-    }
-    const last = stretch.ranges.at(-1);
-    if (isHole && last && last.offset + last.length === range.offset) {
-      stretch.ranges[stretch.ranges.length - 1] = { offset: last.offset, length: last.length + range.length };
-    } else stretch.ranges.push(range);
+/** Parts in order, one of them at a time: a batch can have more than 600,000. */
+class PartCursor {
+  readonly #parts: Iterator<Part, unknown>;
+  next: Part | undefined;
+
+  constructor(parts: Iterator<Part, unknown>) {
+    this.#parts = parts;
+    this.#advance();
   }
-  if (stretch) yield stretch;
+
+  /** The parts of the kind up to the next of the other. */
+  *stretch(isHole: boolean): Generator<Range> {
+    for (let part = this.next; part?.isHole === isHole; part = this.next) {
+      this.#advance();
+      yield part.range;
+    }
+  }
+
+  #advance(): void {
+    const step = this.#parts.next();
+    this.next = step.done === true ? undefined : step.value;
+  }
 }
 
 interface Part {

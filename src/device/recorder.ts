@@ -10,7 +10,7 @@ import { reason } from '../files/reason.js';
 import { refuseExisting, statIfThere } from '../files/sink.js';
 import {
   createBufferPool,
-  rangesOf,
+  eachRange,
   memoryOfBatch,
   releaseBatch,
   type Range,
@@ -376,17 +376,15 @@ async function findLink(
   return linkTo(head, ends ?? {}, `uuid:${randomUUID()}`);
 }
 
-/** What of the batch's ranges has no pre-image yet, inside the device; from then on it counts as saved. */
-function missingOf(batch: RecordBatch, saved: RangeSet | undefined, size: number): Range[] {
-  const inside = rangesOf(batch)
-    .filter(({ offset }) => offset < size)
-    .map(({ offset, length }) => ({ offset, length: Math.min(length, size - offset) }));
-  if (!saved) return inside;
-  return inside.flatMap((range) => {
-    const missing = saved.missing(range);
-    saved.add(range);
-    return missing;
-  });
+/** What of the batch's ranges has no pre-image yet, inside the device; what has been taken of them counts as saved. */
+function* missingOf(batch: RecordBatch, saved: RangeSet | undefined, size: number): Generator<Range> {
+  for (const { offset, length } of eachRange(batch)) {
+    if (offset >= size) continue;
+    const inside = { offset, length: Math.min(length, size - offset) };
+    const missing = saved?.missing(inside) ?? [inside];
+    saved?.add(inside);
+    yield* missing;
+  }
 }
 
 function mergeIds(ids: readonly Uint8Array[] = [], id: Uint8Array | undefined): Uint8Array[] | undefined {

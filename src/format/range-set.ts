@@ -10,6 +10,7 @@ import {
   partRuns,
   sizeOfPart,
 } from './block-part.js';
+import { joinTouching } from './join-touching.js';
 import { PartialBlocks } from './partial-blocks.js';
 
 const BLOCK_SHIFT = 12;
@@ -87,12 +88,12 @@ export class RangeSet {
 
   /** The parts of the range that are in the set, ascending; no two touch. */
   covered(range: Range): Range[] {
-    return [...joinRuns(this.#runs(range))];
+    return [...joinTouching(this.#runs(range))];
   }
 
   /** All of the set, ascending; no two touch. The set must not be changed while this is iterated. */
   ranges(): Generator<Range> {
-    return joinRuns(this.#allRuns());
+    return joinTouching(this.#allRuns());
   }
 
   *#allRuns(): Generator<Range> {
@@ -258,18 +259,4 @@ function endOfWhole({ touched, partial }: Page, block: number, endBlock: number)
   if (partial.size === 0) return end;
   for (let each = block; each < end; each++) if (partial.get(each) !== undefined) return each;
   return end;
-}
-
-/** Joins ranges that touch. */
-function* joinRuns(runs: Iterable<Range>): Generator<Range> {
-  let open: Range | undefined;
-  for (const run of runs) {
-    if (open !== undefined && open.offset + open.length === run.offset) {
-      open = { offset: open.offset, length: open.length + run.length };
-    } else {
-      if (open !== undefined) yield open;
-      open = run;
-    }
-  }
-  if (open !== undefined) yield open;
 }

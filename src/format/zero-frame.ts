@@ -22,7 +22,7 @@ const RAW = 0;
 const RLE = 1;
 
 /** Cuts ranges of any size into batches that each fit one zero frame. */
-export function* cutZeroRanges(ranges: readonly Range[]): Generator<ZeroBatch> {
+export function* cutZeroRanges(ranges: Iterable<Range>): Generator<ZeroBatch> {
   const most = Math.floor(MAX_ZERO_CONTENT / (ZERO_RECORD_SIZE + RECORD_HEADER_SIZE)) * ZERO_RECORD_SIZE;
   let batch: Range[] = [];
   let content = 0;

@@ -59,6 +59,12 @@ function newDevice(size: number): string {
   return at('device');
 }
 
+/** A snapback in a folder of its own: it would follow another one of the device. */
+function newUndo(name: string): string {
+  mkdirSync(at(name));
+  return path.join(at(name), 'undo.lvs');
+}
+
 /** Runs a command, which must succeed within the limit, and adds its row to the table. */
 async function fits(processors: number, ...argv: readonly string[]): Promise<void> {
   const { status, err, peakMib } = await runMeasuredOn(processors, ...argv);
@@ -85,8 +91,7 @@ describe.each(processors)('on %i processors', (count) => {
   });
 
   it('noise is applied and taken back', async () => {
-    const [file, undo] = [at('noise-3.lvs'), at(`undo-${count}/noise.lvs`)];
-    mkdirSync(path.dirname(undo), { recursive: true });
+    const [file, undo] = [at('noise-3.lvs'), newUndo(`noise-${count}`)];
     const device = newDevice(NOISE_SIZE);
     await fits(count, 'apply', file, device, '--no-sync', '--snapback', undo);
     await fits(count, 'verify', file, '--against', device);
@@ -103,5 +108,14 @@ describe.each(processors)('on %i processors', (count) => {
     const device = newDevice(SMALL_COUNT * SMALL_STRIDE);
     await fits(count, 'apply', file, device, '--no-sync');
     await fits(count, 'verify', file, '--against', device);
+  });
+
+  it('small records are applied with a snapback and taken back', async () => {
+    const undo = newUndo(`small-${count}`);
+    const device = newDevice(SMALL_COUNT * SMALL_STRIDE);
+    await fits(count, 'apply', at('small'), device, '--no-sync', '--snapback', undo);
+    await fits(count, 'verify', undo);
+    await fits(count, 'apply', undo, device, '--no-sync');
+    rmSync(undo);
   });
 });
