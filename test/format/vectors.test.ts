@@ -55,13 +55,14 @@ describe.each(containers)('$name', ({ input }) => {
   });
 });
 
-describe.each(goodContainers)('$name', ({ path: file, input, expected }) => {
-  it('says of itself what was put in', async () => {
-    const { header, closing } = await readStream(sourceOf(input), codec);
-    expect(toJson(decodeMap(encodeHeader(header!).subarray(20, -4)))).toEqual(expected.header);
-    expect(toJson(decodeMap(encodeClosing(closing!)))).toEqual(expected.closing);
-  });
+const described = goodContainers.filter(({ expected }) => expected.header !== undefined);
+it.each(described)('$name says of itself what was put in', async ({ input, expected }) => {
+  const { header, closing } = await readStream(sourceOf(input), codec);
+  expect(toJson(decodeMap(encodeHeader(header!).subarray(20, -4)))).toEqual(expected.header);
+  expect(toJson(decodeMap(encodeClosing(closing!)))).toEqual(expected.closing);
+});
 
+describe.each(goodContainers)('$name', ({ path: file, input, expected }) => {
   it('is a file for zstd, which gives the plain stream', async () => {
     execFileSync('zstd', ['-q', '-t', '--memory=128MB', file]);
     const decoder = spawn('zstd', ['-q', '-dc', file], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { pathToFileURL } from 'node:url';
+import { readInput } from '../vectors/read-input.js';
 
 /**
  * Runs every vector through the decoder in a folder and exits with 1 at the first on which it disagrees, which it names.
@@ -20,8 +21,7 @@ for (const name of readdirSync(vectors)) {
 
 function agrees(folder) {
   const expected = JSON.parse(readFileSync(path.join(folder, 'expect.json'), 'utf8'));
-  const file = readdirSync(folder).find((each) => each.startsWith('input.'));
-  const found = judge(readFileSync(path.join(folder, file)), expected.options ?? {});
+  const found = judge(readInput(folder), expected.options ?? {});
   const records = found.records.map(({ offset, data }) => [offset, data.length, sha256(data)]);
   const all = { ...found, records };
   return Object.entries(all).every(

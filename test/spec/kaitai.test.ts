@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decode } from '../reference/decoder.js';
+import { readInput } from '../vectors/read-input.js';
 import { compileContainer, compilePlain, type KaitaiContainer, type KaitaiPlain } from './kaitai.js';
 import { exampleFile, readHex } from './read-hex.js';
 
@@ -18,14 +20,17 @@ const pageMagic = 0x184d2a51;
 const readGoodVectors = (): Vector[] => {
   const names = existsSync(vectorsFolder) ? readdirSync(vectorsFolder) : [];
   return names.flatMap((name) => {
-    const read = (file: string) => readFileSync(new URL(`${name}/${file}`, vectorsFolder));
-    if (!existsSync(new URL(`${name}/expect.json`, vectorsFolder))) return [];
-    const expected = JSON.parse(read('expect.json').toString()) as Omit<Vector, 'name' | 'input'> & {
+    const folder = new URL(`${name}/`, vectorsFolder);
+    if (!existsSync(new URL('expect.json', folder))) return [];
+    const expected = JSON.parse(readFileSync(new URL('expect.json', folder), 'utf8')) as Omit<
+      Vector,
+      'name' | 'input'
+    > & {
       readonly verdict: unknown;
       readonly options?: { readonly assume?: string };
     };
     if (expected.verdict !== 'good' || expected.options?.assume !== undefined) return [];
-    const input = read(expected.format === 'lvs' ? 'input.lvs' : 'input.stream');
+    const input = Buffer.from(readInput(fileURLToPath(folder)));
     return [{ name, format: expected.format, input, records: expected.records }];
   });
 };

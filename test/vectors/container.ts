@@ -403,6 +403,16 @@ export function encodeRuns(bases: readonly (Uint8Array | undefined)[]): Uint8Arr
   return join(...runs.map(({ type, count, digests }) => pieceRun(type, count, ...digests)));
 }
 
+/** Fills the closing map of an empty stream with an id and no digest up to a size, by a key that no reader knows. */
+export function closingOfSize(size: number): LastPageChange {
+  const least = pack({
+    size: 17,
+    ...Object.fromEntries(['records', 'data', 'zeros', 'low', 'high'].map((key) => [key, 0])),
+  });
+  const room = size - least.length - pack('filler').length - 5;
+  return { closing: { filler: new Uint8Array(room) } };
+}
+
 /** Cuts a record into parts at the given places of its data. */
 export function cutRecord(record: PlainRecord, ...cuts: readonly number[]): Part[] {
   const places = [0, ...cuts, record.data.length];

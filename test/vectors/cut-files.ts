@@ -1,7 +1,8 @@
-import { ascii } from './bytes.js';
-import { cutRecord, headerFrame, type FileDraft } from './container.js';
+import { ascii, join, patched, sealed, u32 } from './bytes.js';
+import { cutRecord, headerFrame, PAGE, ZERO_RANGES, type FileDraft } from './container.js';
 import { pack } from './msgpack.js';
 import { changes, longRecord, lvs, MIB, record, type Vector } from './vector.js';
+import { zeroRangesBody } from './zstd.js';
 
 /** `.lvs` files that end too early. */
 
@@ -30,6 +31,15 @@ function finish(file: FileDraft): void {
   file.finish();
 }
 
+/** A file that ends behind a frame's claim of the largest size there is. */
+function claimed(word: string, description: string, magic: number, size: number): Vector {
+  return lvs(`truncated-${word}`, description, changes, (file) => {
+    file.data([record(4096)]);
+    file.stray(join(u32(magic), u32(size)));
+    file.fault('truncated');
+  });
+}
+
 const oneFrame = (file: FileDraft): void => file.data([record(4096)]);
 const zeros = (file: FileDraft): void => file.zeros([{ offset: 8192, length: 300_000 }]);
 const lastPage = (file: FileDraft): void => file.lastPage();
@@ -56,6 +66,17 @@ export const cutFiles = (): Vector[] => [
   cut('in-other', 'Cut inside another skippable frame.', 10, oneFrame, (file) => {
     file.other(0x184d2a53, ascii('something'));
   }),
+  claimed('longest-zero-ranges', 'Zero ranges as long as 65 536 ranges take.', ZERO_RANGES, 12 + 65_536 * 16),
+  lvs('truncated-most-zero-ranges', 'Cut behind 65 536 zero ranges, the most there are.', changes, (file) => {
+    const ranges = Array.from({ length: 65_536 }, () => ({ offset: 4096, length: 1 }));
+    file.stray(sealed(ZERO_RANGES, zeroRangesBody(ranges)));
+    file.fault('truncated');
+  }),
+  claimed('longest-page', 'A page of 32 MiB, the most there is.', PAGE, 32 * MIB),
+  claimed('longest-other', 'Another skippable frame of 32 MiB, the most there is.', 0x184d2a5f, 32 * MIB),
+  lvs('truncated-longest-header', 'A header of 1 MiB, the most there is.', changes, (file) => {
+    file.fault('truncated');
+  }, { header: patched(headerFrame({ map: pack(changes) }), 4, u32(MIB)) }), // prettier-ignore
   cut('in-page', 'Cut inside the last page.', 100, oneFrame, lastPage),
   cut('behind-page', 'Cut behind a page that is not the last.', 0, (file) => {
     file.data([record(4096)]);

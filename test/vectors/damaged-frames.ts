@@ -44,6 +44,7 @@ import {
   compressedBlock,
   contentChecksum,
   dataFrame,
+  paddedTo,
   rawBlock,
   recordHeader,
   rleBlock,
@@ -230,6 +231,12 @@ const zstdHeaders = (): Vector[] => [
       blocks: [rawBlock(new Uint8Array(0), true)],
       checksum: contentChecksum(new Uint8Array(0)),
     })),
+  ),
+  faulty(
+    'frame-size-9-mib',
+    'frame-size',
+    'Blocks that end one byte behind 9 MiB.',
+    formed(paddedTo(9 * MIB + 1), longRecord(8192, 8 * MIB - 1 - 12)),
   ),
   faulty(
     'frame-size-content-8-mib',
@@ -677,6 +684,11 @@ const sizes = (): Vector[] => [
     'frame-size-zero-ranges-long',
     'Zero ranges of one byte more than 65 536 ranges take.',
     join(u32(ZERO_RANGES), u32(12 + 65_536 * 16 + 1)),
+  ),
+  sized(
+    'frame-size-other-long',
+    'Another skippable frame of one byte more than 32 MiB.',
+    join(u32(0x184d2a5f), u32(32 * MIB + 1)),
   ),
   sized('frame-size-other', 'Another skippable frame of 4 GiB.', join(u32(0x184d2a5f), u32(0xffffffff))),
 ];

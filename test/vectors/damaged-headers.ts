@@ -1,6 +1,6 @@
 import { ascii, flipped, hex, join, patched, resealed, u32, u64be } from './bytes.js';
 import { HEADER, headerFrame, type FileDraft, type HeaderFields } from './container.js';
-import { pack, packPairs, wide, type Value, type ValueMap } from './msgpack.js';
+import { nestedMaps, pack, packPairs, wide, type Value, type ValueMap } from './msgpack.js';
 import { changes, lvs, otherUuid, record, uuid, type Vector } from './vector.js';
 import type { Fault } from '#src/errors.js';
 
@@ -138,6 +138,7 @@ const maps = (): Vector[] => [
     packPairs([...pairs, ['generator', wide([0xd9, 251], '\xc0' + 'x'.repeat(250))]]),
   ),
   mapVector('nesting', 'Nested 17 deep.', pack({ ...changes, deep: nested(15) })),
+  mapVector('nesting-maps', 'Nested 17 deep, all of it maps.', pack({ ...changes, deep: nestedMaps(16) })),
   mapVector('extension', 'An extension type.', pack({ ...changes, later: raw(0xd4, 1, 0) })),
   mapVector('timestamp', "msgpack's timestamp.", pack({ ...changes, time: raw(0xd6, 0xff, 1, 2, 3, 4) })),
   mapVector('reserved-byte', 'The byte 0xC1.', pack({ ...changes, later: raw(0xc1) })),
@@ -171,6 +172,7 @@ const values = (): Vector[] => [
     base_size: { encoded: join(hex('cf'), u64be(2 ** 53)), json: null },
   }),
   wrong('uint-negative', 'A negative size.', { chunk_size: -1 }),
+  wrong('uint-bool', 'A size that is true.', { base_size: true }),
   wrong('uint-float', 'A size as a floating-point number.', {
     result_size: raw(0xcb, 0x40, 0xb0, 0, 0, 0, 0, 0, 0),
   }),
@@ -187,6 +189,7 @@ const values = (): Vector[] => [
   wrong('state-id-absent', 'A state without an id.', { base: { time: 1 } }),
   wrong('state-id-empty', 'A state whose id is empty.', { base: { id: '' } }),
   wrong('state-time', 'A time of a state that is text.', { base: { id: 'uuid:1', time: 'now' } }),
+  wrong('state-consistent', '`consistent` of a state is 1.', { base: { id: 'uuid:1', consistent: 1 } }),
   wrong('state-until', 'An `until` of a state that is text.', { result: { id: 'uuid:1', until: 'now' } }),
   wrong('state-covers', '`covers` of a state is text.', { result: { id: 'uuid:1', covers: 'lv:abc' } }),
   wrong('state-covers-bytes', '`covers` of a state holds bin.', {
@@ -197,8 +200,13 @@ const values = (): Vector[] => [
   wrong('toward', '`toward` without an id, in a stream of changes.', { toward: { time: 1 } }),
   wrong('origin', 'A name of the origin that is no text.', { origin: { vg: ['data'] } }),
   wrong('derived-from', 'An input without `by`.', { derived_from: [{ id: otherUuid }] }),
+  wrong('derived-from-id', 'An input whose id has 20 bytes.', {
+    derived_from: [{ id: new Uint8Array(20), by: 'merge' }],
+  }),
   wrong('undoes', 'An id in `undoes` that is text, in a stream of changes.', { undoes: ['x'] }),
   wrong('target', 'A `target` without its size.', { target: { path: '/dev/x' } }),
+  wrong('target-path', 'A `path` that is bin.', { target: { path: uuid, size: 1 } }),
+  wrong('target-size', 'A `size` of a target that is negative.', { target: { path: '/dev/x', size: -1 } }),
   wrong('target-device-id', 'A `device_id` that is bin.', {
     target: { path: '/dev/x', size: 1, device_id: uuid },
   }),

@@ -1,5 +1,6 @@
 import { ascii, filled, flipped, join, patched, sha256, skippable, u16, u32, u64 } from './bytes.js';
 import {
+  closingOfSize,
   cutRecord,
   headerFrame,
   PAGE,
@@ -12,7 +13,7 @@ import {
   type PageFields,
   type Range,
 } from './container.js';
-import { pack, packPairs, type Value, type ValueMap } from './msgpack.js';
+import { nestedMaps, pack, packPairs, type Value, type ValueMap } from './msgpack.js';
 import {
   changes,
   disjoint,
@@ -441,6 +442,16 @@ const closings = (): Vector[] => [
   ),
   closing('digest-size', 'A digest of 16 bytes.', { closing: { digest } }),
   closing('records-absent', 'No number of records.', { without: ['records'] }),
+  lvs(
+    'closing-map-longest',
+    'A closing map of one byte more than 1 MiB.',
+    { ...changes, id: digest },
+    (file) => {
+      file.fault('closing-map');
+      file.finish({ without: ['digest', 'runs'], ...closingOfSize(MIB + 1) });
+    },
+  ),
+  closing('nesting', 'Nested 17 deep, all of it maps.', { closing: { deep: nestedMaps(16) } }),
   closing('size-text', 'The size is a text.', { closing: { size: '42' } }),
   closing('end-time', 'An end time of nil.', { closing: { end_time: null } }),
   closing('consistent', '`consistent` is a number.', { closing: { consistent: 1 } }),

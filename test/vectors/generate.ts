@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compress } from 'zstd-napi';
 import { cutFiles } from './cut-files.js';
 import { damagedFrames } from './damaged-frames.js';
 import { damagedHeaders } from './damaged-headers.js';
@@ -16,6 +17,9 @@ import type { Vector } from './vector.js';
 
 /** Where the vectors are. */
 export const vectorsFolder = fileURLToPath(new URL('../../fixtures/vectors', import.meta.url));
+
+/** Inputs that are larger lie there compressed (§13). */
+export const LARGE = 2 ** 18;
 
 /** All vectors by name; the same bytes on every run. */
 export function generateVectors(): Vector[] {
@@ -49,7 +53,8 @@ export function writeVectors(): void {
   for (const { name, file, input, expect } of generateVectors()) {
     const folder = path.join(vectorsFolder, name);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(path.join(folder, file), input);
+    const isLarge = input.length > LARGE;
+    writeFileSync(path.join(folder, isLarge ? `${file}.zst` : file), isLarge ? compress(input) : input);
     writeFileSync(path.join(folder, 'expect.json'), formatExpectation(expect));
   }
 }

@@ -1,5 +1,14 @@
 import { ascii, filled, hex, join, noise, u16, u16be, u32, u32be, u64, u64be } from './bytes.js';
-import { cutPieces, cutRecord, encodeRuns, pieceRun, resultId, type Base, type Range } from './container.js';
+import {
+  closingOfSize,
+  cutPieces,
+  cutRecord,
+  encodeRuns,
+  pieceRun,
+  resultId,
+  type Base,
+  type Range,
+} from './container.js';
 import { pack, wide, type Encoded, type Value, type ValueMap } from './msgpack.js';
 import {
   changes,
@@ -16,9 +25,10 @@ import {
   time,
   uuid,
   withDigests,
+  withoutMaps,
   type Vector,
 } from './vector.js';
-import { dataFrame, rawBlock, rleBlock, withOneSequence } from './zstd.js';
+import { dataFrame, paddedTo, rawBlock, rleBlock, withOneSequence } from './zstd.js';
 
 /** `.lvs` files that every reader accepts. */
 export const goodFiles = (): Vector[] => [
@@ -77,6 +87,15 @@ const records = (): Vector[] => [
     file.data([record(2 ** 53 - 49)]);
     file.finish();
   }),
+  lvs(
+    'good-declared-size-base',
+    'A record that ends at the base size, on a device that is smaller afterwards.',
+    { ...sorted, base_size: 16384, result_size: 8192 },
+    (file) => {
+      file.data([record(16384 - 48)]);
+      file.finish();
+    },
+  ),
   lvs(
     'good-declared-size',
     'A record that ends at the larger one of the declared sizes.',
@@ -154,6 +173,16 @@ const frames = (): Vector[] => [
     file.data([longRecord(4096, 8 * MIB - 12)]);
     file.finish();
   }),
+  lvs(
+    'good-longest-frame',
+    'A data frame whose blocks end at 9 MiB, the longest there is.',
+    sorted,
+    (file) => {
+      const encode = (content: Uint8Array) => dataFrame(content, paddedTo(9 * MIB)(content));
+      file.data([longRecord(4096, 8 * MIB - 2 - 12)], { encode });
+      file.finish();
+    },
+  ),
   lvs('good-other-frames', 'Skippable frames of every other kind, listed.', sorted, (file) => {
     file.other(0x184d2a53, ascii('not for this reader'));
     file.data([record(0)]);
@@ -252,6 +281,11 @@ const pages = (): Vector[] => [
   lvs('good-pages-at-the-end', 'All pages stand at the end, listing two frames each.', sorted, (file) => {
     for (let i = 0; i < 6; i++) file.data([record(i * 4096)]);
     for (let i = 0; i < 3; i++) file.page({ frames: 2 });
+    file.finish();
+  }),
+  lvs('good-page-most-entries', 'A page of 4096 entries, the most there are.', changes, (file) => {
+    file.data([record(0)]);
+    for (let i = 0; i < 4093; i++) file.other(0x184d2a53, new Uint8Array(0));
     file.finish();
   }),
   lvs('good-page-empty', 'Pages that list no frame, the last one among them.', sorted, (file) => {
@@ -502,6 +536,16 @@ const headers = (): Vector[] => [
         closing: { result: { id, vg: 'data' }, consistent: false, end_time: time + 9, later: ['x', 1] },
       });
     },
+  ),
+  withoutMaps(
+    lvs(
+      'good-closing-longest',
+      'A closing map of 1 MiB, the most there is.',
+      { ...sorted, id: uuid },
+      (file) => {
+        file.finish({ without: ['digest', 'runs'], ...closingOfSize(MIB) });
+      },
+    ),
   ),
   lvs('good-closing-base', 'A base that was known at the end only.', sorted, (file) => {
     file.data([record(4096)]);

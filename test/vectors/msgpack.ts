@@ -87,6 +87,9 @@ function listHead(count: number, short: number, long: number): Uint8Array {
   return count < 16 ? Uint8Array.of(short | count) : join(Uint8Array.of(long), u16be(count));
 }
 
+/** Maps in maps, `depth` of them, the innermost empty. */
+export const nestedMaps = (depth: number): Value => (depth === 1 ? {} : { deeper: nestedMaps(depth - 1) });
+
 /** The value in a wider encoding than it needs: behind the bytes of `head`, which tell type and size. */
 export const wide = (head: readonly number[], text: string, json: unknown = text): Encoded => ({
   encoded: join(Uint8Array.from(head), ascii(text)),

@@ -64,6 +64,22 @@ export const withOneSequence =
     };
   };
 
+/**
+ * The content in raw blocks and so many empty ones, of three zeros each, that the last block ends at byte `size` of the frame, which has to be
+ * the content's size and 9 bytes more than a multiple of 3.
+ */
+export const paddedTo =
+  (size: number) =>
+  (content: Uint8Array): FrameForm => {
+    const parts = Math.ceil(content.length / MAX_BLOCK_SIZE);
+    const empty = (size - 9 - content.length) / 3 - parts - 1;
+    const blocks = Array.from({ length: parts }, (_, i) =>
+      rawBlock(content.subarray(i * MAX_BLOCK_SIZE, (i + 1) * MAX_BLOCK_SIZE)),
+    );
+    const padding = new Uint8Array(3 * empty);
+    return { blocks: [...blocks, padding, rawBlock(new Uint8Array(0), true)] };
+  };
+
 function blocksOf(content: Uint8Array): Block[] {
   const cuts = cutRuns(content);
   return cuts.map(({ from, to, isRun }, i) => {
