@@ -11,8 +11,9 @@ export class MsgpackFloat {
     this.value = value;
   }
 
-  toJSON(): number {
-    return this.value;
+  /** What JSON has no number for is text (§13). */
+  toJSON(): number | string {
+    return Number.isFinite(this.value) ? this.value : String(this.value);
   }
 }
 

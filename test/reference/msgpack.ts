@@ -131,8 +131,13 @@ export function toJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toJson);
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Uint8Array) return formatBytes(value);
-  if (typeof value === 'object' && value !== null && 'float' in value) return value.float;
+  if (typeof value === 'object' && value !== null && 'float' in value)
+    return floatToJson(value.float as number);
   return value;
+}
+
+function floatToJson(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value);
 }
 
 function formatBytes(bytes: Uint8Array): string {
