@@ -40,12 +40,13 @@ export function attachLoop(file: string, ...options: string[]): string {
   return device;
 }
 
-/** Puts a file system on the device and mounts it; returns the mount point. */
+/** Puts a file system on the device and mounts it; returns the mount point. What mounting leaves to be written is written. */
 export function mountOn(device: string): string {
   const point = path.join(makeFolder(), 'mount point');
   run('mkdir', point);
   run('mkfs.ext4', '-q', device);
   run('mount', device, point);
+  run('sync', '--file-system', point);
   onTestFinished(() => {
     run('umount', point);
   });
