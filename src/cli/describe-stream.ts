@@ -3,6 +3,7 @@ import type { StreamHeader } from '../format/header.js';
 import { formatId } from '../format/identifier.js';
 import type { State } from '../format/state.js';
 import { countOf, formatSize, roundSize } from './sizes.js';
+import { visibleJson } from './visible.js';
 
 /** A line of `info`: what, and its value for people. */
 export type Line = readonly [label: string, value: string];
@@ -141,8 +142,12 @@ function describeState(state: State | undefined): string {
     consistent === false ? 'read while in use' : undefined,
     covers && (covers.length > 0 ? `covers ${covers.join(' and ')}` : 'covers no other state'),
   ];
-  const names = Object.entries(details ?? {}).map(([key, value]) => `${key} ${String(value)}`);
+  const names = Object.entries(details ?? {}).map(([key, value]) => `${key} ${describeValue(value)}`);
   return [id, ...more, ...names].filter((part) => part !== undefined).join(', ');
+}
+
+function describeValue(value: unknown): string {
+  return typeof value === 'string' ? value : visibleJson(value);
 }
 
 function describeTexts(texts: Readonly<Record<string, string>>): string {
