@@ -42,6 +42,12 @@ export const goodFiles = (): Vector[] => [
   ...headers(),
 ];
 
+const declared = (word: string, where: string, sizes: ValueMap): Vector =>
+  lvs(`good-declared-size${word}`, `A record that ends at ${where}.`, { ...sorted, ...sizes }, (file) => {
+    file.data([record(16384 - 48)]);
+    file.finish();
+  });
+
 const records = (): Vector[] => [
   lvs('good-empty', 'No records: header, first line, last page, seek table.', changes, (file) =>
     file.finish(),
@@ -87,24 +93,11 @@ const records = (): Vector[] => [
     file.data([record(2 ** 53 - 49)]);
     file.finish();
   }),
-  lvs(
-    'good-declared-size-base',
-    'A record that ends at the base size, on a device that is smaller afterwards.',
-    { ...sorted, base_size: 16384, result_size: 8192 },
-    (file) => {
-      file.data([record(16384 - 48)]);
-      file.finish();
-    },
-  ),
-  lvs(
-    'good-declared-size',
-    'A record that ends at the larger one of the declared sizes.',
-    { ...sorted, base_size: 8192, result_size: 16384 },
-    (file) => {
-      file.data([record(16384 - 48)]);
-      file.finish();
-    },
-  ),
+  declared('', 'the larger one of the declared sizes', { base_size: 8192, result_size: 16384 }),
+  declared('-base', 'the base size, on a device that is smaller afterwards', {
+    base_size: 16384,
+    result_size: 8192,
+  }),
   lvs(
     'good-digest-one-block',
     'A plain stream of exactly 65 536 bytes: one block to hash.',

@@ -41,7 +41,6 @@ export function withoutMaps({
 export const changes: ValueMap = { kind: 'changes', requires: [], order: 'given' };
 export const sorted: ValueMap = { ...changes, order: 'sorted' };
 export const disjoint: ValueMap = { ...changes, order: 'disjoint' };
-
 export const withDigests: ValueMap = { ...sorted, base_digests: true };
 
 export const uuid = hex('6f1d2a5e93c74b0a8d51e0c4b7a29f36');

@@ -65,8 +65,8 @@ export const withOneSequence =
   };
 
 /**
- * The content in raw blocks and so many empty ones, of three zeros each, that the last block ends at byte `size` of the frame, which has to be
- * the content's size and 9 bytes more than a multiple of 3.
+ * The content in raw blocks and so many empty ones, of three zeros each, that the last block ends at byte `size` of the
+ * frame, which has to be the content's size and 9 bytes more than a multiple of 3.
  */
 export const paddedTo =
   (size: number) =>
