@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Case } from '../case.js';
 import { assertSame, contentsOf, dumpOnto, refusalOf } from '../changes.js';
 import { fillRandom, sha256, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
 import { attempt, lvmsync, lvstream, run, start } from '../run.js';
 import { fieldOf, release, reserve } from '../thin-volumes.js';
+import { until } from '../until.js';
 import {
   makeThickSnapshot,
   makeThinPool,
@@ -80,7 +80,8 @@ export const cases: readonly Case[] = [
       writeRandom(origin.device, { seed: 2, count: 20 });
       reserve(pool);
       const opening = refusalOf(snapshot.name, { waitSeconds: 60 });
-      await delay(1500);
+      const lock = `/var/lib/lvstream/${fieldOf(pool, 'lv_uuid')}.lock`;
+      await until(() => existsSync(lock), 'the dump waits for the metadata snapshot');
       run('lvremove', ['--quiet', '--yes', snapshot.name]);
       makeThinSnapshot(origin, 'snap', { active: false });
       release(pool);

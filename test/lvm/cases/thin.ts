@@ -6,6 +6,7 @@ import { fillRandom, sha256, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
 import { attempt, lvstream, run, start } from '../run.js';
 import { activeDevices, deltaOf, fieldOf, heldRoot, poolDevice } from '../thin-volumes.js';
+import { untilOpen } from '../until.js';
 import {
   makeThickSnapshot,
   makeThinPool,
@@ -328,7 +329,7 @@ const used: Case = {
       Volume,
     ];
     const writer = start('bash', ['-c', `exec 3<>${second.device}; sleep 1000`]);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await untilOpen(writer.process.pid!, 3);
     assert.match(
       await refusalOf(first.name, { to: second.name }),
       /RefusedError: vg\/second is open for writing in/,
