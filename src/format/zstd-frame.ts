@@ -4,6 +4,7 @@ import { frameRoom } from './codec.js';
 import type { ByteReader } from './byte-reader.js';
 import { MAX_DATA_CONTENT, MAX_FRAME_SIZE } from './layout.js';
 import { viewOf } from './skippable.js';
+import { hasLongZero } from './zstd-block.js';
 
 const FIRST_BYTES = 5;
 
@@ -23,6 +24,7 @@ const SIZE_BYTES = [1, 2, 4, 8];
 const BLOCK_HEADER_SIZE = 3;
 const MAX_BLOCK_SIZE = 1 << 17;
 const RLE = 1;
+const COMPRESSED = 2;
 const RESERVED = 3;
 
 /** Size of a frame's header by its descriptor. Throws `frame-header` of the frame at `position`. */
@@ -78,18 +80,24 @@ async function takeBlocks(
 ): Promise<Uint8Array> {
   const frame = new FrameBuffer(reader, position, pool.take(frameRoom(header.contentSize)));
   await frame.take(header.headerSize + BLOCK_HEADER_SIZE);
+  let isPlain = true;
   for (;;) {
     const { type, size, isLast } = decodeBlockHeader(frame.end(BLOCK_HEADER_SIZE));
-    if (type === RESERVED || size > header.maxBlockSize) {
-      throw new FormatError('frame-corrupt', position, 'a zstd frame with a block that cannot be');
-    }
+    if (type === RESERVED || size > header.maxBlockSize) throw impossibleBlock(position);
     const body = type === RLE ? 1 : size;
     if (frame.size + body > MAX_FRAME_SIZE) {
       throw new FormatError('frame-size', position, 'a zstd frame of more than 9 MiB');
     }
-    await frame.take(body + (isLast ? CHECKSUM_SIZE : BLOCK_HEADER_SIZE));
+    const behind = isLast ? CHECKSUM_SIZE : BLOCK_HEADER_SIZE;
+    await frame.take(body + behind);
+    if (type === COMPRESSED && hasLongZero(frame.end(body + behind).subarray(0, body))) isPlain = false;
+    if (isLast && !isPlain) throw impossibleBlock(position);
     if (isLast) return frame.bytes();
   }
+}
+
+function impossibleBlock(position: number): FormatError {
+  return new FormatError('frame-corrupt', position, 'a zstd frame with a block that cannot be');
 }
 
 /** RFC 8878 §3.1.1.2. */

@@ -22,6 +22,8 @@ export interface Decoded extends Released {
 
 const containerMagic = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18);
 const lineStart = 'lvmsync PROTO[';
+const versions = [1, 2, 3] as const;
+type LegacyVersion = (typeof versions)[number];
 
 /**
  * Decodes a whole input. Throws {@link ReferenceFault} with the fault and position that §4.8 and §3.4 give, and
@@ -30,10 +32,10 @@ const lineStart = 'lvmsync PROTO[';
 export function decode(input: Uint8Array, options: ReferenceOptions = {}): Decoded {
   const released: Released = { records: [], ranges: [] };
   try {
-    const { format, start } = recognise(input, options);
-    if (format === 'lvs') return { format, ...released, ...decodeContainer(input, released) };
-    decodeLegacy(input, Number(format.at(-1)), start, options, released);
-    return { format, ...released };
+    if (isContainer(input)) return { format: 'lvs', ...released, ...decodeContainer(input, released) };
+    const { version, start } = recognise(input, options);
+    decodeLegacy(input, version, start, options, released);
+    return { format: `lvmsync${version}`, ...released };
   } catch (error) {
     if (error instanceof ReferenceFault) {
       error.released.records.push(...released.records);
@@ -43,25 +45,31 @@ export function decode(input: Uint8Array, options: ReferenceOptions = {}): Decod
   }
 }
 
-/** §2: which format, and where its records begin. */
+function isContainer(input: Uint8Array): boolean {
+  return startOf(input).equals(containerMagic);
+}
+
+function startOf(input: Uint8Array): Buffer {
+  return Buffer.from(input.subarray(0, containerMagic.length));
+}
+
+/** §2: which lvmsync stream, and where its records begin. */
 function recognise(
   input: Uint8Array,
   { assume }: ReferenceOptions,
-): { format: ReferenceFormat; start: number } {
-  const magic = Buffer.from(input.subarray(0, 4));
-  if (magic.equals(containerMagic)) return { format: 'lvs', start: 0 };
-  const text = Buffer.from(input.subarray(0, 32)).toString('latin1');
+): { version: LegacyVersion; start: number } {
+  const text = Buffer.from(input.buffer, input.byteOffset, input.byteLength).toString('latin1');
   const line = /^lvmsync PROTO\[([0-9]{1,8})\]([\n ])/.exec(text);
   if (line) {
     require(line[2] === '\n', 'foreign-stream', 0);
-    const version = ['1', '2', '3'].find((known) => known === line[1]);
+    const version = versions.find((known) => String(known) === line[1]);
     require(version !== undefined, 'unknown-version', 0);
-    return { format: `lvmsync${version}` as ReferenceFormat, start: line[0].length };
+    return { version, start: line[0].length };
   }
-  if (assume === 'lvmsync2') return { format: 'lvmsync2', start: 0 };
+  if (assume === 'lvmsync2') return { version: 2, start: 0 };
   require(input.length > 0, 'not-a-stream', 0);
   const isCut =
-    magic.equals(containerMagic.subarray(0, input.length)) ||
+    startOf(input).equals(containerMagic.subarray(0, input.length)) ||
     lineStart.startsWith(text) ||
     /^lvmsync PROTO\[[0-9]{0,8}$|^lvmsync PROTO\[[0-9]{1,8}\]$/.test(text);
   require(!isCut, 'truncated', input.length);

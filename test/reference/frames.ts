@@ -9,7 +9,6 @@ const maxContent = 2 ** 23;
 const maxFrame = 9 * 2 ** 20;
 const maxBlock = 2 ** 17;
 const maxZeroContent = 2n ** 30n;
-const maxZeroRanges = 65536;
 const zeroRecord = 2 ** 24;
 const offsetLimit = 2n ** 53n;
 
@@ -37,18 +36,22 @@ export function takeSkippable(file: Buffer, position: number, least: number, mos
 export function takeDataFrame(file: Buffer, position: number): { frame: Buffer; content: Buffer } {
   const { headerSize, contentSize } = readFrameHeader(file, position);
   let size = headerSize;
+  const compressed: Buffer[] = [];
   for (let isLast = false; !isLast;) {
     const block = take(file, position, size + 3).readUIntLE(size, 3);
     isLast = (block & 1) === 1;
     const type = (block >> 1) & 3;
     const blockSize = block >> 3;
     require(type !== 3 && blockSize <= Math.min(contentSize, maxBlock), 'frame-corrupt', position);
-    size += 3 + (type === 1 ? 1 : blockSize);
+    const start = size + 3;
+    size = start + (type === 1 ? 1 : blockSize);
     require(size <= maxFrame, 'frame-size', position);
+    if (type === 2) compressed.push(file.subarray(position + start, position + size));
   }
   const frame = take(file, position, size + 4);
   const content = decodeFrame(frame);
   require(content?.length === contentSize, 'frame-corrupt', position);
+  require(!compressed.some(hasLongZero), 'frame-corrupt', position);
   return { frame, content };
 }
 
@@ -61,6 +64,24 @@ function decodeFrame(frame: Buffer): Buffer | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a block that can be decoded counts its sequences, of which there are none, in two bytes (§4.4). */
+function hasLongZero(block: Buffer): boolean {
+  const at = sizeOfLiterals(block);
+  return block.readUInt8(at) === 0x80 && block.readUInt8(at + 1) === 0;
+}
+
+/** RFC 8878, section 3.1.1.3.1: the literals section's header, and what follows it. */
+function sizeOfLiterals(block: Buffer): number {
+  const [type, form] = [block[0]! & 3, (block[0]! >> 2) & 3];
+  if (type >= 2) {
+    const size = [3, 3, 4, 5][form]!;
+    return size + Math.floor(block.readUIntLE(0, size) / 2 ** [14, 14, 18, 22][form]!);
+  }
+  const size = [1, 2, 1, 3][form]!;
+  if (type === 1) return size + 1;
+  return size + (block.readUIntLE(0, size) >> (size === 1 ? 3 : 4));
 }
 
 interface FrameHeader {
@@ -85,12 +106,12 @@ function readContentSize(header: Buffer, at: number, code: number): number {
   return code === 2 ? header.readUInt32LE(at) : Number(header.readBigUInt64LE(at));
 }
 
-/** §4.5: the ranges of a zero-ranges frame. */
+/** §4.5: the ranges of a zero-ranges frame, whose size bounds their number. */
 export function readZeroRanges(frame: Buffer, position: number, records: Records): Segment[] {
   require(isSealed(frame), 'zero-ranges', position);
   const count = frame.readUInt32LE(8);
   require(frame.readUInt32LE(12) === 0, 'zero-ranges', position);
-  require(count >= 1 && count <= maxZeroRanges && frame.length === 20 + 16 * count, 'zero-ranges', position);
+  require(frame.length === 20 + 16 * count, 'zero-ranges', position);
   const ranges: Segment[] = [];
   let content = 0n;
   for (let i = 0; i < count; i++) {
@@ -139,8 +160,9 @@ export function encodeZeroFrame(records: readonly Segment[]): Buffer {
   return Buffer.concat([head, ...blocks]);
 }
 
+/** Three bytes of block header, and the zero that is repeated. */
 function encodeZeroBlock(size: number): Buffer {
   const block = Buffer.alloc(4);
-  block.writeUIntLE(2 + 8 * size, 0, 3);
+  block.writeUInt32LE(2 + 8 * size);
   return block;
 }

@@ -22,13 +22,13 @@ const isArrayOf =
   (value) =>
     Array.isArray(value) && value.every(rule);
 
-/** Known keys have their types, the first `required` of them are there, the others are as `other` says. */
+/** Known keys have their types, and the first `required` of them are there. */
 const isMapOf =
-  (rules: Rules, required: number, other: Rule = () => true): Rule =>
+  (rules: Rules, required: number): Rule =>
   (value) => {
     if (!(value instanceof Map)) return false;
     const map = value as MsgpackMap;
-    const typed = [...map].every(([key, item]) => (Object.hasOwn(rules, key) ? rules[key]! : other)(item));
+    const typed = [...map].every(([key, item]) => !Object.hasOwn(rules, key) || rules[key]!(item));
     return (
       typed &&
       Object.keys(rules)
@@ -36,6 +36,7 @@ const isMapOf =
         .every((key) => map.has(key))
     );
   };
+const isNames: Rule = (value) => value instanceof Map && [...value.values()].every(isText);
 
 const isState = isMapOf(
   {
@@ -66,7 +67,7 @@ const isHeaderTyped = isMapOf(
     base_size: isUint,
     result_size: isUint,
     chunk_size: isUint,
-    origin: isMapOf({}, 0, isText),
+    origin: isNames,
     derived_from: isArrayOf(isMapOf({ by: isText, id: isId }, 1)),
     generator: isText,
     time: isUint,

@@ -34,8 +34,7 @@ export class Records {
   #previousEnd: number | undefined;
   #isSorted = true;
   #isDisjoint = true;
-  /** What has been written: disjoint ranges in ascending order, none touching the next. */
-  readonly #written: [number, number][] = [];
+  readonly #written: [start: number, end: number][] = [];
   readonly #digest = new StreamDigest();
 
   constructor(
@@ -48,7 +47,7 @@ export class Records {
     const end = offset + length;
     this.checkSize(end, position);
     if (this.#previousEnd !== undefined && offset < this.#previousEnd) this.#isSorted = false;
-    if (!this.#write(offset, end)) this.#isDisjoint = false;
+    if (this.header.get('order') === 'disjoint') this.#write(offset, end);
     require(this.keeps(this.header.get('order')), 'order', position);
     if (offset !== this.#previousEnd) this.runs++;
     this.#previousEnd = end;
@@ -73,6 +72,11 @@ export class Records {
     this.low = this.data === 0 ? offset : Math.min(this.low, offset);
     this.high = Math.max(this.high, offset + length);
     this.data += length;
+  }
+
+  #write(offset: number, end: number): void {
+    if (this.#written.some(([start, stop]) => start < end && offset < stop)) this.#isDisjoint = false;
+    this.#written.push([offset, end]);
   }
 
   /** Bytes of the plain stream, in order. */
@@ -125,27 +129,6 @@ export class Records {
     const isWhole = at + recordHeaderSize + length <= content.length;
     require(isWhole || length > wholeRecord, 'truncated-record', position);
     return { offset: Number(offset), length, parts: [], have: 0 };
-  }
-
-  /** Adds a range to what has been written; false if some of it had been. */
-  #write(offset: number, end: number): boolean {
-    let low = 0;
-    for (let high = this.#written.length; low < high;) {
-      const middle = (low + high) >> 1;
-      if (this.#written[middle]![1] < offset) low = middle + 1;
-      else high = middle;
-    }
-    let next = low;
-    let isNew = true;
-    const joined: [number, number] = [offset, end];
-    for (; next < this.#written.length && this.#written[next]![0] <= end; next++) {
-      const [start, stop] = this.#written[next]!;
-      if (start < end && offset < stop) isNew = false;
-      joined[0] = Math.min(joined[0], start);
-      joined[1] = Math.max(joined[1], stop);
-    }
-    this.#written.splice(low, next - low, joined);
-    return isNew;
   }
 }
 

@@ -2,7 +2,7 @@ import { ascii, join, patched, sealed, u32 } from './bytes.js';
 import { cutRecord, headerFrame, PAGE, ZERO_RANGES, type FileDraft } from './container.js';
 import { pack } from './msgpack.js';
 import { changes, longRecord, lvs, MIB, record, type Vector } from './vector.js';
-import { zeroRangesBody } from './zstd.js';
+import { compressedBlock, dataFrame, zeroRangesBody } from './zstd.js';
 
 /** `.lvs` files that end too early. */
 
@@ -42,6 +42,10 @@ function claimed(word: string, description: string, magic: number, size: number)
 
 const oneFrame = (file: FileDraft): void => file.data([record(4096)]);
 const zeros = (file: FileDraft): void => file.zeros([{ offset: 8192, length: 300_000 }]);
+const shortBlock = (file: FileDraft): void => {
+  const block = compressedBlock(Uint8Array.of(0), true);
+  file.data([record(8192)], { encode: (content) => dataFrame(content, { blocks: [block] }) });
+};
 const lastPage = (file: FileDraft): void => file.lastPage();
 
 export const cutFiles = (): Vector[] => [
@@ -55,6 +59,13 @@ export const cutFiles = (): Vector[] => [
   cut('in-block-header', 'Cut inside the header of a block.', 11, oneFrame),
   cut('in-block', 'Cut inside a block.', 40, oneFrame),
   cut('in-checksum', 'Cut inside the content checksum.', 9 + 3 + 60 + 2, oneFrame),
+  cut(
+    'behind-short-block',
+    'Cut behind a compressed block of one byte: only decoding, which takes the whole frame, refuses that.',
+    9 + 3 + 1 + 2,
+    oneFrame,
+    shortBlock,
+  ),
   cut('behind-frame', 'Cut between two data frames, as a partial snapback ends.', 0, oneFrame),
   cut('open-record', 'Cut where a record should go on: it is not whole and does not count.', 0, (file) => {
     file.data([record(0), cutRecord(longRecord(4096, 2 * MIB), MIB)[0]!]);

@@ -44,10 +44,15 @@ import {
   compressedBlock,
   contentChecksum,
   dataFrame,
+  endingIn,
+  huffmanZeros,
   paddedTo,
   rawBlock,
+  rawLiterals,
   recordHeader,
   rleBlock,
+  rleLiterals,
+  treeless,
   withOneSequence,
   zeroFrame,
   zeroRangesBody,
@@ -246,7 +251,67 @@ const zstdHeaders = (): Vector[] => [
   ),
 ];
 
+const repeated: PlainRecord = { offset: 8192, data: filled(0x61, 64) };
+const zeroData = (length: number): PlainRecord => ({ offset: 8192, data: new Uint8Array(length) });
+const NO_SEQUENCES = Uint8Array.of(0x80, 0);
+
+/** A block of `size` zeros that says in two bytes that it has no sequences, behind a literals section. */
+const noSequences = (word: string, literals: string, size: number, section: Uint8Array, more = ''): Vector =>
+  faulty(
+    `frame-corrupt-no-sequences${word}`,
+    'frame-corrupt',
+    `No sequences, counted in two bytes, behind ${literals}.`,
+    formed(
+      endingIn(size, () => join(section, NO_SEQUENCES, hex(more))),
+      zeroData(size),
+    ),
+  );
+
+const fourZeros = new Uint8Array(4);
+const noSequencesAnywhere = (): Vector[] => [
+  noSequences('', 'raw literals', 4, rawLiterals(fourZeros)),
+  noSequences('-modes', 'raw literals and before modes and tables', 4, rawLiterals(fourZeros), '5401020004'),
+  noSequences('-raw-2', 'raw literals with a header of two bytes', 4, rawLiterals(fourZeros, 2)),
+  noSequences('-raw-3', 'raw literals with a header of three bytes', 4, rawLiterals(fourZeros, 3)),
+  noSequences('-rle', 'one byte, repeated', 5, rleLiterals(0, 5)),
+  noSequences('-huffman-one-stream', 'one stream of coded literals', 80, huffmanZeros(80, 0)),
+  noSequences('-huffman-3', 'coded literals with a header of three bytes', 80, huffmanZeros(80, 1)),
+  noSequences('-huffman-4', 'coded literals with a header of four bytes', 80, huffmanZeros(80, 2)),
+  noSequences('-huffman-5', 'coded literals with a header of five bytes', 80, huffmanZeros(80, 3)),
+  faulty(
+    'frame-corrupt-no-sequences-treeless',
+    'frame-corrupt',
+    'No sequences, counted in two bytes, behind literals coded by the tree of the block before.',
+    formed(treeless(NO_SEQUENCES), zeroData(96)),
+  ),
+  faulty(
+    'frame-corrupt-no-sequences-inside',
+    'frame-corrupt',
+    'No sequences, counted in two bytes, in a block that is not the last.',
+    formed(
+      (content) => ({
+        blocks: [
+          rawBlock(content.subarray(0, 12)),
+          compressedBlock(join(rawLiterals(fourZeros), NO_SEQUENCES)),
+          rawBlock(content.subarray(16), true),
+        ],
+      }),
+      zeroData(40),
+    ),
+  ),
+];
+
 const zstdBlocks = (): Vector[] => [
+  ...noSequencesAnywhere(),
+  faulty(
+    'frame-corrupt-offset-zero',
+    'frame-corrupt',
+    'A sequence whose offset is the last one less one: 0.',
+    formed(
+      endingIn(4, () => join(rawLiterals(new Uint8Array(0)), Uint8Array.of(1, 0x54, 0, 1, 1, 0x03))),
+      repeated,
+    ),
+  ),
   faulty(
     'frame-corrupt-checksum',
     'frame-corrupt',
@@ -310,7 +375,7 @@ const zstdBlocks = (): Vector[] => [
     'frame-corrupt-reserved-modes',
     'frame-corrupt',
     'The reserved bits beside the compression modes of a sequences section are set.',
-    formed(withOneSequence(3), { offset: 8192, data: filled(0x61, 64) }),
+    formed(withOneSequence({ reserved: 3 }), repeated),
   ),
   faulty(
     'frame-corrupt-compressed',

@@ -1,6 +1,15 @@
 import { ascii, flipped, hex, join, patched, resealed, u32, u64be } from './bytes.js';
 import { HEADER, headerFrame, type FileDraft, type HeaderFields } from './container.js';
-import { nestedMaps, pack, packPairs, wide, type Value, type ValueMap } from './msgpack.js';
+import {
+  nestedAs,
+  nestedMaps,
+  nestingEncodings,
+  pack,
+  packPairs,
+  wide,
+  type Value,
+  type ValueMap,
+} from './msgpack.js';
 import { changes, lvs, otherUuid, record, uuid, type Vector } from './vector.js';
 import type { Fault } from '#src/errors.js';
 
@@ -94,6 +103,19 @@ const pairs: [Value, Value][] = Object.entries(changes);
 const nested = (depth: number): Value => (depth === 0 ? [] : { deeper: nested(depth - 1) });
 const raw = (...bytes: number[]) => ({ encoded: Uint8Array.from(bytes), json: null });
 
+/** A text, as hexadecimal, under a key that no reader knows. */
+const notUtf8 = (word: string, description: string, text: string): Vector => {
+  const bytes = hex(text);
+  return mapVector(
+    `utf-8-${word}`,
+    description,
+    packPairs([
+      ...pairs,
+      ['later', { encoded: join(Uint8Array.of(0xa0 | bytes.length), bytes), json: null }],
+    ]),
+  );
+};
+
 /** Rules of msgpack and of all maps. */
 const maps = (): Vector[] => [
   mapVector('absent', 'No map at all.', new Uint8Array(1)),
@@ -137,8 +159,28 @@ const maps = (): Vector[] => [
     'A long text that is no UTF-8.',
     packPairs([...pairs, ['generator', wide([0xd9, 251], '\xc0' + 'x'.repeat(250))]]),
   ),
+  mapVector(
+    'utf-8-key',
+    'A key that is no UTF-8.',
+    packPairs([...pairs, [{ encoded: hex('a2 61ff'), json: null }, 1]]),
+  ),
+  notUtf8('cut', 'A text that ends inside a character of three bytes.', '61 e282'),
+  notUtf8('cut-4', 'A character of four bytes that another one cuts.', 'f09f92 61'),
+  notUtf8('continuation', 'A byte that goes on a character where none has begun.', '61 80'),
+  notUtf8('overlong-2', 'A line feed in two bytes.', 'c08a'),
+  notUtf8('overlong-3', 'A character of two bytes in three.', 'e09fbf'),
+  notUtf8('overlong-4', 'A character of three bytes in four.', 'f08fbfbf'),
+  notUtf8('above', 'A character above U+10FFFF.', 'f4908080'),
+  notUtf8('five', 'A character of five bytes.', 'f888808080'),
   mapVector('nesting', 'Nested 17 deep.', pack({ ...changes, deep: nested(15) })),
   mapVector('nesting-maps', 'Nested 17 deep, all of it maps.', pack({ ...changes, deep: nestedMaps(16) })),
+  ...nestingEncodings.map((each) =>
+    mapVector(
+      `nesting-${each.replace(' ', '-')}`,
+      `Nested 17 deep, each ${each} in the one before.`,
+      pack({ ...changes, deep: nestedAs(each, 16) }),
+    ),
+  ),
   mapVector('extension', 'An extension type.', pack({ ...changes, later: raw(0xd4, 1, 0) })),
   mapVector('timestamp', "msgpack's timestamp.", pack({ ...changes, time: raw(0xd6, 0xff, 1, 2, 3, 4) })),
   mapVector('reserved-byte', 'The byte 0xC1.', pack({ ...changes, later: raw(0xc1) })),
@@ -199,12 +241,18 @@ const values = (): Vector[] => [
   wrong('exhaustive', '`exhaustive` is 1.', { exhaustive: 1 }),
   wrong('toward', '`toward` without an id, in a stream of changes.', { toward: { time: 1 } }),
   wrong('origin', 'A name of the origin that is no text.', { origin: { vg: ['data'] } }),
+  wrong('origin-text', 'An `origin` that is no map.', { origin: 'data/home' }),
+  wrong('state-text', 'A `base` that is no map.', { base: 'lv:abc' }),
+  wrong('target-text', 'A `target` that is no map.', { target: '/dev/x' }),
+  wrong('derived-from-map', 'One input and no array.', { derived_from: { id: otherUuid, by: 'merge' } }),
+  wrong('derived-from-text', 'An input that is no map.', { derived_from: ['merge'] }),
   wrong('derived-from', 'An input without `by`.', { derived_from: [{ id: otherUuid }] }),
   wrong('derived-from-id', 'An input whose id has 20 bytes.', {
     derived_from: [{ id: new Uint8Array(20), by: 'merge' }],
   }),
   wrong('undoes', 'An id in `undoes` that is text, in a stream of changes.', { undoes: ['x'] }),
   wrong('target', 'A `target` without its size.', { target: { path: '/dev/x' } }),
+  wrong('target-path-absent', 'A `target` without its path.', { target: { size: 1 } }),
   wrong('target-path', 'A `path` that is bin.', { target: { path: uuid, size: 1 } }),
   wrong('target-size', 'A `size` of a target that is negative.', { target: { path: '/dev/x', size: -1 } }),
   wrong('target-device-id', 'A `device_id` that is bin.', {

@@ -441,7 +441,9 @@ const closings = (): Vector[] => [
     }),
   ),
   closing('digest-size', 'A digest of 16 bytes.', { closing: { digest } }),
-  closing('records-absent', 'No number of records.', { without: ['records'] }),
+  ...['size', 'records', 'data', 'zeros', 'low', 'high'].map((key) =>
+    closing(`${key}-absent`, `No \`${key}\`.`, { without: [key] }),
+  ),
   lvs(
     'closing-map-longest',
     'A closing map of one byte more than 1 MiB.',
@@ -456,6 +458,9 @@ const closings = (): Vector[] => [
   closing('end-time', 'An end time of nil.', { closing: { end_time: null } }),
   closing('consistent', '`consistent` is a number.', { closing: { consistent: 1 } }),
   closing('result', 'A result state without an id.', { closing: { result: { time } } }),
+  closing('base-malformed', 'A base without an id, of which the header says nothing.', {
+    closing: { base: { time } },
+  }),
   closing('order-disjoint', 'An order other than `sorted`.', { closing: { order: 'disjoint' } }),
   closing('undoes', 'Something in `undoes` that is no id.', { closing: { undoes: [digest.subarray(1)] } }),
   closing(

@@ -9,7 +9,15 @@ import {
   type Base,
   type Range,
 } from './container.js';
-import { pack, wide, type Encoded, type Value, type ValueMap } from './msgpack.js';
+import {
+  nestedAs,
+  nestingEncodings,
+  pack,
+  wide,
+  type Encoded,
+  type Value,
+  type ValueMap,
+} from './msgpack.js';
 import {
   changes,
   disjoint,
@@ -28,7 +36,19 @@ import {
   withoutMaps,
   type Vector,
 } from './vector.js';
-import { dataFrame, paddedTo, rawBlock, rleBlock, withOneSequence } from './zstd.js';
+import {
+  dataFrame,
+  endingIn,
+  huffmanZeros,
+  paddedTo,
+  rawBlock,
+  rawLiterals,
+  rleBlock,
+  rleLiterals,
+  treeless,
+  withOneSequence,
+  type FrameForm,
+} from './zstd.js';
 
 /** `.lvs` files that every reader accepts. */
 export const goodFiles = (): Vector[] => [
@@ -93,11 +113,30 @@ const records = (): Vector[] => [
     file.data([record(2 ** 53 - 49)]);
     file.finish();
   }),
+  lvs(
+    'good-order-disjoint-touching',
+    'A disjoint stream whose records fill the gaps between others to the byte, on both sides.',
+    disjoint,
+    (file) => {
+      file.data([record(4096, 64), record(4224, 64), record(0, 100), record(4160, 64)]);
+      file.data([record(4000, 96), record(4288, 1), record(100, 3900)]);
+      file.finish();
+    },
+  ),
   declared('', 'the larger one of the declared sizes', { base_size: 8192, result_size: 16384 }),
   declared('-base', 'the base size, on a device that is smaller afterwards', {
     base_size: 16384,
     result_size: 8192,
   }),
+  lvs(
+    'good-declared-size-zeros',
+    'A zero range that ends at the declared size.',
+    { ...sorted, base_size: 8192, result_size: 2 * MIB },
+    (file) => {
+      file.zeros([{ offset: 8192, length: 2 * MIB - 8192 }]);
+      file.finish();
+    },
+  ),
   lvs(
     'good-digest-one-block',
     'A plain stream of exactly 65 536 bytes: one block to hash.',
@@ -130,6 +169,23 @@ const forms: readonly [descriptor: number, size: (length: number) => Uint8Array]
   [0xe4, u64],
 ];
 
+/** A frame of one byte, repeated, whose blocks are as `form` says. */
+const endedBy = (name: string, description: string, form: (content: Uint8Array) => FrameForm): Vector =>
+  lvs(name, description, sorted, (file) => {
+    const encode = (content: Uint8Array) => dataFrame(content, form(content));
+    file.data([{ offset: 8192, data: filled(0x61, 64) }], { encode });
+    file.finish();
+  });
+
+const none = (section: Uint8Array) => () => join(section, Uint8Array.of(0));
+const literals: readonly (readonly [size: number, body: (end: Uint8Array) => Uint8Array])[] = [
+  ...([1, 2, 3] as const).flatMap((header) => [
+    [4, none(rawLiterals(new Uint8Array(4), header))] as const,
+    [5, none(rleLiterals(0, 5, header))] as const,
+  ]),
+  ...([0, 1, 2, 3] as const).map((format) => [80, none(huffmanZeros(80, format))] as const),
+];
+
 const frames = (): Vector[] => [
   lvs('good-frame-headers', 'Every form of zstd frame header that a data frame may have.', sorted, (file) => {
     forms.forEach(([descriptor, size], i) => {
@@ -157,11 +213,39 @@ const frames = (): Vector[] => [
     file.data([{ offset: 12288, data: compressed.data }], { encode: () => hex(compressed.frame) });
     file.finish();
   }),
-  lvs('good-sequence', 'A compressed block of one literal and one sequence.', sorted, (file) => {
-    const encode = (content: Uint8Array) => dataFrame(content, withOneSequence(0)(content));
-    file.data([{ offset: 8192, data: filled(0x61, 64) }], { encode });
-    file.finish();
-  }),
+  endedBy('good-sequence', 'A compressed block of one literal and one sequence.', withOneSequence()),
+  endedBy(
+    'good-sequence-count-long',
+    'One sequence, counted in two bytes.',
+    withOneSequence({ count: Uint8Array.of(0x80, 1) }),
+  ),
+  endedBy(
+    'good-block-long',
+    'A compressed block of 8 bytes that decodes to 8 bytes.',
+    withOneSequence({ size: 8 }),
+  ),
+  lvs(
+    'good-literals',
+    'Compressed blocks without sequences, with literals of every form.',
+    sorted,
+    (file) => {
+      literals.forEach(([size, body], i) => {
+        const encode = (content: Uint8Array) => dataFrame(content, endingIn(size, body)(content));
+        file.data([{ offset: i * 4096, data: new Uint8Array(size) }], { encode });
+      });
+      file.finish();
+    },
+  ),
+  lvs(
+    'good-literals-treeless',
+    'A block whose literals are coded by the tree of the one before.',
+    sorted,
+    (file) => {
+      const encode = (content: Uint8Array) => dataFrame(content, treeless(Uint8Array.of(0))(content));
+      file.data([{ offset: 4096, data: new Uint8Array(96) }], { encode });
+      file.finish();
+    },
+  ),
   lvs('good-largest-content', 'A data frame of 8 MiB of content, the most there is.', sorted, (file) => {
     file.data([longRecord(4096, 8 * MIB - 12)]);
     file.finish();
@@ -318,6 +402,22 @@ const digests = (): Vector[] => [
     { base: device },
   ),
   lvs(
+    'good-digests-borders',
+    'Records that begin and end at, before and behind borders of pieces.',
+    withDigests,
+    (file) => {
+      const pieces = (first: number, ...more: number[]) =>
+        join(...[first, ...more].map((count) => pieceRun(0, count)));
+      file.data([record(0, 4095)], { pieces: pieces(1) });
+      file.data([record(8192, 4096)], { pieces: pieces(1) });
+      file.data([record(16_384, 4097)], { pieces: pieces(2) });
+      file.data([record(24_575, 1), record(24_576, 1)], { pieces: pieces(1, 1) });
+      file.data([record(28_671, 2)], { pieces: pieces(2) });
+      file.data([record(32_767, 4097)], { pieces: pieces(2) });
+      file.finish();
+    },
+  ),
+  lvs(
     'good-digests-runs-apart',
     'Neighbouring runs of one type, which readers accept.',
     withDigests,
@@ -421,6 +521,52 @@ const encoded = (bytes: readonly number[], json: unknown): Encoded => ({
   encoded: Uint8Array.from(bytes),
   json,
 });
+const headed = (head: number | Uint8Array, body: Uint8Array, json: unknown): Encoded => ({
+  encoded: join(typeof head === 'number' ? Uint8Array.of(head) : head, body),
+  json,
+});
+/** As JSON has it: a number where a double holds it exactly. */
+const exact = (value: bigint): number | string =>
+  Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+
+/** All that has a smallest and a largest value, or both sides of what a double holds exactly. */
+const integers: readonly Encoded[] = [
+  ...[0, 0x7f].map((value) => encoded([value], value)),
+  ...[-32, -1].map((value) => encoded([value & 0xff], value)),
+  ...[0, 0xff].map((value) => encoded([0xcc, value], value)),
+  ...[0, 0xffff].map((value) => headed(0xcd, u16be(value), value)),
+  ...[0, 2 ** 32 - 1].map((value) => headed(0xce, u32be(value), value)),
+  ...[-128, -1, 127].map((value) => encoded([0xd0, value & 0xff], value)),
+  ...[-(2 ** 15), -1, 2 ** 15 - 1].map((value) => headed(0xd1, u16be(value), value)),
+  ...[-(2 ** 31), -1, 2 ** 31 - 1].map((value) => headed(0xd2, u32be(value), value)),
+  ...[0n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n].map((value) => headed(0xcf, u64be(value), exact(value))),
+  ...[-(2n ** 63n), -(2n ** 53n), 1n - 2n ** 53n, -1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n - 1n].map(
+    (value) => headed(0xd3, u64be(value), exact(value)),
+  ),
+];
+
+const letters = (count: number): string => 'x'.repeat(count);
+const numbers = (count: number): Value[] => Array.from({ length: count }, () => 1);
+const mapOf = (count: number): ValueMap => Object.fromEntries(numbers(count).map((one, i) => [`k${i}`, one]));
+const shortestLengths: readonly Value[] = [
+  ...[0, 31, 32, 255, 256].map(letters),
+  ...[0, 255, 256].map((count) => filled(7, count)),
+  ...[0, 15, 16].map(numbers),
+  ...[0, 15, 16].map(mapOf),
+];
+const widerLengths: readonly Value[] = [
+  ...['d901', 'da0001', 'db00000001'].map((head) => headed(hex(head), ascii('x'), 'x')),
+  ...['c401', 'c50001', 'c600000001'].map((head) => headed(hex(head), Uint8Array.of(7), 'hex:07')),
+  ...['91', 'dc0001', 'dd00000001'].map((head) => headed(hex(head), Uint8Array.of(1), [1])),
+  ...['81', 'de0001', 'df00000001'].map((head) => headed(hex(head), hex('a16b01'), { k: 1 })),
+];
+
+const borders = [
+  ...[0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfeff, 0xfffd, 0xffff, 0x1_0000, 0x10_ffff].map((point) =>
+    String.fromCodePoint(point),
+  ),
+  'a\u00e9\u20ac\u{1f4be}z',
+];
 
 const base = {
   id: 'lv:Yt3kqM-8cVx-5dJr-W2hN-b7Ls-Z4pe-QmUo9a',
@@ -578,6 +724,30 @@ const headers = (): Vector[] => [
     'Maps and arrays nested 16 deep, the deepest there is.',
     { ...sorted, deep: nested(14) },
     (file) => file.finish(),
+  ),
+  lvs(
+    'good-nesting-encodings',
+    'Lists and maps of each encoding nested 16 deep.',
+    { ...sorted, ...Object.fromEntries(nestingEncodings.map((each) => [each, nestedAs(each, 15)])) },
+    (file) => file.finish(),
+  ),
+  lvs(
+    'good-integers',
+    'The lowest and the highest number of each encoding.',
+    { ...sorted, integers },
+    (file) => file.finish(),
+  ),
+  lvs(
+    'good-lengths',
+    'Texts, bytes, lists and maps of lengths at which the shortest encoding changes, and short ones in each wider one.',
+    { ...sorted, lengths: [...shortestLengths, ...widerLengths] },
+    (file) => file.finish(),
+  ),
+  lvs(
+    'good-utf-8',
+    'The first and the last code points of each length of UTF-8, and beside the surrogates, as keys and values.',
+    { ...sorted, ...Object.fromEntries(borders.map((text, i) => [text, [i, text]])) },
+    (file) => file.finish({ closing: { '\ufeffmark': '\ufeff' } }),
   ),
   lvs(
     'good-encodings',

@@ -1,4 +1,4 @@
-import { ascii, join, toHex, u16be, u32be, u64be } from './bytes.js';
+import { ascii, hex, join, toHex, u16be, u32be, u64be } from './bytes.js';
 
 /** A value whose encoding a scenario chose itself; `json` is what it stands for. */
 export interface Encoded {
@@ -89,6 +89,26 @@ function listHead(count: number, short: number, long: number): Uint8Array {
 
 /** Maps in maps, `depth` of them, the innermost empty. */
 export const nestedMaps = (depth: number): Value => (depth === 1 ? {} : { deeper: nestedMaps(depth - 1) });
+
+const nestingHeads = {
+  'array 1': hex('91'),
+  'array 16': hex('dc0001'),
+  'array 32': hex('dd00000001'),
+  'map 1': hex('81 a0'),
+  'map 16': hex('de0001 a0'),
+  'map 32': hex('df00000001 a0'),
+} as const;
+
+/** The ways in which a list or a map of one can be written. */
+export const nestingEncodings = Object.keys(nestingHeads) as (keyof typeof nestingHeads)[];
+
+/** `depth` lists or maps, each in the one before, the innermost one with nil in it. */
+export function nestedAs(encoding: (typeof nestingEncodings)[number], depth: number): Encoded {
+  if (depth === 0) return { encoded: Uint8Array.of(0xc0), json: null };
+  const inner = nestedAs(encoding, depth - 1);
+  const json = encoding.startsWith('array') ? [inner.json] : { '': inner.json };
+  return { encoded: join(nestingHeads[encoding], inner.encoded), json };
+}
 
 /** The value in a wider encoding than it needs: behind the bytes of `head`, which tell type and size. */
 export const wide = (head: readonly number[], text: string, json: unknown = text): Encoded => ({

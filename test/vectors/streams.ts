@@ -60,6 +60,9 @@ const chunks = (size: number, ...numbers: readonly number[]): PlainRecord[] =>
 const three = [record(8192, 100), record(4096, 20), record(8200, 500)];
 const pages = chunks(4096, 9, 2, 3);
 
+/** As eight bytes it is 2^46 - 2^24 the other way round. */
+const BOTH_WAYS = 0xff_ff3f_0000;
+
 const good = (): Vector[] => [
   stream('good-lvmsync1', 'Version 1, little-endian.', 1, join(line(1), encode(1, 'little', pages)), pages),
   stream('good-lvmsync1-empty', 'Version 1 without records.', 1, line(1), []),
@@ -69,6 +72,20 @@ const good = (): Vector[] => [
     1,
     join(line(1), encode(1, 'big', pages)),
     pages,
+  ),
+  stream(
+    'good-lvmsync1-multiples',
+    'Version 1 whose chunk numbers are all multiples of 4096: they are numbers all the same.',
+    1,
+    join(line(1), encode(1, 'little', chunks(4096, 4096, 0, 8192))),
+    chunks(4096, 4096, 0, 8192),
+  ),
+  stream(
+    'good-lvmsync1-big-endian-scaled',
+    'A chunk number that is absurd little-endian only when it is multiplied by 4096.',
+    1,
+    join(line(1), encode(1, 'big', chunks(4096, 2 ** 16))),
+    chunks(4096, 2 ** 16),
   ),
   stream(
     'good-lvmsync2-chunks',
@@ -134,6 +151,27 @@ const good = (): Vector[] => [
     3,
     join(line(3), encode(3, 'big', [record(2 ** 47 + 2 ** 8), record(5)])),
     [record(2 ** 47 + 2 ** 8), record(5)],
+  ),
+  stream(
+    'good-lvmsync3-absurd-limit',
+    'An offset that is sane little-endian; big-endian the record ends at 2^46 and is absurd.',
+    3,
+    join(line(3), encode(3, 'little', [longRecord(BOTH_WAYS, 16 * MIB)])),
+    [longRecord(BOTH_WAYS, 16 * MIB)],
+  ),
+  stream(
+    'good-lvmsync3-sane-both',
+    'The same offset and one byte less: big-endian the record ends at 2^46 - 1, so that is what it is.',
+    3,
+    join(line(3), encode(3, 'little', [longRecord(BOTH_WAYS, 16 * MIB - 1)])),
+    [longRecord(2 ** 46 - 2 ** 24, 16 * MIB - 1)],
+  ),
+  stream(
+    'good-lvmsync3-one-byte',
+    'A record of one byte before others.',
+    3,
+    join(line(3), encode(3, 'big', [record(77, 1), record(4096, 20)])),
+    [record(77, 1), record(4096, 20)],
   ),
   stream(
     'good-lvmsync3-sane-limit',
@@ -298,6 +336,7 @@ const damaged = (): Vector[] => [
   broken('empty-record', 'empty-record', 'A record without data, and a good one behind it.', join(header(77, 0), encode(3, 'big', three)), 'here'),
   broken('empty-record-concludes-nothing', 'empty-record', 'A record whose offset is sane in both orders, then one without data whose offset is absurd.', header(2n ** 50n, 0), 'here', { records: [record(2 ** 24, 4)] }),
   broken('empty-record-absurd', 'empty-record', 'The same with an offset that is absurd in both orders.', header(2n ** 64n - 1n, 0), 'here', { records: [record(2 ** 24, 4)] }),
+  broken('empty-record-ends-the-walk', 'empty-record', 'Behind the empty record, one that is sane little-endian alone: it counts for nothing.', join(header(0, 0), encode(3, 'little', [record(512, 8)])), 'here', { records: [record(2 ** 24, 4)] }),
   broken('offset-limit', 'offset-limit', 'A record that ends at 2^53.', join(header(2 ** 53 - 4, 4), noise(1, 4)), 'here'),
   broken('offset-limit-before-data', 'offset-limit', 'Past the limit, and the data is cut: the limit comes first.', join(header(2n ** 64n - 1n, 400), noise(1, 4)), 'here'),
   broken('offset-limit-lvmsync1', 'offset-limit', 'A chunk number of 2^41, which ends past 2^53.', join(u64(2 ** 41), filled(2, 4096), u64be(7), filled(3, 4096)), 'here', { ...small }),
@@ -306,6 +345,14 @@ const damaged = (): Vector[] => [
     ...chunks(1024, 9),
     ...chunks(512, 1),
   ]),
+  stream(
+    'ambiguous-units-second',
+    'Chunk numbers, and the first chunk is of another size than all others.',
+    2,
+    join(line(2), encodeChunks('little', [...chunks(1024, 3), ...chunks(512, 3, 5)])),
+    chunks(1024, 3),
+    { verdict: { fault: 'ambiguous-units', position: 17 + 12 + 1024 } },
+  ),
   differing('ambiguous-units-clipped', 'Chunk numbers, and a last chunk that is cut.', 4096, chunks(512, 9)),
   stream('offset-limit-lvmsync2', 'A chunk number times its length is 2^53.', 2, join(line(2), u64(2 ** 41), u32be(4096), noise(1, 9)), [], {
     options: { units: 'chunks' },

@@ -1,5 +1,5 @@
 import xxhash from 'xxhash-wasm';
-import { join, u24, u32, u64, u64be, u32be } from './bytes.js';
+import { join, u16, u24, u32, u64, u64be, u32be } from './bytes.js';
 
 const hasher = await xxhash();
 
@@ -50,19 +50,71 @@ export function dataFrame(content: Uint8Array, form: FrameForm = {}): Uint8Array
 export const compressedBlock = (body: Uint8Array, last = false): Uint8Array =>
   join(u24((body.length << 3) | 4 | Number(last)), body);
 
+/** The content in a raw block, but for its last bytes, which are what `body` decodes to. */
+export const endingIn =
+  (size: number, body: (end: Uint8Array) => Uint8Array) =>
+  (content: Uint8Array): FrameForm => ({
+    blocks: [rawBlock(content.subarray(0, -size)), compressedBlock(body(content.subarray(-size)), true)],
+  });
+
 /**
- * The content in a raw block, but for its last four bytes, which are one byte repeated: a compressed block of that literal
- * and one sequence, all of its codes in RLE mode, with `reserved` in the lowest bits of the modes.
+ * The content in a raw block, but for its last `size` bytes, 4 to 35, which are one byte repeated: a compressed block of that
+ * literal and one sequence, all of its codes in RLE mode, with `reserved` in the lowest bits of the modes.
  */
-export const withOneSequence =
-  (reserved: number) =>
-  (content: Uint8Array): FrameForm => {
-    const literals = Uint8Array.of(1 << 3, content.at(-1)!);
-    const sequences = Uint8Array.of(1, 0x54 | reserved, 1, 2, 0, 0x04);
-    return {
-      blocks: [rawBlock(content.subarray(0, -4)), compressedBlock(join(literals, sequences), true)],
-    };
-  };
+export const withOneSequence = ({ reserved = 0, size = 4, count = Uint8Array.of(1) } = {}) =>
+  endingIn(size, (end) =>
+    join(rawLiterals(end.subarray(0, 1)), count, Uint8Array.of(0x54 | reserved, 1, 2, size - 4, 0x04)),
+  );
+
+/** A literals section as it is, behind a header of so many bytes (RFC 8878, 3.1.1.3.1). */
+export const rawLiterals = (bytes: Uint8Array, header: 1 | 2 | 3 = 1): Uint8Array =>
+  join(plainHeader(0, bytes.length, header), bytes);
+
+/** One byte, repeated. */
+export const rleLiterals = (value: number, count: number, header: 1 | 2 | 3 = 1): Uint8Array =>
+  join(plainHeader(1, count, header), Uint8Array.of(value));
+
+const plainHeader = (type: number, size: number, header: 1 | 2 | 3): Uint8Array =>
+  header === 1
+    ? Uint8Array.of(type | (size << 3))
+    : u32(type | (header === 2 ? 4 : 12) | (size << 4)).subarray(0, header);
+
+/** Of the four size formats: bytes of the header, bits of each size, streams. */
+const HUFFMAN_FORMATS = [
+  { header: 3, bits: 10n, streams: 1 },
+  { header: 3, bits: 10n, streams: 4 },
+  { header: 4, bits: 14n, streams: 4 },
+  { header: 5, bits: 18n, streams: 4 },
+] as const;
+/** Two symbols, 0 and 1, of one bit each. */
+const HUFFMAN_TREE = Uint8Array.of(0x80, 0x10);
+
+/** So many zeros, one bit each, in a format of 0 to 3; `treeless`: with the tree of the block before. */
+export function huffmanZeros(count: number, format: 0 | 1 | 2 | 3, treeless = false): Uint8Array {
+  const { header, bits, streams } = HUFFMAN_FORMATS[format];
+  const share = Math.ceil(count / streams);
+  const parts = Array.from({ length: streams }, (_, i) => zeroBits(Math.min(share, count - i * share)));
+  const sizes = parts.slice(0, -1).map(({ length }) => u16(length));
+  const body = join(treeless ? new Uint8Array(0) : HUFFMAN_TREE, ...sizes, ...parts);
+  const type = treeless ? 3n : 2n;
+  const counts = (BigInt(count) << 4n) | (BigInt(body.length) << (4n + bits));
+  return join(u64(type | (BigInt(format) << 2n) | counts).subarray(0, header), body);
+}
+
+/** A stream of zero bits, which is read from its end: behind the highest bit that is set. */
+const zeroBits = (count: number): Uint8Array =>
+  join(new Uint8Array(count >> 3), Uint8Array.of(1 << (count & 7)));
+
+/** The last 96 bytes of the content, zeros, in two blocks that use one tree; the second says `sequences` behind its literals. */
+export const treeless =
+  (sequences: Uint8Array) =>
+  (content: Uint8Array): FrameForm => ({
+    blocks: [
+      rawBlock(content.subarray(0, -96)),
+      compressedBlock(join(huffmanZeros(48, 0), Uint8Array.of(0))),
+      compressedBlock(join(huffmanZeros(48, 0, true), sequences), true),
+    ],
+  });
 
 /**
  * The content in raw blocks and so many empty ones, of three zeros each, that the last block ends at byte `size` of the
