@@ -115,7 +115,7 @@ export class Records {
     }
     this.records += count;
     this.feed(content);
-    for (const { offset, parts } of whole) this.released.records.push({ offset, data: join(parts) });
+    for (const { offset, parts } of whole) this.released.records.push({ offset, data: Buffer.concat(parts) });
     return { segments, count };
   }
 
@@ -130,10 +130,6 @@ export class Records {
     require(isWhole || length > wholeRecord, 'truncated-record', position);
     return { offset: Number(offset), length, parts: [], have: 0 };
   }
-}
-
-function join(parts: Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
 /** §5.1. */

@@ -10,6 +10,7 @@ import {
   sealed,
   skippable,
   u16,
+  u24,
   u32,
   u64,
   u64be,
@@ -72,6 +73,7 @@ export const damagedFrames = (): Vector[] => [
   ...zeroRanges(),
   ...zeroFrames(),
   ...sizes(),
+  ...lastBytes(),
 ];
 
 const before = record(4096);
@@ -624,6 +626,12 @@ const twoRanges: readonly Range[] = [...one, { offset: 0, length: 0 }];
 const zeroRanges = (): Vector[] => [
   faulty('zero-ranges-crc', 'zero-ranges', 'The checksum is wrong.', listing(flipped(body(one), -3))),
   faulty('zero-ranges-reserved', 'zero-ranges', 'The reserved field is 1.', listing(body(one, 1, 1))),
+  faulty(
+    'zero-ranges-reserved-high',
+    'zero-ranges',
+    'The highest bit of the reserved field is set.',
+    listing(body(one, 1, 2 ** 31)),
+  ),
   faulty('zero-ranges-none', 'zero-ranges', 'A count of 0 and a range behind it.', listing(body(one, 0))),
   faulty('zero-ranges-count', 'zero-ranges', 'The count is one more than there are.', listing(body(one, 2))),
   faulty(
@@ -756,4 +764,31 @@ const sizes = (): Vector[] => [
     join(u32(0x184d2a5f), u32(32 * MIB + 1)),
   ),
   sized('frame-size-other', 'Another skippable frame of 4 GiB.', join(u32(0x184d2a5f), u32(0xffffffff))),
+];
+
+/** A file that ends with the byte that makes it faulty: nothing behind that is asked for. */
+const ends = (fault: Fault, description: string, bytes: Uint8Array): Vector =>
+  lvs(`${fault}-last-byte`, description, changes, (file) => {
+    file.data([before]);
+    file.fault(fault);
+    file.stray(bytes);
+  });
+
+const lastBytes = (): Vector[] => [
+  ends('frame-magic', 'The file ends behind a magic of no frame.', u32(0x184d2a60)),
+  ends(
+    'frame-size',
+    'The file ends behind the size of a page that is too short.',
+    join(u32(0x184d2a51), u32(35)),
+  ),
+  ends(
+    'frame-header',
+    'The file ends behind the descriptor of a frame without a checksum.',
+    hex('28b52ffd a0'),
+  ),
+  ends(
+    'frame-corrupt',
+    'The file ends behind the header of a block of the reserved type.',
+    join(hex('28b52ffd a4'), u32(100), u24((40 << 3) | 6)),
+  ),
 ];

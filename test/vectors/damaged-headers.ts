@@ -32,6 +32,11 @@ function refused(name: string, fault: Fault, description: string, header: Uint8A
 const good = headerFrame({ map: pack(changes) });
 const framed = (fields: Omit<HeaderFields, 'map'>) => headerFrame({ map: pack(changes), ...fields });
 
+/** A file that holds these bytes and no more. */
+function cutBehind(name: string, fault: Fault, description: string, bytes: Uint8Array): Vector {
+  return { ...refused(name, fault, description, bytes), input: bytes };
+}
+
 const fixedFields = (): Vector[] => [
   refused('header-crc', 'header-crc', 'A bit of the map is flipped.', flipped(good, 30)),
   refused('header-crc-itself', 'header-crc', 'A bit of the checksum is flipped.', flipped(good, -1, 0x80)),
@@ -52,6 +57,18 @@ const fixedFields = (): Vector[] => [
     'header-identification',
     'A transfer in text mode has turned CR LF into LF.',
     framed({ identification: hex('894c56530a1a0a00') }),
+  ),
+  cutBehind(
+    'header-identification-last-byte',
+    'header-identification',
+    'The file ends behind another identification.',
+    framed({ identification: ascii('pzstd\0\0\0') }).subarray(0, 16),
+  ),
+  cutBehind(
+    'frame-size-header-last-byte',
+    'frame-size',
+    'The file ends behind the identification of a header of an impossible size.',
+    patched(good, 4, u32(2 ** 20 + 1)).subarray(0, 16),
   ),
   refused('header-version', 'header-version', 'Version 2.', framed({ version: 2 })),
   refused('header-version-0', 'header-version', 'Version 0.', framed({ version: 0 })),

@@ -617,6 +617,9 @@ const seekTables = (): Vector[] => [
   inSeekTable('size-cut', 'The size is wrong and the end is missing: the size comes first.', (table) =>
     patched(table, 4, u32(8 * 5 + 9)).subarray(0, 30),
   ),
+  inSeekTable('size-last-byte', 'The file ends behind a size that is wrong.', (table) =>
+    patched(table, 4, u32(8 * 5 + 9)).subarray(0, 8),
+  ),
   lvs('seek-table-early-cut', 'Cut inside a seek table that may not stand there.', changes, (file) => {
     file.data([record(0)]);
     file.fault('seek-table');

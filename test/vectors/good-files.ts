@@ -292,6 +292,10 @@ const longRecords = (): Vector[] => [
       file.finish();
     },
   ),
+  lvs('good-long-record-last-byte', 'A record whose last byte is a frame of its own.', sorted, (file) => {
+    for (const each of cutRecord(longRecord(4096, MIB + 1), MIB)) file.data([each]);
+    file.finish();
+  }),
   lvs(
     'good-long-records-in-a-row',
     'A frame that ends one long record and begins another.',
