@@ -237,7 +237,7 @@ async function surveyFirst(
   const survey = await surveyStream(stream.batches, codec, {
     size: target.size,
     device: compares ? target : undefined,
-    exempt: recorder?.recorded?.saved,
+    exempt: recorder?.written,
     noted: work.note?.isThere,
     onBatch: recorder?.recorded && ((batch) => recorder.recorded?.addStream(batch)),
   });
@@ -286,7 +286,7 @@ function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Re
       hint: 'apply the streams before this one first; --no-base-check applies it all the same',
     });
   }
-  if (recorder?.recorded) refuseUnrecorded(verdict, target, options);
+  if (recorder?.written) refuseUnrecorded(verdict, target, options);
   if (verdict.kind !== 'partly' || options.finish) return;
   throw new RefusedError(
     `${target.name}: holds some of the stream already, in no order that an interrupted apply leaves`,

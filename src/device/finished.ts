@@ -52,7 +52,7 @@ export async function findFinished(
   if (made?.kind !== 'snapback' || !made.target || !isSameDevice(made.target, identifyTarget(target.name)))
     return undefined;
   const { closing, verdict } = await judgeSnapback({ path, header: made }, target, codec, openFile);
-  if (verdict.kind !== 'base') return undefined;
+  if (verdict.kind !== 'base' && verdict.kind !== 'either') return undefined;
   const { digest, differentBytes, pastEnd } = await compareResult(input, target, codec);
   const isHeld = differentBytes === 0 && (pastEnd === 0 || options.skipPastEnd);
   return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest) ? { pastEnd } : undefined;

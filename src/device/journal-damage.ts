@@ -20,6 +20,10 @@ import { takeFrame } from '../format/zstd-frame.js';
 import { readPartial, readPartialAt, sizeOfPartial, type PartialFile } from './partial-file.js';
 
 const SEARCH_STEP = 1 << 20;
+/** What a disk writes whole. */
+const SECTOR_SIZE = 512;
+/** Longer headers are rare, and a longer file without its beginning may hold records. */
+const MOST_WITHOUT_START = 4096;
 
 /** Whether the device still holds every byte of a batch of pre-images. */
 export type IsHeld = (batch: RecordBatch) => boolean;
@@ -94,10 +98,11 @@ async function readRecords(
 
 /**
  * Throws `RefusedError` unless a file without a whole header and first line can be what is left of a journal whose writing
- * ended there.
+ * ended there, or of which a power cut kept some sectors: the first mark stands behind the sync of the header, and is itself
+ * on stable storage before the device is written.
  */
 export async function refuseUnlessBegun(file: PartialFile, cause: FormatError | undefined): Promise<void> {
-  const start = await readPartialAt(file, 0, SKIPPABLE_HEADER_SIZE);
+  const start = await readPartialAt(file, 0, SECTOR_SIZE);
   const marks = await findMarks(file, 0).next();
   if (marks.done === true && sizeOfPartial(file) <= mostBegun(start)) return;
   throw new RefusedError(
@@ -108,6 +113,7 @@ export async function refuseUnlessBegun(file: PartialFile, cause: FormatError | 
 
 /** How long a journal without records can be that begins so; -1 if it is none. */
 function mostBegun(start: Buffer): number {
+  if (start.every((byte) => byte === 0)) return MOST_WITHOUT_START;
   const magic = Buffer.from(Uint32Array.of(HEADER_MAGIC).buffer).subarray(0, start.length);
   if (!magic.equals(start.subarray(0, magic.length))) return -1;
   const payload = start.length < SKIPPABLE_HEADER_SIZE ? 0 : viewOf(start).getUint32(4, true);

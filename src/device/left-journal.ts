@@ -21,6 +21,8 @@ import { takeBackCommand } from './way-back.js';
 export interface OpenJournal {
   readonly journal: Journal;
   readonly recorded: RecordedRanges;
+  /** The device holds all that it records: its apply has left nothing there. */
+  readonly isIdle: boolean;
 }
 
 /** What it takes to look at one; `keep`: nothing may be removed. */
@@ -102,11 +104,11 @@ export async function openJournal(
     isHeld: (batch) => recorded.isHeld(batch),
     keep,
   });
-  return journal && { journal, recorded };
+  return journal && { journal, recorded, isIdle: !recorded.isOpen };
 }
 
-function stepOf({ journal, recorded }: OpenJournal, header: StreamHeader | undefined): LeftJournal['step'] {
-  if (!recorded.isOpen) return 'none';
+function stepOf({ journal, isIdle }: OpenJournal, header: StreamHeader | undefined): LeftJournal['step'] {
+  if (isIdle) return 'none';
   const { undoes = [], toward, result } = journal.header;
   const isUndone = undoes.some((id) => header?.id && Buffer.compare(id, header.id) === 0);
   const isParallel =
@@ -210,7 +212,7 @@ export function discardResized(
   keep: boolean,
 ): void {
   opened.journal.close();
-  if (opened.recorded.isOpen) refuseResized(opened, path, target);
+  if (!opened.isIdle) refuseResized(opened, path, target);
   if (!keep) discardJournal(path, opened);
 }
 

@@ -120,6 +120,11 @@ export class Recorder {
     return 'link' in this.#start ? undefined : this.#start.recorded;
   }
 
+  /** Where an interrupted apply may have written, as its journal vouches; undefined if it has left nothing on the device. */
+  get written(): RangeSet | undefined {
+    return 'link' in this.#start || this.#start.isIdle ? undefined : this.#start.recorded.saved;
+  }
+
   /** An interrupted apply has left a journal that records something. */
   get isUnfinished(): boolean {
     return !('link' in this.#start) || this.#start.left?.unfinished !== undefined;

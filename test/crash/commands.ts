@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ApplyOptions } from '#src/device/apply.js';
-import type { Format, Shape, World, WorldStream } from './world.js';
+import { hasDigests, type Format, type Shape, type World, type WorldStream } from './world.js';
 
 /** What is cut short: an apply, or the roll-back of one, with a snapback of its own or without. */
 export const ACTIONS = [
@@ -30,6 +30,8 @@ export interface Command {
   /** The snapback's name in the folder. */
   readonly snapback: string | undefined;
   readonly options?: Partial<ApplyOptions>;
+  /** Behind a power cut the same must not be refused: it keeps a snapback or a note, or asks nothing of the device. */
+  readonly isRepeatable: boolean;
   /** Whether a device may be so when the command says that it is done. */
   readonly isRight: (device: Uint8Array) => boolean;
 }
@@ -114,13 +116,19 @@ export class Commands {
   }
 
   #forward(label: string, { path, result }: WorldStream, snapback: string | undefined): Command {
-    return { label, stream: path, snapback, isRight: (device) => isEqual(device, result) };
+    const isRight = (device: Uint8Array) => isEqual(device, result);
+    return { label, stream: path, snapback, isRepeatable: this.#isRepeatable(snapback), isRight };
   }
 
   #rollBack(label: string, snapback: string | undefined): Command {
     const { result } = this.#world.before;
     const stream = join(this.#folder, 'undo-1');
-    return { label, stream, snapback, isRight: (device) => isEqual(device, result) };
+    return { label, stream, snapback, isRepeatable: true, isRight: (device) => isEqual(device, result) };
+  }
+
+  /** A stream of which no id is known gets no note. */
+  #isRepeatable(snapback: string | undefined): boolean {
+    return snapback !== undefined || this.#world.hasIds || !hasDigests(this.#world.format);
   }
 
   /** Where nothing names the states, nobody can tell what an apply that was cut short left where it writes. */
@@ -132,7 +140,7 @@ export class Commands {
       device.every((byte, i) =>
         own[i] === 1 ? byte === next.result[i] : unknown[i] === 1 || byte === before.result[i],
       );
-    return { label, stream: next.path, snapback, isRight };
+    return { label, stream: next.path, snapback, isRepeatable: this.#isRepeatable(snapback), isRight };
   }
 }
 

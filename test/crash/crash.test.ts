@@ -23,11 +23,6 @@ test.each(FOLLOWED)(
   300_000,
 );
 
-test('a roll-back that a power cut ended is finished by the same command, never refused', async () => {
-  const { lost, refused } = await tryStates('roll back', ['the same'], { states: 60, firstSeed: 10_000 });
-  expect({ lost, refused }).toEqual({ lost: [], refused: 0 });
-}, 60_000);
-
 const without =
   (isLeftOut: (call: Call) => boolean) =>
   (calls: readonly Call[]): readonly Call[] =>

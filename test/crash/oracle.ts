@@ -33,7 +33,7 @@ export interface Place {
 /** Runs a command on the folder's device; returns the error that it ended with. */
 export async function attempt(
   place: Place,
-  { stream, snapback, options }: Omit<Command, 'label' | 'isRight'>,
+  { stream, snapback, options }: Pick<Command, 'stream' | 'snapback' | 'options'>,
 ): Promise<unknown> {
   const device = join(place.folder, 'device');
   const openFile = (path: string) => openInput(path, codec, { pieces: true });
@@ -57,15 +57,22 @@ export async function attempt(
 
 export type Judgement = 'done' | 'refused' | { readonly lost: string };
 
+/** A command that was run in what a power cut of another left, or of the same. */
+interface Run {
+  readonly crashed: Command;
+  /** The one that was cut short would have been refused. */
+  readonly wasRefused: boolean;
+  readonly command: Command;
+}
+
 /**
- * Judges what a command did that was run in what a power cut of `crashed` left, and ended with `error`. Success must have
- * made the device right, with all ways back; a refusal must have left it as it was, with a way out; nothing else may be.
+ * Judges what a command did that ended with `error`. Success must have made the device right, with all ways back; a refusal
+ * must have left it as it was, with a way out, and be of another command; nothing else may be.
  */
 export async function judge(
   place: Place,
   left: Disk,
-  crashed: Command,
-  command: Command,
+  { crashed, wasRefused, command }: Run,
   error: unknown,
 ): Promise<Judgement> {
   if (error === undefined) {
@@ -73,6 +80,8 @@ export async function judge(
     return why === undefined ? 'done' : { lost: why };
   }
   if (!(error instanceof RefusedError)) return { lost: `ended with ${describe(error)}` };
+  if (command === crashed && !wasRefused && command.isRepeatable)
+    return { lost: `the same command is refused: ${error.message}` };
   const seen = takeDisk(place.folder);
   if (!isEqual(deviceOf(left), deviceOf(seen))) return { lost: `refused, and has written: ${error.message}` };
   const why = await whyNoWayOut(place, seen, [command, crashed]);

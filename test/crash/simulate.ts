@@ -49,9 +49,10 @@ export async function simulate(
   try {
     restartIds();
     const random = new Random(seed);
-    const world = await makeWorld(random, own, scenario.format, scenario.shape);
     const { format, shape, action } = scenario;
     const hasUndo = action !== 'apply without a snapback';
+    // A note stands beside the stream, and only where there is no snapback.
+    const world = await makeWorld(random, hasUndo ? own : disk, format, shape);
     const options = { skipPastEnd: shape === 'past the end' };
     const place = { folder: disk, oldest: hasUndo ? world.oldest : undefined, options };
     const name = `seed ${seed}: ${format}, ${shape}, ${action}`;
@@ -68,7 +69,11 @@ async function run(
   cuts: number,
 ): Promise<void> {
   const { place, random, tamper } = simulation;
-  putDisk(place.folder, { files: new Map([[0, oldest]]), names: new Map([['device', 0]]) });
+  const { files, names } = takeDisk(place.folder);
+  putDisk(place.folder, {
+    files: new Map([...files, [0, oldest]]),
+    names: new Map([...names, ['device', 0]]),
+  });
   for (const command of commands.history) await mustSucceed(place, command);
   const start = takeDisk(place.folder);
   const { first } = commands;
@@ -76,10 +81,11 @@ async function run(
   for (let i = 0; i < cuts; i++) {
     const left = cutSomewhere(random, start, tamper(calls));
     for (const second of commands.afterFirst()) {
-      const next = await follow(simulation, left, [first, second]);
+      const next = await follow(simulation, left, { commands: [first, second], wasRefused: false });
       const third = random.pick(commands.afterSecond(second));
-      if (next.length > 0)
-        await follow(simulation, cutSomewhere(random, left, tamper(next)), [first, second, third]);
+      const three = { commands: [first, second, third], wasRefused: next.isRefused };
+      if (next.calls.length > 0)
+        await follow(simulation, cutSomewhere(random, left, tamper(next.calls)), three);
     }
   }
 }
@@ -93,20 +99,26 @@ function cutSomewhere(random: Random, disk: Disk, calls: readonly Call[]): Disk 
   return cutPower(disk, calls.slice(0, random.below(calls.length + 1)), randomChoices(random));
 }
 
+/** A command, behind those that were cut short, of which the last one was refused or not. */
+interface Followed {
+  readonly commands: readonly Command[];
+  readonly wasRefused: boolean;
+}
+
 /** Runs the last of the commands in what a power cut of the one before it left; returns the calls that it made. */
 async function follow(
   { place, counts, name }: Simulation,
   left: Disk,
-  commands: readonly Command[],
-): Promise<readonly Call[]> {
+  { commands, wasRefused }: Followed,
+): Promise<{ readonly calls: readonly Call[]; readonly isRefused: boolean }> {
   const [crashed, command] = commands.slice(-2) as [Command, Command];
   const { calls, error } = await record(place, left, command);
-  const judgement = await judge(place, left, crashed, command, error);
+  const judgement = await judge(place, left, { crashed, command, wasRefused }, error);
   counts.states++;
   if (judgement === 'done') counts.done++;
   else if (judgement === 'refused') counts.refused++;
   else counts.lost.push(`${name}: ${commands.map(({ label }) => label).join(' > ')}: ${judgement.lost}`);
-  return calls;
+  return { calls, isRefused: judgement === 'refused' };
 }
 
 /** Runs a command in a folder that is made to hold `disk`. Throws if it did something that the model doesn't see. */

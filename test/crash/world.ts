@@ -11,6 +11,10 @@ import type { Random } from './random.js';
 export const FORMATS = ['plain', 'lvs', 'digests', 'states'] as const;
 export type Format = (typeof FORMATS)[number];
 
+export function hasDigests(format: Format): boolean {
+  return format === 'digests' || format === 'states';
+}
+
 /** Where its records lie. */
 export const SHAPES = ['sorted', 'overlapping', 'zeros', 'holes', 'past the end'] as const;
 export type Shape = (typeof SHAPES)[number];
@@ -29,6 +33,8 @@ export interface WorldStream {
 export interface World {
   readonly format: Format;
   readonly shape: Shape;
+  /** Its `.lvs` streams have ids. */
+  readonly hasIds: boolean;
   readonly oldest: Uint8Array;
   readonly before: WorldStream;
   readonly first: WorldStream;
@@ -49,10 +55,11 @@ export async function makeWorld(
 ): Promise<World> {
   const size = sizeOf(random, shape);
   const oldest = contentOf(random, size, shape);
+  const hasIds = format !== 'plain' && random.below(2) === 0;
   const reach = shape === 'past the end' ? size + PAST : size;
   const make = async (name: string, base: Uint8Array, records: readonly TestRecord[]) => {
     const path = join(folder, `${name}.stream`);
-    writeFileSync(path, await encode(format, name, padded(base, reach), reach, records));
+    writeFileSync(path, await encode(format, hasIds, name, padded(base, reach), reach, records));
     return { path, records, result: applied(padded(base, reach), records).slice(0, size) };
   };
   const draft = (base: Uint8Array) => draftRecords(random, padded(base, reach), shape);
@@ -64,7 +71,7 @@ export async function makeWorld(
     before.result,
     changesOf(first.records, next.records, next.result, reach),
   );
-  return { format, shape, oldest, before, first, newer, next };
+  return { format, shape, hasIds, oldest, before, first, newer, next };
 }
 
 function sizeOf(random: Random, shape: Shape): number {
@@ -145,6 +152,7 @@ const STATES: Readonly<Record<string, readonly [string, string]>> = {
 
 async function encode(
   format: Format,
+  hasIds: boolean,
   name: string,
   base: Uint8Array,
   reach: number,
@@ -152,7 +160,7 @@ async function encode(
 ): Promise<Uint8Array> {
   if (format === 'plain') return plainStream(records);
   const isDisjoint = disjoint(records).length === records.length && isSorted(records);
-  const digests = format !== 'lvs' && isDisjoint;
+  const digests = hasDigests(format) && isDisjoint;
   const digestPieces = createPieceDigester(memoryDevice(base), codec);
   const batches = records
     .map(toBatch)
@@ -160,6 +168,7 @@ async function encode(
   const [from, to] = STATES[name]!;
   return lvsFile(batches, {
     order: isDisjoint ? 'sorted' : 'given',
+    ...(hasIds && { id: Buffer.alloc(16, name) }),
     ...(digests && { baseDigests: true, baseSize: reach }),
     resultSize: reach,
     ...(format === 'states' && { base: { id: from }, result: { id: to } }),

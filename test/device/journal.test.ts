@@ -35,6 +35,8 @@ const HEADER: StreamHeader = {
   result: { id: 'uuid:1' },
   origin: { lv: 'x'.repeat(1500) },
 };
+/** What the two marks of a journal with one group begin with. */
+const MARKS = [Buffer.from('lvs mark'), Buffer.from('lvs mark')];
 
 let folder: string;
 let path: string;
@@ -160,14 +162,25 @@ describe('a journal that was left unfinished', () => {
     const unsynced = written.subarray(0, -MARK_SIZE);
     await fc.assert(
       fc.asyncProperty(fc.infiniteStream(fc.boolean()), fc.nat(unsynced.length), async (kept, size) => {
-        const first = unsynced.subarray(0, Math.min(size, SECTOR));
-        writeFileSync(partial, cutPower(first, unsynced.subarray(0, size), kept), { mode: 0o600 });
+        writeFileSync(partial, cutPower(Buffer.alloc(0), unsynced.subarray(0, size), kept), { mode: 0o600 });
         const seen = await takeUp(false);
         expect(seen ?? []).toEqual([]);
         expect(existsSync(partial)).toBe(seen !== undefined);
       }),
       { numRuns },
     );
+  });
+
+  it.each([
+    ['a mark behind the header', [], []],
+    ['more than a header', [[{ data: randomBytes(3000) }]], MARKS],
+  ])('is refused, and left as it is, without its first sector where there is %s', async (_, given, lost) => {
+    const { written } = await leaveJournal(given);
+    const left = Buffer.from(written).fill(0, 0, SECTOR);
+    for (const mark of lost) left.fill(0, left.indexOf(mark), left.indexOf(mark) + mark.length);
+    writeFileSync(partial, left, { mode: 0o600 });
+    await expect(takeUp(true)).rejects.toThrow('damaged in its header');
+    expect(readFileSync(partial).equals(left)).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -249,6 +250,18 @@ describe('an unfinished snapback under another name', () => {
     expect([held(), names()]).toEqual(['c...', ['u3']]);
   });
 
+  test('that was closed does not stop the one behind it, which was killed before its first write', async () => {
+    const unnamed = await stream('aa  ', { id: undefined }, { over: '....' });
+    await killedAfter(1, unnamed, { snapback: at('u2') });
+    await killedAfter(0, unnamed, { snapback: at('u3') });
+    expect(names()).toEqual(['u2', 'u3.partial']);
+    await apply(unnamed, { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['aa..', ['u2', 'u3']]);
+    await rollBack('u3');
+    await rollBack('u2');
+    expect(held()).toBe('....');
+  });
+
   test('keeps an older snapback beside it from being rolled back', async () => {
     await apply(await stream('a   ', between(8, 9)), { snapback: at('u9') });
     await killedAfter(1, await stream(' bb ', between(9, 10)), { snapback: at('u10') });
@@ -319,6 +332,16 @@ test('of several unfinished snapbacks those that have left nothing on the device
   renameSync(at('.aside'), at('u1.partial'));
   await apply(second, { snapback: at('u3') });
   expect([held(), names()]).toEqual(['aa..', ['u3']]);
+});
+
+test.each([
+  ['other data', 'aa  '],
+  ['what is there already', '..  '],
+])('an apply of %s that was killed as its snapback had both of its names is done', async (_, letters) => {
+  await apply(plain(letters), { snapback: at('u1') });
+  linkSync(at('u1'), at('u1.partial'));
+  expect((await apply(plain(letters), { snapback: at('u1') })).outcome).toBe('already-applied');
+  expect(names()).toEqual(['u1']);
 });
 
 test('several unfinished snapbacks of which each has left something stop every other apply', async () => {
