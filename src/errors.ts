@@ -109,3 +109,9 @@ export class RefusedError extends LvstreamError {}
 
 /** The command line is wrong. */
 export class UsageError extends LvstreamError {}
+
+/** Why a system call failed, as its errno's name and meaning. */
+export function reason(cause: unknown): string {
+  if (cause instanceof LvstreamError) return cause.message;
+  return cause instanceof Error ? cause.message.replace(/^(\w+: [^,]+),.*$/s, '$1') : String(cause);
+}

@@ -66,7 +66,7 @@ async function verifyOne(path: string, codec: FrameCodec, options: Options): Pro
     const input = await openInput(path, codec, options);
     try {
       const stream = await input.open();
-      const comparison = compareWith(options.device, stream, input.name);
+      const comparison = compareWith(options.device, stream, input.name, codec);
       const read = await withProgress(
         `verify ${visible(input.name)}`,
         () => plainSize(input, codec),
@@ -100,6 +100,7 @@ function compareWith(
   device: RandomAccessReader | undefined,
   stream: ChangeStream,
   name: string,
+  { openScratch }: FrameCodec,
 ): ResultComparison | undefined {
   if (device === undefined) return undefined;
   if (isMap(stream)) {
@@ -107,7 +108,8 @@ function compareWith(
       hint: 'it lists ranges only; compare the stream that holds their data',
     });
   }
-  return new ResultComparison(device, stream.format === 'lvs' ? stream.header.order : 'given');
+  const order = stream.format === 'lvs' ? stream.header.order : 'given';
+  return new ResultComparison(device, order, openScratch);
 }
 
 function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {

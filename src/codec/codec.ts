@@ -3,6 +3,7 @@ import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/codec.js'
 import type { FrameWorker } from './frame-work.js';
 import { sha256, startSha256 } from './sha256.js';
 import { FIRST_HIGH_LEVEL } from './levels.js';
+import { openScratchFile, type ScratchFile } from './temporary-file.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** Streams of no more frames than this are done in the calling thread: starting another one takes longer. */
@@ -19,6 +20,7 @@ export const createCodec: CodecFactory = ({ level }) => {
   const pool = new WorkerPool(threads, level);
   let inline: Promise<FrameWorker> | undefined;
   let frames = 0;
+  const scratchFiles: ScratchFile[] = [];
   const takeInline = async () => (frames++ < INLINE_FRAMES ? (inline ??= loadFrameWorker(level)) : undefined);
   return {
     sha256,
@@ -34,7 +36,15 @@ export const createCodec: CodecFactory = ({ level }) => {
       if (own) return own.decompress(frame, content, streamPosition);
       return pool.run({ kind: 'decompress', frame, content, streamPosition });
     },
-    close: () => pool.close(),
+    openScratch: () => {
+      const file = openScratchFile();
+      scratchFiles.push(file);
+      return file;
+    },
+    close: () => {
+      for (const file of scratchFiles.splice(0)) file.close();
+      return pool.close();
+    },
   };
 };
 

@@ -228,7 +228,7 @@ export async function checkTurn(
 ): Promise<void> {
   const beside = await findSnapbacks(dirname(resolve(snapback.path)), target);
   const newer = beside.filter(({ header }) => (header.sequence ?? 0) > (snapback.header.sequence ?? 0));
-  const rolledBack = new RangeSet();
+  const rolledBack = new RangeSet(codec.openScratch);
   let reached: State | undefined;
   for (const found of newer.reverse()) {
     const { closing, verdict } = await judgeSnapback(found, device, codec, openFile, {

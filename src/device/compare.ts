@@ -2,6 +2,7 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Order } from '../format/header.js';
 import { RangeSet } from '../format/range-set.js';
+import type { OpenScratch } from '../format/scratch.js';
 import { differences } from './recorded.js';
 import { cutRange, PART_SIZE, ZERO_PART } from './cut-range.js';
 
@@ -27,9 +28,9 @@ export class ResultComparison {
   readonly #buffer = new Uint8Array(PART_SIZE);
   #pastEnd = 0;
 
-  constructor(device: RandomAccessReader, order: Order) {
+  constructor(device: RandomAccessReader, order: Order, openScratch: OpenScratch) {
     this.#device = device;
-    this.#places = order === 'given' ? new RevisedPlaces() : new FinalPlaces();
+    this.#places = order === 'given' ? new RevisedPlaces(openScratch) : new FinalPlaces();
   }
 
   /** Takes a batch into account; it stays the caller's. */
@@ -88,7 +89,11 @@ class FinalPlaces implements Places {
 
 /** Of a stream that may write a byte again. */
 class RevisedPlaces implements Places {
-  readonly #set = new RangeSet();
+  readonly #set: RangeSet;
+
+  constructor(openScratch: OpenScratch) {
+    this.#set = new RangeSet(openScratch);
+  }
 
   add(place: Range): void {
     this.#set.add(place);

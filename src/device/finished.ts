@@ -66,7 +66,8 @@ function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array | undefined)
 /** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
 async function compareResult(input: StreamInput, target: RandomAccessReader, codec: FrameCodec) {
   const stream = await input.open();
-  const comparison = new ResultComparison(target, stream.format === 'lvs' ? stream.header.order : 'given');
+  const order = stream.format === 'lvs' ? stream.header.order : 'given';
+  const comparison = new ResultComparison(target, order, codec.openScratch);
   const { digest } = await readThrough(stream, codec, (batch) => {
     comparison.add(batch);
   });

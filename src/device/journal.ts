@@ -1,9 +1,8 @@
 import { constants, fdatasync, fstatSync, ftruncateSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { DeviceError, FormatError, LvstreamError } from '../errors.js';
+import { DeviceError, FormatError, LvstreamError, reason } from '../errors.js';
 import { release, writeSomeAsync } from '../files/descriptor.js';
-import { reason } from '../files/reason.js';
 import { giveName, syncFolder } from '../files/sink.js';
 import { createBufferPool, memoryOfBatch, releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';

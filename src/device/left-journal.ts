@@ -96,7 +96,7 @@ export async function openJournal(
   codec: FrameCodec,
   keep: boolean,
 ): Promise<OpenJournal | undefined> {
-  const recorded = new RecordedRanges(target, takeBackCommand(path, target.name));
+  const recorded = new RecordedRanges(target, takeBackCommand(path, target.name), codec.openScratch);
   const journal = await Journal.resume(path, codec, {
     onBatch: (batch) => {
       recorded.addPreImages(batch);

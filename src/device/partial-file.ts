@@ -1,7 +1,6 @@
 import { constants, fstatSync, openSync } from 'node:fs';
-import { DeviceError, RefusedError } from '../errors.js';
+import { DeviceError, RefusedError, reason } from '../errors.js';
 import { readSomeAsync } from '../files/descriptor.js';
-import { reason } from '../files/reason.js';
 import { ByteReader } from '../format/byte-reader.js';
 import { closingOnError } from './image.js';
 

@@ -2,6 +2,7 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError } from '../errors.js';
 import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import { RangeSet } from '../format/range-set.js';
+import type { OpenScratch } from '../format/scratch.js';
 import { cutRange, ZERO_PART } from './cut-range.js';
 
 const SECTOR = 512;
@@ -12,13 +13,15 @@ const SECTOR = 512;
  */
 export class RecordedRanges {
   /** Bytes whose first pre-image is recorded. */
-  readonly saved = new RangeSet();
-  readonly #changed = new RangeSet();
+  readonly saved: RangeSet;
+  readonly #changed: RangeSet;
   readonly #target: RandomAccessReader;
   readonly #takeBack: string;
 
   /** `takeBack`: the command that takes back what is recorded. */
-  constructor(target: RandomAccessReader, takeBack: string) {
+  constructor(target: RandomAccessReader, takeBack: string, openScratch: OpenScratch) {
+    this.saved = new RangeSet(openScratch);
+    this.#changed = new RangeSet(openScratch);
     this.#target = target;
     this.#takeBack = takeBack;
   }

@@ -4,9 +4,8 @@ import { basename, dirname } from 'node:path';
 import { stateBetween } from '../algebra/follows.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
-import { DeviceError, RefusedError } from '../errors.js';
+import { DeviceError, RefusedError, reason } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
-import { reason } from '../files/reason.js';
 import { refuseExisting, statIfThere } from '../files/sink.js';
 import {
   createBufferPool,
@@ -160,7 +159,8 @@ export class Recorder {
     this.#journal = journal;
     if (!header) this.#digest = startDigest(this.#context.codec);
     const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
-    const saved = this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet());
+    const saved =
+      this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet(this.#context.codec.openScratch));
     let group: RecordBatch[] = [];
     let groupSize = 0;
     const flush = async () => {

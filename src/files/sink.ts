@@ -16,11 +16,10 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { DeviceError, RefusedError } from '../errors.js';
+import { DeviceError, RefusedError, reason } from '../errors.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { release, writeSomeAsync } from './descriptor.js';
 import { onInterrupt } from './interrupt.js';
-import { reason } from './reason.js';
 
 const openAsync = promisify(openCallback);
 const STDOUT = 1;

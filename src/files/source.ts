@@ -1,24 +1,14 @@
-import {
-  constants,
-  fstatSync,
-  open as openCallback,
-  openSync,
-  rmdirSync,
-  unlinkSync,
-  type Stats,
-} from 'node:fs';
+import { constants, fstatSync, open as openCallback, type Stats } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
-import { DeviceError, UsageError } from '../errors.js';
+import { openTemporaryFile } from '../codec/temporary-file.js';
+import { DeviceError, reason, UsageError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { readSome, readSomeAsync, release } from './descriptor.js';
-import { reason } from './reason.js';
 import { createOutputSink } from './sink.js';
-import { makeTemporaryFolder, noTemporaryFile } from './temporary-folder.js';
 
 const openAsync = promisify(openCallback);
 const STDIN = 0;
@@ -84,7 +74,7 @@ function refuseOther(fd: number, name: string): void {
  */
 export async function spool(source: Source, from: ByteSource = source.start()): Promise<Source> {
   if (source.size !== undefined) return source;
-  const fd = openTemporary();
+  const fd = openTemporaryFile();
   try {
     await copy(from, createOutputSink(fd, `${source.name}: the temporary file in ${tmpdir()}`));
   } catch (error) {
@@ -108,19 +98,6 @@ async function openForReading(path: string, flags: number = constants.O_RDONLY):
     return await openAsync(path, flags);
   } catch (cause) {
     throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
-  }
-}
-
-function openTemporary(): number {
-  const folder = makeTemporaryFolder();
-  const path = join(folder, 'spool');
-  try {
-    const fd = openSync(path, 'wx+', 0o600);
-    unlinkSync(path);
-    rmdirSync(folder);
-    return fd;
-  } catch (cause) {
-    throw noTemporaryFile(cause);
   }
 }
 

@@ -1,3 +1,5 @@
+import type { OpenScratch } from './scratch.js';
+
 /**
  * What the container needs done elsewhere: zstd and SHA-256, by whole frames, so that an adapter can give
  * them to worker threads. Frames come back in the order in which they are awaited.
@@ -23,6 +25,8 @@ export interface FrameCodec {
   ): Promise<DecodedFrame>;
   /** How many frames may be under way at once, as long as their memory is less than {@link MOST_IN_FLIGHT}. */
   readonly depth: number;
+  /** Places for what does not fit in memory; closed with the codec. */
+  readonly openScratch: OpenScratch;
   close(): Promise<void>;
 }
 

@@ -91,7 +91,7 @@ export class LvsReader {
     this.#digest = new StreamDigest(codec);
     this.#seekTable = new SeekTableDigest(codec.startSha256());
     this.#pageTable = codec.startSha256();
-    this.#order = new OrderCheck(header);
+    this.#order = new OrderCheck(header, codec.openScratch);
     this.#mapRanges = new MapRangeTally(declaredSize(header));
   }
 

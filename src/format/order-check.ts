@@ -1,5 +1,6 @@
 import { FormatError } from '../errors.js';
 import type { StreamHeader } from './header.js';
+import type { OpenScratch } from './scratch.js';
 import { WrittenOnce } from './written-once.js';
 
 /** The largest device size that a header declares; infinite where it declares none. */
@@ -15,10 +16,10 @@ export class OrderCheck {
   readonly #written: WrittenOnce | undefined;
   #end = 0;
 
-  constructor(header: StreamHeader) {
+  constructor(header: StreamHeader, openScratch: OpenScratch) {
     this.#order = header.order;
     this.#size = declaredSize(header);
-    this.#written = header.order === 'disjoint' ? new WrittenOnce() : undefined;
+    this.#written = header.order === 'disjoint' ? new WrittenOnce(openScratch) : undefined;
   }
 
   /** Admits the next record. Throws `declared-size` or `order` of the frame at `position`. */

@@ -1,58 +1,32 @@
-import { LvstreamError } from '../errors.js';
 import type { Range } from './batch.js';
-import { createBits, fillBits, findBit, type Bits } from './bits.js';
-import {
-  ALL_SECTORS,
-  BLOCK_SIZE,
-  type BlockPart,
-  changePart,
-  NO_SECTORS,
-  partRuns,
-  sizeOfPart,
-} from './block-part.js';
+import { fillBits, findBit } from './bits.js';
+import { ALL_SECTORS, BLOCK_SIZE, changePart, NO_SECTORS, partRuns, sizeOfPart } from './block-part.js';
 import { joinTouching } from './join-touching.js';
-import { PartialBlocks } from './partial-blocks.js';
+import { type LeafLimits, Leaves } from './leaves.js';
+import { blockRuns, Page, PAGE_SIZE } from './page.js';
+import type { OpenScratch } from './scratch.js';
 
 const BLOCK_SHIFT = 12;
-const PAGE_BLOCKS = 32768;
-const PAGE_SIZE = PAGE_BLOCKS * BLOCK_SIZE;
-
-const DEFAULT_MEMORY_LIMIT = 128 << 20;
-
-/** Bytes of memory for each, with what the engine adds to them. */
-const FULL_PAGE_COST = 40;
-const PAGE_COST = PAGE_BLOCKS / 8 + 700;
-
-/** 128 MiB of the device; blocks count from the page's start. */
-interface Page {
-  /** Blocks that are in the set, wholly or in part. */
-  readonly touched: Bits;
-  /** Those of them that are in it in part. */
-  readonly partial: PartialBlocks;
-  /** Bytes in the set. */
-  size: number;
-}
 
 /** Stands for a page that is in the set wholly. */
 const FULL = 'full';
 
 /**
  * An exact set of device bytes, for streams whose records come in any order and overlap. Costs one bit for each
- * 4096-byte block near a changed one, 4 KiB for each such 128 MiB, and 40 bytes for each 128 MiB that are covered
- * wholly. What {@link PartialBlocks} takes for the blocks that are covered in part comes to it: 56 bytes a block, and
- * 32 KiB for each 128 MiB at most; 0.8 KiB a block where the ends are no multiples of 512.
+ * 4096-byte block near a changed one, 4 KiB for each such 128 MiB, and some 100 bytes for each 128 MiB that are covered
+ * wholly. Where blocks are covered in part it costs a byte for each block near, 4 KiB for each such 16 MiB; and where the
+ * ends are no multiples of 512 a bit for each byte, 4 KiB for each such 32 KiB. Of that, 16 MiB are held in memory and
+ * the rest in a scratch file ({@link Leaves}).
  *
  * Law: after any calls of `add` and `remove`, a byte is in the set if the last call that covered it was `add`.
  */
 export class RangeSet {
   readonly #pages = new Map<number, Page | typeof FULL>();
-  readonly #memoryLimit: number;
-  #memory = 0;
+  readonly #leaves: Leaves;
   #size = 0;
 
-  /** `memoryLimit`: bytes of memory that the set may take. */
-  constructor({ memoryLimit = DEFAULT_MEMORY_LIMIT }: { readonly memoryLimit?: number } = {}) {
-    this.#memoryLimit = memoryLimit;
+  constructor(openScratch: OpenScratch, limits?: LeafLimits) {
+    this.#leaves = new Leaves(openScratch, limits);
   }
 
   /** Bytes in the set. */
@@ -60,12 +34,12 @@ export class RangeSet {
     return this.#size;
   }
 
-  /** Puts the bytes in. Throws `LvstreamError` at the memory limit; the set is then incomplete. */
+  /** Puts the bytes in. Throws `LvstreamError` at the limit, `DeviceError` of the scratch; the set is then incomplete. */
   add(range: Range): void {
     this.#change(range, true);
   }
 
-  /** Takes the bytes out. It can need memory, and throws as {@link add} does. */
+  /** Takes the bytes out. It can need more room, and throws as {@link add} does. */
   remove(range: Range): void {
     this.#change(range, false);
   }
@@ -121,7 +95,7 @@ export class RangeSet {
     const first = start >> BLOCK_SHIFT;
     const last = (end - 1) >> BLOCK_SHIFT;
     if (findBit(page.touched, first, last + 1, true) > last) return false;
-    return page.partial.size === 0 && findBit(page.touched, first, last + 1, false) > last ? true : undefined;
+    return !page.hasPartialBlocks && findBit(page.touched, first, last + 1, false) > last ? true : undefined;
   }
 
   #change(range: Range, value: boolean): void {
@@ -135,7 +109,7 @@ export class RangeSet {
   #setPage(index: number, value: boolean): void {
     const page = this.#pages.get(index);
     this.#size += (value ? PAGE_SIZE : 0) - sizeOfPage(page);
-    this.#charge((value ? FULL_PAGE_COST : 0) - costOfPage(page));
+    if (page !== FULL) page?.drop();
     if (value) this.#pages.set(index, FULL);
     else this.#pages.delete(index);
   }
@@ -161,18 +135,15 @@ export class RangeSet {
     const found = this.#pages.get(index);
     if (found !== undefined && found !== FULL) return found;
     if ((found === FULL) === value) return undefined;
-    this.#charge(PAGE_COST - costOfPage(found));
-    const touched = createBits(PAGE_BLOCKS);
-    if (found === FULL) fillBits(touched, 0, PAGE_BLOCKS, true);
-    const page = { touched, partial: new PartialBlocks(PAGE_BLOCKS), size: sizeOfPage(found) };
+    const page = new Page(this.#leaves, index, found === FULL);
     this.#pages.set(index, page);
     return page;
   }
 
   #changeBlocks(page: Page, first: number, end: number, value: boolean): void {
-    for (const block of page.partial.between(first, end)) {
-      this.#resize(page, -sizeOfPart(page.partial.get(block)!));
-      this.#setPart(page, block, NO_SECTORS);
+    for (const block of page.partialBlocks(first, end)) {
+      this.#resize(page, -sizeOfPart(page.part(block)!));
+      page.setPart(block, NO_SECTORS);
     }
     this.#resize(page, fillBits(page.touched, first, end, value) * (value ? BLOCK_SIZE : -BLOCK_SIZE));
   }
@@ -181,33 +152,17 @@ export class RangeSet {
   #changeBytes(page: Page, block: number, start: number, end: number, value: boolean): void {
     if (start >= end) return;
     const isTouched = findBit(page.touched, block, block + 1, true) === block;
-    const part = page.partial.get(block) ?? (isTouched ? ALL_SECTORS : NO_SECTORS);
+    const part = page.part(block) ?? (isTouched ? ALL_SECTORS : NO_SECTORS);
     const base = block * BLOCK_SIZE;
     const size = sizeOfPart(part);
     const changed = changePart(part, start - base, end - base, value);
+    page.setPart(block, changed);
     this.#resize(page, sizeOfPart(changed) - size);
-    this.#setPart(page, block, changed);
-  }
-
-  #setPart({ touched, partial }: Page, block: number, part: BlockPart): void {
-    const cost = partial.cost;
-    partial.set(block, part);
-    fillBits(touched, block, block + 1, part !== NO_SECTORS);
-    this.#charge(partial.cost - cost);
   }
 
   #resize(page: Page, bytes: number): void {
     page.size += bytes;
     this.#size += bytes;
-  }
-
-  #charge(bytes: number): void {
-    this.#memory += bytes;
-    if (bytes <= 0 || this.#memory <= this.#memoryLimit) return;
-    throw new LvstreamError(
-      `the ranges are too many and too scattered to be kept in ${this.#memoryLimit / 2 ** 20} MiB of memory`,
-      { hint: 'a sorted stream needs none of it, such as lvstream dump writes' },
-    );
   }
 }
 
@@ -233,30 +188,12 @@ function sizeOfPage(page: Page | typeof FULL | undefined): number {
   return page === FULL ? PAGE_SIZE : (page?.size ?? 0);
 }
 
-function costOfPage(page: Page | typeof FULL | undefined): number {
-  if (page === undefined) return 0;
-  return page === FULL ? FULL_PAGE_COST : PAGE_COST + page.partial.cost;
-}
-
 /** What is in the set between two bytes of a page that begins at `base`, ascending. */
 function* pageRuns(page: Page, base: number, start: number, end: number): Generator<Range> {
-  const endBlock = Math.ceil(end / BLOCK_SIZE);
-  for (let block = start >> BLOCK_SHIFT; ;) {
-    block = findBit(page.touched, block, endBlock, true);
-    if (block === endBlock) return;
-    const partial = page.partial.get(block);
-    const next = partial === undefined ? endOfWhole(page, block, endBlock) : block + 1;
-    const from = Math.max(start, block * BLOCK_SIZE);
-    const to = Math.min(end, next * BLOCK_SIZE);
-    if (partial === undefined) yield { offset: base + from, length: to - from };
-    else yield* partRuns(partial, base + block * BLOCK_SIZE, base + from, base + to);
-    block = next;
+  for (const run of blockRuns(page, start >> BLOCK_SHIFT, Math.ceil(end / BLOCK_SIZE))) {
+    const from = base + Math.max(start, run.first * BLOCK_SIZE);
+    const to = base + Math.min(end, run.end * BLOCK_SIZE);
+    if (run.part === undefined) yield { offset: from, length: to - from };
+    else yield* partRuns(run.part, base + run.first * BLOCK_SIZE, from, to);
   }
-}
-
-function endOfWhole({ touched, partial }: Page, block: number, endBlock: number): number {
-  const end = findBit(touched, block, endBlock, false);
-  if (partial.size === 0) return end;
-  for (let each = block; each < end; each++) if (partial.get(each) !== undefined) return each;
-  return end;
 }

@@ -1,18 +1,16 @@
 import { LvstreamError } from '../errors.js';
 import type { Range } from './batch.js';
+import type { LeafLimits } from './leaves.js';
 import { RangeSet } from './range-set.js';
+import type { OpenScratch } from './scratch.js';
 
 const FIRST_ROOM = 1024;
 /** 32 MiB of memory. */
 const MAX_RUNS = 1 << 21;
-/** Bytes of memory for ascending ranges beyond that: nobody needs them unless one steps back. */
-const OVERFLOW_LIMIT = 16 << 20;
 
-interface Limits {
+interface Limits extends LeafLimits {
   /** Runs of ascending ranges that are kept, 16 bytes of memory each. */
   readonly maxRuns?: number;
-  /** Bytes of memory for all other ranges. */
-  readonly memoryLimit?: number;
 }
 
 /**
@@ -26,16 +24,16 @@ export class WrittenOnce {
   readonly #others: RangeSet;
   /** End of all ranges so far. */
   #end = 0;
-  /** What was not kept for lack of memory: all that begins here or after it. */
+  /** What was not kept for lack of room: all that begins here or after it. */
   #forgotten: { readonly from: number; readonly cause: LvstreamError } | undefined;
 
-  constructor({ maxRuns = MAX_RUNS, memoryLimit }: Limits = {}) {
+  constructor(openScratch: OpenScratch, { maxRuns = MAX_RUNS, ...limits }: Limits = {}) {
     this.#ascending = new AscendingRuns(maxRuns);
-    this.#overflow = new RangeSet({ memoryLimit: Math.min(OVERFLOW_LIMIT, memoryLimit ?? OVERFLOW_LIMIT) });
-    this.#others = new RangeSet(memoryLimit === undefined ? {} : { memoryLimit });
+    this.#overflow = new RangeSet(openScratch, limits);
+    this.#others = new RangeSet(openScratch, limits);
   }
 
-  /** Takes the next range, not empty; false if it holds a byte again. Throws `LvstreamError` where memory is too small to tell. */
+  /** Takes the next range, not empty; false if it holds a byte again. Throws `LvstreamError` where there is too little room to tell. */
   add(range: Range): boolean {
     const end = range.offset + range.length;
     if (range.offset >= this.#end) {
@@ -53,7 +51,7 @@ export class WrittenOnce {
     return true;
   }
 
-  /** Nobody needs it as long as no range steps back, so that a lack of memory is no error yet. */
+  /** Nobody needs it as long as no range steps back, so that a lack of room is no error yet. */
   #keep(range: Range): void {
     if (this.#forgotten || this.#ascending.append(range)) return;
     try {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeSmallRecords } from '../long/small-records.js';
+import { SMALL_STRIDE, writeSmallRecords } from '../long/small-records.js';
 import { runMeasuredOn } from '../long/run-measured.js';
 import { plainStream } from '../streams.js';
 
@@ -41,7 +41,7 @@ it('the tables of a high level fit into memory in each of eight threads', async 
 });
 
 it('a million records of one byte fit into memory', async () => {
-  writeSmallRecords(at('small'), 2 ** 20);
+  writeSmallRecords(at('small'), 2 ** 20, (index) => index * SMALL_STRIDE);
   const run = await runMeasuredOn(PROCESSORS, 'compress', at('small'), '-o', at('small.lvs'));
   expect(run).toMatchObject({ status: 0, err: '' });
   expect(run.peakMib).toBeLessThan(MAX_PEAK_AT_LEVEL_3_MIB);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { noScratch } from '../format/memory-scratch.js';
 import { RecordedRanges } from '#src/device/recorded.js';
 import { batchOf } from '../streams.js';
 
@@ -10,7 +11,11 @@ test('remembers 2 GiB that were overwritten, whose bytes are equal by chance her
   const readInto = (target: Uint8Array, offset: number) => {
     target.set(after.subarray(offset % MIB, (offset % MIB) + target.length));
   };
-  const recorded = new RecordedRanges({ name: 'device', size: 2048 * MIB, readInto }, 'take it back');
+  const recorded = new RecordedRanges(
+    { name: 'device', size: 2048 * MIB, readInto },
+    'take it back',
+    noScratch,
+  );
   for (let i = 0; i < 2048; i++) recorded.addPreImages(batchOf([{ offset: i * MIB, data: before }]));
   for (let i = 0; i < 2048; i++) recorded.addStream(batchOf([{ offset: i * MIB, data: after }]));
   expect(recorded.isOpen).toBe(false);

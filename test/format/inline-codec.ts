@@ -1,6 +1,7 @@
 import { createFrameWorker } from '#src/codec/frame-work.js';
 import { sha256, startSha256 } from '#src/codec/sha256.js';
 import type { DecodedFrame, FrameCodec } from '#src/format/codec.js';
+import { MemoryScratch } from './memory-scratch.js';
 
 /** The codec without its threads, for tests that read thousands of small files. */
 export function createInlineCodec(level = 3): FrameCodec {
@@ -11,6 +12,7 @@ export function createInlineCodec(level = 3): FrameCodec {
     compress: async (...args) => worker.compress(...args),
     decompress: async (...args) => worker.decompress(...args),
     depth: 3,
+    openScratch: () => new MemoryScratch(),
     close: async () => undefined,
   };
 }

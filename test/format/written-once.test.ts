@@ -4,19 +4,20 @@ import { LvstreamError } from '#src/errors.js';
 import type { Range } from '#src/format/batch.js';
 import { OrderCheck } from '#src/format/order-check.js';
 import { WrittenOnce } from '#src/format/written-once.js';
+import { noScratch } from './memory-scratch.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 20_000 : 200;
-/** Memory for no partly covered block at all, for a few, and for many. */
+/** Room for no partly covered block at all, for a few, and for many. */
 const limits = fc.record({
   maxRuns: fc.integer({ min: 0, max: 6 }),
-  memoryLimit: fc.constantFrom(0, 8_000, 1 << 20),
+  most: fc.constantFrom(0, 2, 100),
 });
 const ranges = fc.array(
   fc.record({ offset: fc.nat(60), length: fc.integer({ min: 1, max: 6 }), block: fc.nat(3) }),
   { maxLength: 20 },
 );
 
-/** Bytes of a few blocks, so that a small memory is too small for them. */
+/** Bytes of a few blocks, so that a small room is too small for them. */
 const spread = ({ offset, length, block }: Range & { readonly block: number }): Range => ({
   offset: block * 4096 + offset,
   length,
@@ -33,7 +34,7 @@ function naive(): (range: Range) => boolean {
   };
 }
 
-/** The verdict; undefined where memory is too small. */
+/** The verdict; undefined where there is too little room. */
 function verdict(written: WrittenOnce, range: Range): boolean | undefined {
   try {
     return written.add(range);
@@ -47,7 +48,7 @@ describe('ranges that may be written once', () => {
   it('are told from others as by a set of bytes', () => {
     fc.assert(
       fc.property(ranges, fc.integer({ min: 0, max: 6 }), (list, maxRuns) => {
-        const written = new WrittenOnce({ maxRuns });
+        const written = new WrittenOnce(noScratch, { maxRuns });
         const expected = naive();
         for (const range of list.map(spread)) {
           const once = expected(range);
@@ -59,10 +60,10 @@ describe('ranges that may be written once', () => {
     );
   });
 
-  it('are never told wrongly with too little memory', () => {
+  it('are never told wrongly with too little room', () => {
     fc.assert(
       fc.property(ranges, limits, (list, few) => {
-        const written = new WrittenOnce(few);
+        const written = new WrittenOnce(noScratch, few);
         const expected = naive();
         for (const range of list.map(spread)) {
           const once = expected(range);
@@ -76,8 +77,8 @@ describe('ranges that may be written once', () => {
     );
   });
 
-  it('need no memory while they ascend', () => {
-    const written = new WrittenOnce({ maxRuns: 2, memoryLimit: 0 });
+  it('need no room while they ascend', () => {
+    const written = new WrittenOnce(noScratch, { maxRuns: 2, most: 0 });
     for (let i = 0; i < 100; i++) expect(written.add({ offset: i * 8192, length: 512 })).toBe(true);
     expect(written.add({ offset: 600, length: 8192 })).toBe(false);
     expect(() => written.add({ offset: 50 * 8192 + 512, length: 512 })).toThrow(LvstreamError);
@@ -88,7 +89,7 @@ describe('a stream that is called disjoint', () => {
   const many = 170_000;
 
   it('may have very many scattered records', () => {
-    const check = new OrderCheck({ kind: 'snapback', requires: [], order: 'disjoint' });
+    const check = new OrderCheck({ kind: 'snapback', requires: [], order: 'disjoint' }, noScratch);
     for (let i = 0; i < many; i++) check.admit(i * 8192, 512, 0);
     check.admit(4096, 512, 0);
     expect(() => {

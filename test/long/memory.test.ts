@@ -20,6 +20,11 @@ import { SMALL_STRIDE, writeSmallRecords } from './small-records.js';
 const MIB = 2 ** 20;
 const MAX_PEAK_MIB = 256;
 const SMALL_COUNT = 8 * MIB;
+/** No multiple of a sector: what is written must be told byte by byte. */
+const SCATTERED_STRIDE = 1000;
+const SCATTERED_COUNT = MIB;
+/** Brings records out of order: each is met once. */
+const PRIME = 40_503;
 const NOISE_RECORD = 65536;
 const NOISE_SIZE = 512 * MIB;
 /** The high levels take long: a part of the noise is enough to fill all threads. */
@@ -31,7 +36,12 @@ const rows: string[] = [];
 
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'memory-'));
-  writeSmallRecords(at('small'), SMALL_COUNT);
+  writeSmallRecords(at('small'), SMALL_COUNT, (index) => index * SMALL_STRIDE);
+  writeSmallRecords(
+    at('scattered'),
+    SCATTERED_COUNT,
+    (i) => ((i * PRIME) % SCATTERED_COUNT) * SCATTERED_STRIDE,
+  );
   writeNoise(at('noise'), NOISE_SIZE);
   writeNoise(at('part'), PART_SIZE);
 });
@@ -113,8 +123,17 @@ describe.each(processors)('on %i processors', (count) => {
   it('small records are applied with a snapback and taken back', async () => {
     const undo = newUndo(`small-${count}`);
     const device = newDevice(SMALL_COUNT * SMALL_STRIDE);
-    await fits(count, 'apply', at('small'), device, '--no-sync', '--snapback', undo);
+    await fits(count, 'apply', at('small'), device, '--no-sync', '--snapback', undo, '--level', '19');
     await fits(count, 'verify', undo);
+    await fits(count, 'apply', undo, device, '--no-sync');
+    rmSync(undo);
+  });
+
+  it('small records in any order are applied with a snapback and taken back', async () => {
+    const undo = newUndo(`scattered-${count}`);
+    const device = newDevice(SCATTERED_COUNT * SCATTERED_STRIDE);
+    await fits(count, 'apply', at('scattered'), device, '--no-sync', '--snapback', undo);
+    await fits(count, 'verify', undo, '--against', device);
     await fits(count, 'apply', undo, device, '--no-sync');
     rmSync(undo);
   });

@@ -1,0 +1,69 @@
+import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DeviceError, reason } from '../errors.js';
+import type { Scratch } from '../format/scratch.js';
+
+/** Opens a new file for reading and writing where TMPDIR says, which no longer has a name. Throws `DeviceError`. */
+export function openTemporaryFile(): number {
+  const folder = makeTemporaryFolder();
+  const path = join(folder, 'spool');
+  try {
+    const fd = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
+    rmdirSync(folder);
+    return fd;
+  } catch (cause) {
+    throw noTemporaryFile(cause);
+  }
+}
+
+/** Scratch in a temporary file. */
+export interface ScratchFile extends Scratch {
+  close(): void;
+}
+
+/** Opens a {@link Scratch} that is a file without a name where TMPDIR says. The caller closes it. Throws `DeviceError`. */
+export function openScratchFile(): ScratchFile {
+  const fd = openTemporaryFile();
+  return {
+    write: (at, bytes) => {
+      moveAll(bytes, (rest, done) => writeSync(fd, rest, 0, rest.length, at + done));
+    },
+    read: (at, into) => {
+      moveAll(into, (rest, done) => readSync(fd, rest, 0, rest.length, at + done));
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/** A call may move a part; one that moves nothing never will. */
+function moveAll(bytes: Uint8Array, move: (rest: Uint8Array, done: number) => number): void {
+  try {
+    for (let done = 0; done < bytes.length;) {
+      const moved = move(bytes.subarray(done), done);
+      if (moved === 0) throw new DeviceError('the file ends too early');
+      done += moved;
+    }
+  } catch (cause) {
+    const hint = 'TMPDIR names the folder for temporary files; the same command goes on with what was begun';
+    throw new DeviceError(`${tmpdir()}: a temporary file there fails: ${reason(cause)}`, { cause, hint });
+  }
+}
+
+/** Makes a new folder, which nobody else may enter, where TMPDIR says. The caller removes it. Throws `DeviceError`. */
+export function makeTemporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'lvstream-'));
+  } catch (cause) {
+    throw noTemporaryFile(cause);
+  }
+}
+
+function noTemporaryFile(cause: unknown): DeviceError {
+  const hint = 'TMPDIR names the folder for temporary files';
+  return new DeviceError(`${tmpdir()}: no temporary file can be made there: ${reason(cause)}`, {
+    cause,
+    hint,
+  });
+}

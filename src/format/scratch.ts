@@ -1,0 +1,10 @@
+/** A place for bytes that do not fit in memory: a file that has no name and is gone with the process. */
+export interface Scratch {
+  /** Keeps a copy of the bytes from byte `at` on. Throws `DeviceError`. */
+  write(at: number, bytes: Uint8Array): void;
+  /** Fills `into` with what was written from byte `at` on. Throws `DeviceError`. */
+  read(at: number, into: Uint8Array): void;
+}
+
+/** Makes a new one. Whoever offers it closes it. Throws `DeviceError` where there can be none. */
+export type OpenScratch = () => Scratch;
