@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { filesWithoutTools } from './tools.js';
@@ -17,8 +18,10 @@ export default defineConfig({
       ...(slow ? [] : ['test/long/**']),
       ...filesWithoutTools(),
     ],
-    testTimeout: (slow ? 900 : 30) * seconds,
-    hookTimeout: (slow ? 900 : 60) * seconds,
+    // Most of the time is that of commands, one after the other. What the long tests measure is measured alone.
+    maxWorkers: slow ? 1 : availableParallelism(),
+    testTimeout: (slow ? 900 : 120) * seconds,
+    hookTimeout: (slow ? 900 : 120) * seconds,
     // Node itself loads the compiled output, so that workers, import.meta.url and addons are as shipped.
     server: { deps: { external: [/\/dist\//] } },
   },
