@@ -10,6 +10,7 @@ import {
   takeExpected,
   takeDataFrame,
   takeSkippable,
+  zeroRecord,
 } from './frames.js';
 import { hasRequires, isClosing, isHeader } from './maps.js';
 import { decodeMap, type MsgpackMap } from './msgpack.js';
@@ -29,7 +30,7 @@ const maxPage = 2 ** 25;
 const maxZeroRangesSize = 1_048_588;
 const maxClosing = 2 ** 20;
 const offsetLimit = 2n ** 53n;
-const zeroBuffer = Buffer.alloc(2 ** 24);
+const zeroBuffer = Buffer.alloc(zeroRecord);
 
 interface Listed {
   readonly position: number;
@@ -93,13 +94,13 @@ class Container {
   }
 
   decode(): { header: MsgpackMap; closing: MsgpackMap } {
-    while (!this.#step());
-    require(this.#closing !== undefined, 'truncated', this.file.length);
-    return { header: this.#header, closing: this.#closing };
+    let closing: MsgpackMap | undefined;
+    while (!closing) closing = this.#step();
+    return { header: this.#header, closing };
   }
 
-  /** One frame; true after the seek table. */
-  #step(): boolean {
+  /** One frame; behind the seek table the closing map. */
+  #step(): MsgpackMap | undefined {
     const { file } = this;
     const position = this.#position;
     const magic = take(file, position, 4).readUInt32LE();
@@ -122,7 +123,7 @@ class Container {
     else if (magic === magics.zeroRanges) this.#takeZeroRanges();
     else if (magic === magics.page) this.#takePage();
     else this.#list(takeSkippable(file, position, 0, maxPage), kinds.other);
-    return magic === magics.seekTable;
+    return magic === magics.seekTable ? this.#closing : undefined;
   }
 
   #takeFirstLine(): void {

@@ -9,7 +9,8 @@ const maxContent = 2 ** 23;
 const maxFrame = 9 * 2 ** 20;
 const maxBlock = 2 ** 17;
 const maxZeroContent = 2n ** 30n;
-const zeroRecord = 2 ** 24;
+/** The longest record of zeros (§4.5). */
+export const zeroRecord = 2 ** 24;
 const offsetLimit = 2n ** 53n;
 
 /** Bytes of the file that must be there for the next check. */

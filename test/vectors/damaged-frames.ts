@@ -163,6 +163,14 @@ const magics = (): Vector[] => [
     },
   ),
   faulty(
+    'frame-magic-previous',
+    'frame-magic',
+    'The magic that comes before those of the skippable frames.',
+    (file) => {
+      file.frame(skippable(0x184d2a4f, ascii('?')), { kind: 5 });
+    },
+  ),
+  faulty(
     'frame-magic-next',
     'frame-magic',
     'The magic that follows those of the skippable frames.',
@@ -719,6 +727,12 @@ const zeroFrames = (): Vector[] => [
     file.frame(body(one), { kind: 3 });
     file.fault('zero-frame');
     file.stray(flipped(zeroFrame(one), 15).subarray(0, -3));
+  }),
+  lvs('zero-frame-seek-table', 'Zero ranges are followed by a seek table.', changes, (file) => {
+    file.data([before]);
+    file.frame(body(one), { kind: 3 });
+    file.fault('zero-frame');
+    file.stray(file.seekTable());
   }),
   lvs('zero-frame-absent', 'Zero ranges are followed by a page.', changes, (file) => {
     file.data([before]);

@@ -74,6 +74,12 @@ const fixedFields = (): Vector[] => [
   refused('header-version-0', 'header-version', 'Version 0.', framed({ version: 0 })),
   refused('header-reserved', 'header-reserved', 'The reserved field is 1.', framed({ reserved: 1 })),
   refused(
+    'header-reserved-high',
+    'header-reserved',
+    'The highest bit of the reserved field is set.',
+    framed({ reserved: 0x8000 }),
+  ),
+  refused(
     'frame-size-header-short',
     'frame-size',
     'A header whose payload is one byte short of the least.',

@@ -97,6 +97,12 @@ const layout = (): Vector[] => [
     edited((page) => (page.reserved = 1)),
   ),
   inPage(
+    'page-layout-reserved-high',
+    'page-layout',
+    'The highest bit of the reserved field is set.',
+    edited((page) => (page.reserved = 2 ** 31)),
+  ),
+  inPage(
     'page-layout-entries',
     'page-layout',
     'A page with 4097 entries.',
@@ -329,6 +335,10 @@ const pieces = (): Vector[] => [
       page.piecesSize = 0;
     },
   }, withDigests), // prettier-ignore
+  lvs('piece-digests-all-flags', 'The last page of a map has all three flags.', map, (file) => {
+    file.fault('piece-digests');
+    file.finish(edited((page) => (page.flags |= 2)));
+  }),
   inPage('piece-digests-unexpected', 'piece-digests', 'Digests that the header does not promise.', {
     edit: (page) => {
       page.flags |= 2;
@@ -495,6 +505,15 @@ const closings = (): Vector[] => [
     'cut',
     'The map is cut.',
     replaced((map) => map.subarray(0, -1)),
+  ),
+  lvs(
+    'closing-map-shortest',
+    'A closing map without keys, in the shortest last page there is.',
+    changes,
+    (file) => {
+      file.fault('closing-map');
+      file.finish(replaced(() => pack({})));
+    },
   ),
   closing(
     'absent',
