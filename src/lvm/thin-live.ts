@@ -101,7 +101,7 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
   };
 }
 
-/** All that a volume holds: only what it maps is read. */
+/** All that a volume holds, which is a *full* (§6.1): only what it maps is read, the rest is zeros. */
 async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep: Keep): Opening {
   const course = courseOfAll(volumes, volume);
   const data = keep(openActivated(volume));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { assertSame, contentsOf, dumpOnto, openChanges, refusalOf } from '../changes.js';
+import { assertSame, contentsOf, type Dumped, dumpOnto, openChanges, refusalOf } from '../changes.js';
 import type { Case } from '../case.js';
 import { fillRandom, sha256, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
@@ -213,6 +213,18 @@ const withoutOrigin: Case = {
   },
 };
 
+/** Each byte of the device is in one record, so that the stream is a *full* (§6.1). */
+function assertFull({ base, image, ranges, records }: Dumped): void {
+  assert.equal(base, undefined);
+  assert.deepEqual(ranges, [{ offset: 0, length: image.length }]);
+  let end = 0;
+  for (const { offset, length } of records) {
+    assert.equal(offset, end);
+    end += length;
+  }
+  assert.equal(end, image.length);
+}
+
 const fullCopy: Case = {
   name: 'takes all that a volume holds: what it maps is read, the rest is zeros',
   run: async () => {
@@ -221,13 +233,16 @@ const fullCopy: Case = {
     const garbage = Buffer.alloc(SIZE, 0x5a);
     const copied = await dumpOnto(garbage, snapshot.name, { full: true });
     assertSame(copied.image, before);
-    assert.deepEqual(copied.ranges, [{ offset: 0, length: SIZE }]);
+    assertFull(copied);
     assert.ok(copied.result?.startsWith('lv:'));
     const ofOrigin = await dumpOnto(garbage, origin.name, { full: true });
     assertSame(ofOrigin.image, contentsOf(origin.device));
+    assertFull(ofOrigin);
     assert.match(ofOrigin.result ?? '', /^uuid:/);
     const empty = makeThinVolume(volumeNamed('vg', 'pool'), 'empty', SIZE);
-    assertSame((await dumpOnto(garbage, empty.name, { full: true })).image, Buffer.alloc(SIZE));
+    const ofEmpty = await dumpOnto(garbage, empty.name, { full: true });
+    assertSame(ofEmpty.image, Buffer.alloc(SIZE));
+    assertFull(ofEmpty);
   },
 };
 
@@ -268,7 +283,9 @@ const externalOrigins: Case = {
     assertSame((await dumpOnto(atClone, child.name)).image, written);
     assertSame((await dumpOnto(written, child.name, { undo: true })).image, atClone);
     const garbage = Buffer.alloc(8 * MEBIBYTE, 0x5a);
-    assertSame((await dumpOnto(garbage, child.name, { full: true })).image, atClone);
+    const ofChild = await dumpOnto(garbage, child.name, { full: true });
+    assertSame(ofChild.image, atClone);
+    assertFull(ofChild);
     const refusal = await refusalOf(child.name, { to: 'vg/origin' });
     assert.match(refusal, /RefusedError.*different external origins/);
   },
