@@ -84,10 +84,10 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
 
 /** The file that is replaced through a symbolic link, which stays. */
 function behindLinks(path: string): string {
+  if (statIfThere(path, statSync) === undefined) return path;
   try {
-    return statIfThere(path, statSync) === undefined ? path : realpathSync(path);
+    return realpathSync(path);
   } catch (cause) {
-    if (cause instanceof DeviceError) throw cause;
     throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
   }
 }
