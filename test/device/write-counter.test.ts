@@ -1,11 +1,21 @@
-import { closeSync, fsyncSync, openSync, readSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openDirect } from '#src/device/direct.js';
 import { zeroOut } from '#src/device/syscalls.js';
 import { writesTo } from '#src/device/write-counter.js';
 import { DeviceError } from '#src/errors.js';
-import { attachLoop, makeFile, MIB, run } from './block-devices.js';
+import { attachLoop, KIB, makeFile, MIB, run } from './block-devices.js';
 
 /** Whether the counter has changed once `act` is done. */
 function countsAs(device: string, act: (fd: number) => void): boolean {
@@ -40,6 +50,26 @@ describe('the count of writes', () => {
         reader.close();
       }),
     ).toBe(false);
+  });
+
+  it('changes with a write and a discard of as many bytes', () => {
+    const device = attachLoop(makeFile(MIB));
+    const hasChanged = countsAs(device, (fd) => {
+      writeSync(fd, Buffer.alloc(64 * KIB, 1), 0, 64 * KIB, 0);
+      fsyncSync(fd);
+      run('blkdiscard', '--offset', String(512 * KIB), '--length', String(64 * KIB), device);
+    });
+    expect(hasChanged).toBe(true);
+  });
+
+  it('takes one byte of a device, however large, and leaves nothing open', () => {
+    const file = makeFile(0);
+    truncateSync(file, 2 ** 40);
+    const device = attachLoop(file);
+    const openFiles = () => readdirSync('/proc/self/fd').length;
+    const before = openFiles();
+    expect(writesTo(device)).not.toBeNaN();
+    expect(openFiles()).toBe(before);
   });
 
   it('is the time of the last change of a file', () => {
