@@ -1,18 +1,20 @@
 import { expect, it } from 'vitest';
 import { report } from '../fault-table.js';
-import { subjects } from './subjects.js';
-import { tryMutants } from './try-mutants.js';
+import { areas } from './areas.js';
+import { tryArea } from './try-area.js';
 
-/** `MUTATE`: one file of those listed; `EVERY`: only each so many-th mutant. */
+/** `MUTATE`: one area, or one module of an area. */
 
 const only = process.env['MUTATE'];
-const every = Number(process.env['EVERY'] ?? 1);
-const chosen = Object.entries(subjects).filter(([subject]) => only === undefined || subject === only);
+const chosen = Object.entries(areas).flatMap(([name, area]) => {
+  const modules = area.modules.filter((module) => [undefined, name, module].includes(only));
+  return modules.length === 0 ? [] : [{ name, area, modules }];
+});
 
-it.each(chosen)('each mutant of %s is noticed or explained', async (subject, tests) => {
-  const { tried, killed, survivors, stale } = await tryMutants(subject, tests, { every });
+it.each(chosen)('each mutant of $name is noticed or explained', async ({ name, area, modules }) => {
+  const { tried, noticed, survivors, stale } = await tryArea(area, modules);
   const lost = survivors.length;
-  console.log([`${subject}: ${killed} of ${tried} noticed`, ...survivors].join('\n'));
-  report({ fault: `mutant of ${subject}`, tried, survived: tried - lost, lost });
+  console.log([`${name}: ${noticed} of ${tried} noticed`, ...survivors].join('\n'));
+  report({ fault: `mutant of ${name}`, tried, survived: tried - lost, lost });
   expect({ survivors, stale }).toEqual({ survivors: [], stale: [] });
 });

@@ -1,0 +1,22 @@
+/** What is mutated together, and the tests that must notice. */
+export interface Area {
+  /** Modules of `src/` in which a mistake loses data. */
+  readonly modules: readonly string[];
+  /** Quickest first, since the first test that fails ends the trial of a mutant. */
+  readonly tests: readonly string[];
+}
+
+export const areas: Readonly<Record<string, Area>> = {
+  writing: {
+    modules: ['device/write-batch', 'device/write-counter'],
+    tests: ['test/device/write-batch.test.ts', 'test/device/write-counter.test.ts'],
+  },
+  verdict: {
+    modules: ['device/piece-runs', 'device/verdict'],
+    tests: ['test/device/verdict.test.ts'],
+  },
+  outputs: {
+    modules: ['files/sink', 'files/write-output'],
+    tests: ['test/files/sink.test.ts'],
+  },
+};
