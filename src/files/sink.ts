@@ -98,7 +98,8 @@ function directOutput(fd: number, name: string): Output {
 
 /**
  * Node opens /dev/null in the place of a closed standard output, for reading too, which no redirection of a shell does: what
- * is written there would be lost, and nobody would be told.
+ * is written there would be lost, and nobody would be told. A program that wants no output of another one, as a daemon or
+ * `subprocess.DEVNULL` does, opens it so as well, and nothing tells the two apart: so words, unlike data, may go there.
  */
 function refuseClosedOutput(): void {
   const [own, nothing] = [

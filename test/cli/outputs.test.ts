@@ -136,11 +136,13 @@ describe('what is said', () => {
     ['merge -o', () => ['merge', map, '-o', folder.fresh('out')]],
     ['dump -o', () => ['dump', '--cow', cow, '--origin', origin, '-o', folder.fresh('out')]],
     ['changes -o', () => ['changes', '--cow', cow, '--origin', origin, '-o', folder.fresh('out')]],
-  ])('can not be lost without a word: %s > /dev/full', async (_, argsOf) => {
+  ])('can not be lost without a word, but may be unwanted: %s', async (_, argsOf) => {
     const { status, errors } = await run(argsOf(), '> /dev/full');
     expect({ status, errors }).toEqual({
       status: 1,
       errors: "lvstream: standard output: can't be written: ENOSPC: no space left on device",
     });
+    // As daemons do, and subprocess.DEVNULL: for reading and writing.
+    expect(await run(argsOf(), '1<>/dev/null')).toMatchObject({ status: 0, errors: '' });
   });
 });
