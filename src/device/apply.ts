@@ -13,13 +13,11 @@ import type { ChangeStream } from '../format/open-stream.js';
 import { findNote, makeLasting, type ApplyNote } from './apply-note.js';
 import { checkTurn, type OpenStreamFile } from './chain-head.js';
 import { findFinished } from './finished.js';
-import { statPath } from './image.js';
-import { safely } from './kernel-files.js';
 import { refuseLeft } from './left-journal.js';
 import { partialPath } from './partial-file.js';
+import { refuseItself } from './refuse-itself.js';
 import { openRecorder, type Recorder } from './recorder.js';
 import { namingFaults, type StreamInput } from '../files/open-input.js';
-import { overlaps, subjectOf } from './subject.js';
 import { endOf, surveyHeaders, surveyStream, type Survey } from './survey.js';
 import { identifyTarget, openTarget } from './target.js';
 import type { Verdict } from './verdict.js';
@@ -91,7 +89,7 @@ export async function applyStream(
   openFile: OpenStreamFile,
   options: ApplyOptions,
 ): Promise<ApplyReport> {
-  refuseItself(input, path);
+  refuseItself(path, input.path ?? '/dev/stdin', options.snapback);
   const target = openTarget(path, { inUse: options.inUse, readOnly: options.dryRun });
   try {
     if (options.sync) target.settle();
@@ -99,13 +97,6 @@ export async function applyStream(
   } finally {
     target.close();
   }
-}
-
-/** A stream that is written over while it is read is lost; a disk and a partition of it are the same here. */
-function refuseItself({ path = '/dev/stdin' }: StreamInput, target: string): void {
-  const subject = subjectOf(statPath(target));
-  if (safely(() => overlaps(subject, path)) !== true) return;
-  throw new RefusedError(`${target}: is the stream itself`, { hint: 'name the device to write to' });
 }
 
 /** The same on a target that is open; `target.name` is its path. It stays the caller's. */

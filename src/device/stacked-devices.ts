@@ -1,5 +1,6 @@
+import { statPath } from './image.js';
 import { list, readText, safely } from './kernel-files.js';
-import { overlaps, type Subject } from './subject.js';
+import { overlaps, type Subject, subjectOf } from './subject.js';
 
 /** A block device that lies on top of another one or of a file. */
 export interface StackedDevice {
@@ -21,6 +22,22 @@ export function* loopsOn(subject: Subject): Generator<StackedDevice, void, undef
   for (const name of list('/sys/block')) {
     const backing = name.startsWith('loop') ? readText(`/sys/block/${name}/loop/backing_file`) : undefined;
     if (backing !== undefined && safely(() => overlaps(subject, backing))) yield stackedDevice(name);
+  }
+}
+
+/** Whether the path leads to the subject, to what overlaps with it, or to what lies on it, however deep. Throws `DeviceError`. */
+export function liesOn(path: string, subject: Subject): boolean {
+  if (overlaps(subject, path)) return true;
+  const below = [...placesBelow(subjectOf(statPath(path)))];
+  return below.some((place) => safely(() => liesOn(place, subject)) === true);
+}
+
+/** The files and devices that a device was made of; in kernel names of devices `!` stands for `/`. */
+function* placesBelow({ numbers }: Subject): Generator<string, void, undefined> {
+  for (const number of numbers) {
+    const backing = readText(`/sys/dev/block/${number}/loop/backing_file`);
+    if (backing !== undefined) yield backing;
+    for (const name of list(`/sys/dev/block/${number}/slaves`)) yield `/dev/${name.replaceAll('!', '/')}`;
   }
 }
 

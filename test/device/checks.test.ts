@@ -6,6 +6,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -178,6 +179,46 @@ it('a stream is not read from another node of the device that it would be writte
   expect(refused.status).toBe(4);
   expect(refused.errors).toContain('is the stream itself');
   expectHolds(disk, before);
+});
+
+/** Devices on a file. */
+const LAYERS: readonly (readonly [string, (file: string) => string])[] = [
+  ['a loop device', (file) => attachLoop(file)],
+  ['a loop device on a loop device', (file) => attachLoop(attachLoop(file))],
+];
+
+describe.each(LAYERS)('%s', (_, layerOn) => {
+  it.each([[[]], [['--in-use']]])('on the stream is no target: %j', async (options) => {
+    const file = makeFile(SIZE, plainStream(RECORDS));
+    const before = readFileSync(file);
+    const { status, errors } = await lvstream(['apply', file, layerOn(file), ...options]);
+    expect({ status, errors }).toMatchObject({
+      status: 4,
+      errors: expect.stringContaining('is the stream itself') as string,
+    });
+    expectHolds(file, before);
+  });
+
+  it('on the target is no stream', async () => {
+    const file = makeFile(SIZE, plainStream(RECORDS));
+    const before = readFileSync(file);
+    const { status, errors } = await lvstream(['apply', layerOn(file), file, '--in-use']);
+    expect(status).toBe(4);
+    expect(errors).toContain('is the stream itself');
+    expectHolds(file, before);
+  });
+
+  it('on the unfinished snapback is no target', async () => {
+    const journal = await begin();
+    writeFileSync(at('undo.partial'), journal, { mode: 0o600 });
+    truncateSync(at('undo.partial'), SIZE);
+    const before = readFileSync(at('undo.partial'));
+    const target = layerOn(at('undo.partial'));
+    const { status, errors } = await lvstream(['apply', at('stream'), target, '--snapback', at('undo')]);
+    expect(status).toBe(4);
+    expect(errors).toContain('is the unfinished snapback itself');
+    expectHolds(at('undo.partial'), before);
+  });
 });
 
 describe('--skip-past-end', () => {

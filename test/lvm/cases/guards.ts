@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Case } from '../case.js';
 import { assertSame, contentsOf, dumpOnto, refusalOf } from '../changes.js';
@@ -49,6 +49,25 @@ async function leavesOutNothingNew(origin: Volume, first: Volume, snap: () => Vo
 }
 
 export const cases: readonly Case[] = [
+  {
+    name: 'a device that lies on the stream is no target',
+    run: () => {
+      const file = path.join(scratch, 'stream');
+      const record = Buffer.alloc(12 + MEBIBYTE);
+      record.writeUInt32BE(MEBIBYTE, 8);
+      writeFileSync(file, Buffer.concat([Buffer.from('lvmsync PROTO[3]\n'), record]));
+      const loop = run('losetup', ['--find', '--show', file]).trim();
+      run('dmsetup', ['create', 'upper', '--table', `0 2048 linear ${loop} 0`]);
+      run('dmsetup', ['mknodes', 'upper']);
+      const before = readFileSync(file);
+      const { status, stderr } = lvstream(['apply', file, '/dev/mapper/upper', '--in-use']);
+      assert.equal(status, 4, stderr);
+      assert.match(stderr, /is the stream itself/);
+      assert.ok(readFileSync(file).equals(before));
+      run('dmsetup', ['remove', 'upper']);
+      run('losetup', ['--detach', loop]);
+    },
+  },
   {
     name: 'a thin merge that was put off is not begun by a dump',
     run: async () => {
