@@ -318,6 +318,17 @@ test('a second run behind a finished one says that it is done', async () => {
   await expect(apply(other, device, { snapback })).rejects.toThrow('exists already');
 });
 
+test.each([
+  ['writes what is there already', [{ offset: 9, data: new Uint8Array(50) }]],
+  ['is empty', []],
+])('a second run says that it is done, too, of a stream that %s', async (_, records) => {
+  const device = fileOf(new Uint8Array(PIECE));
+  const snapback = join(folder, 'undo');
+  await apply(inputOf(plainStream(records)), device, { snapback });
+  const again = await apply(inputOf(plainStream(records)), device, { snapback });
+  expect(again.outcome).toBe('already-applied');
+});
+
 describe('a pipe that turns out damaged', () => {
   const device = new Uint8Array(40 * PIECE).fill(7);
   const records = Array.from({ length: 40 }, (_, i) => ({ offset: i * PIECE, data: patterned(PIECE, i) }));
