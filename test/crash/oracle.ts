@@ -1,26 +1,12 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { applyStream, type ApplyOptions } from '#src/device/apply.js';
-import { LvstreamError, RefusedError } from '#src/errors.js';
+import type { ApplyOptions } from '#src/device/apply.js';
+import { RefusedError } from '#src/errors.js';
 import { readLvsHeader } from '#src/files/lvs-header.js';
-import { openInput } from '#src/files/open-input.js';
-import { createInlineCodec } from '../format/inline-codec.js';
+import { applyHere, describeError } from './apply-here.js';
 import { isEqual, type Command } from './commands.js';
 import type { Disk } from './disk.js';
 import { putDisk, takeDisk } from './folder.js';
-
-const codec = createInlineCodec(1);
-const OPTIONS: ApplyOptions = {
-  dryRun: false,
-  skipPastEnd: false,
-  sync: true,
-  baseCheck: true,
-  inUse: true,
-  finish: false,
-  outOfOrder: false,
-  salvage: false,
-  generator: 'test',
-};
 
 /** Where commands run, and what must stay within reach. */
 export interface Place {
@@ -31,28 +17,16 @@ export interface Place {
 }
 
 /** Runs a command on the folder's device; returns the error that it ended with. */
-export async function attempt(
+export function attempt(
   place: Place,
   { stream, snapback, options }: Pick<Command, 'stream' | 'snapback' | 'options'>,
 ): Promise<unknown> {
-  const device = join(place.folder, 'device');
-  const openFile = (path: string) => openInput(path, codec, { pieces: true });
-  try {
-    const input = await openInput(stream, codec, { pieces: true });
-    try {
-      await applyStream(input, device, codec, openFile, {
-        ...OPTIONS,
-        ...place.options,
-        ...options,
-        snapback: snapback && join(place.folder, snapback),
-      });
-    } finally {
-      input.close();
-    }
-  } catch (error) {
-    return error;
-  }
-  return undefined;
+  return applyHere({
+    stream,
+    device: join(place.folder, 'device'),
+    snapback: snapback && join(place.folder, snapback),
+    options: { ...place.options, ...options },
+  });
 }
 
 export type Judgement = 'done' | 'refused' | { readonly lost: string };
@@ -79,7 +53,7 @@ export async function judge(
     const why = isRight(place, command) ? await whyNotBack(place) : 'done, and the device is wrong';
     return why === undefined ? 'done' : { lost: why };
   }
-  if (!(error instanceof RefusedError)) return { lost: `ended with ${describe(error)}` };
+  if (!(error instanceof RefusedError)) return { lost: `ended with ${describeError(error)}` };
   if (command === crashed && !wasRefused && command.isRepeatable)
     return { lost: `the same command is refused: ${error.message}` };
   const seen = takeDisk(place.folder);
@@ -100,7 +74,7 @@ async function whyNotBack(place: Place): Promise<string | undefined> {
   for (const path of await snapbacksIn(place.folder)) {
     const insisting = [{}, { finish: true }, { finish: true, outOfOrder: true }];
     const error = await attemptOr(place, path, insisting);
-    if (error !== undefined) return `${path} can't be rolled back: ${describe(error)}`;
+    if (error !== undefined) return `${path} can't be rolled back: ${describeError(error)}`;
   }
   const isBack = isEqual(readFileSync(join(place.folder, 'device')), place.oldest);
   return isBack ? undefined : 'rolled back, and the device is wrong';
@@ -157,7 +131,7 @@ function waysToFinish(place: Place, command: Command): (() => Promise<string | u
   const last = place.oldest === undefined ? [{ baseCheck: false }] : [];
   return [{}, { finish: true }, ...last].map((options) => async () => {
     const error = await attempt(place, { ...command, options });
-    if (error !== undefined) return `${command.label}: ${describe(error)}`;
+    if (error !== undefined) return `${command.label}: ${describeError(error)}`;
     return isRight(place, command) ? whyNotBack(place) : `${command.label}: the device is wrong`;
   });
 }
@@ -168,12 +142,7 @@ const partialsOf = ({ names }: Disk): string[] =>
 async function whyNotTakenBack(place: Place, name: string): Promise<string | undefined> {
   const path = join(place.folder, name);
   const error = await attemptOr(place, path, [{ salvage: true }, { salvage: true, finish: true }]);
-  if (error !== undefined) return `${name}: ${describe(error)}`;
+  if (error !== undefined) return `${name}: ${describeError(error)}`;
   rmSync(path);
   return whyNotBack(place);
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof LvstreamError)) return String(error instanceof Error ? error.stack : error);
-  return `${error.constructor.name}: ${error.message}`;
 }

@@ -59,7 +59,8 @@ export async function makeWorld(
   const reach = shape === 'past the end' ? size + PAST : size;
   const make = async (name: string, base: Uint8Array, records: readonly TestRecord[]) => {
     const path = join(folder, `${name}.stream`);
-    writeFileSync(path, await encode(format, hasIds, name, padded(base, reach), reach, records));
+    const names = { id: hasIds ? Buffer.alloc(16, name) : undefined, ends: STATES[name]! };
+    writeFileSync(path, await encodeWorldStream(format, names, padded(base, reach), records));
     return { path, records, result: applied(padded(base, reach), records).slice(0, size) };
   };
   const draft = (base: Uint8Array) => draftRecords(random, padded(base, reach), shape);
@@ -150,12 +151,17 @@ const STATES: Readonly<Record<string, readonly [string, string]>> = {
   next: ['lv:first', 'lv:next'],
 };
 
-async function encode(
+/** What a stream is called, and the states that it leads between. */
+interface StreamNames {
+  readonly id?: Uint8Array | undefined;
+  readonly ends: readonly [string, string];
+}
+
+/** A stream of the records, a batch each, on what `base` holds; it says its states if that is in the format. */
+export async function encodeWorldStream(
   format: Format,
-  hasIds: boolean,
-  name: string,
+  { id, ends: [from, to] }: StreamNames,
   base: Uint8Array,
-  reach: number,
   records: readonly TestRecord[],
 ): Promise<Uint8Array> {
   if (format === 'plain') return plainStream(records);
@@ -165,12 +171,11 @@ async function encode(
   const batches = records
     .map(toBatch)
     .map((batch) => (digests ? { ...batch, pieces: digestPieces(batch) } : batch));
-  const [from, to] = STATES[name]!;
   return lvsFile(batches, {
     order: isDisjoint ? 'sorted' : 'given',
-    ...(hasIds && { id: Buffer.alloc(16, name) }),
-    ...(digests && { baseDigests: true, baseSize: reach }),
-    resultSize: reach,
+    ...(id && { id }),
+    ...(digests && { baseDigests: true, baseSize: base.length }),
+    resultSize: base.length,
     ...(format === 'states' && { base: { id: from }, result: { id: to } }),
   });
 }

@@ -1,4 +1,5 @@
 import { writeSync, openSync } from 'node:fs';
+import type { FaultRow } from '../fault-table.js';
 import type { Case, CaseResult } from './case.js';
 import { cleanUp } from './clean-up.js';
 
@@ -23,14 +24,16 @@ process.exit(0);
 async function runCase({ name, run, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: Case): Promise<CaseResult> {
   const begin = performance.now();
   const failures: string[] = [];
+  const faults: FaultRow[] = [];
   const note = (error: unknown): void => void failures.push(describe(error));
-  await withTimeout(run, timeoutSeconds).catch(note);
+  await withTimeout(() => run((row) => void faults.push(row)), timeoutSeconds).catch(note);
   await cleanUp().catch(note);
   const seconds = Math.round(performance.now() - begin) / 1000;
-  return failures.length === 0 ? { name, seconds } : { name, seconds, failure: failures.join('\n\n') };
+  const failure = failures.length === 0 ? {} : { failure: failures.join('\n\n') };
+  return { name, seconds, faults, ...failure };
 }
 
-async function withTimeout(run: Case['run'], timeoutSeconds: number): Promise<void> {
+async function withTimeout(run: () => void | Promise<void>, timeoutSeconds: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const fail = (): void => reject(new Error(`the case took more than ${timeoutSeconds} s`));

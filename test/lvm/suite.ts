@@ -1,4 +1,5 @@
 import { afterAll, describe, it, type TestContext } from 'vitest';
+import { report } from '../fault-table.js';
 import type { Case, CaseResult } from './case.js';
 import { runInVm } from './vm.js';
 
@@ -7,6 +8,8 @@ export interface SuiteOptions {
   readonly disks?: readonly number[];
   /** 1536 unless said. */
   readonly memoryMebibytes?: number;
+  /** After so long the machine is switched off; 2400 unless said. */
+  readonly timeoutSeconds?: number;
   /** A folder of the host to be mounted for writing, at the same path: tests behind this suite may look into it. */
   readonly shared?: string;
 }
@@ -26,7 +29,8 @@ export function describeInVm(name: string, cases: readonly Case[], options: Suit
     for (const each of cases) {
       it(each.name, async ({ task }) => {
         guest ??= boot(name, wantedNames(task), options);
-        const { failure } = await guest.results.get(each.name)!;
+        const { faults, failure } = await guest.results.get(each.name)!;
+        faults.forEach(report);
         if (failure !== undefined) throw inGuest(failure);
       });
     }
