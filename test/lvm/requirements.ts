@@ -16,6 +16,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   thin_delta: 'thin-provisioning-tools',
   cache_check: 'thin-provisioning-tools',
   'mkfs.ext4': 'e2fsprogs',
+  'mkfs.xfs': 'xfsprogs',
 };
 
 /** Where programs are looked for, here and in the guest: an ordinary user's PATH lacks those for root. */
