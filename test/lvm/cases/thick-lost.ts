@@ -5,7 +5,7 @@ import { assertSame, contentsOf, openChanges, takeAll } from '../changes.js';
 import type { Case } from '../case.js';
 import { fillRandom, writeRandom } from '../contents.js';
 import { disks, scratch } from '../places.js';
-import { attempt, lvstream, run, type RunningProgram, startLvstream } from '../run.js';
+import { attempt, lvmsync, lvstream, run, type RunningProgram, startLvstream } from '../run.js';
 import { makeThickSnapshot, makeVolume, makeVolumeGroup, type Volume } from '../volumes.js';
 
 const KIBIBYTE = 2 ** 10;
@@ -76,6 +76,25 @@ const noFile: Case = {
   },
 };
 
+const refusedAtOnce: Case = {
+  name: 'refuses a snapshot that has overflowed, in a line and another that says what is left, and makes no file',
+  run: () => {
+    overflow(makeChanged());
+    for (const command of [['dump'], ['dump', '--undo'], ['dump', '--full'], ['changes']]) {
+      const { status, stderr } = lvstream([...command, 'vg/snap', '-o', `${scratch}/changes.lvs`]);
+      assert.equal(status, 1, stderr);
+      assert.match(
+        stderr,
+        /^lvstream: vg\/snap: .*(?:invalid|overflowed).*\nlvstream: hint: .*lost for good.*\n$/,
+      );
+      assert.deepEqual(readdirSync(scratch), []);
+    }
+    const { status, stderr } = lvmsync(['vg/snap', '--stdout']);
+    assert.equal(status, 1);
+    assert.match(stderr, /^FATAL ERROR: vg\/snap: .*(?:invalid|overflowed)/m);
+  },
+};
+
 const temporaries = (): string[] =>
   run('lvs', ['--noheadings', '--options', 'lv_name', '@lvstream.temporary']).split('\n').filter(Boolean);
 
@@ -135,6 +154,7 @@ export const cases: readonly Case[] = [
   lostWhileRead('overflows', overflow),
   lostWhileRead('is removed', remove),
   lostWhileRead('gives its name to another', replace),
+  refusedAtOnce,
   noFile,
   signals,
   killed,
