@@ -1,11 +1,35 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmdirSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeviceError, reason } from '../errors.js';
 import type { Scratch } from '../format/scratch.js';
 
-/** Opens a new file for reading and writing where TMPDIR says, which no longer has a name. Throws `DeviceError`. */
+/** asm-generic/fcntl.h */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+
+/**
+ * Opens a new file for reading and writing where TMPDIR says, which has no name and gets none, so that nothing is left of it
+ * however this process ends. Throws `DeviceError`.
+ */
 export function openTemporaryFile(): number {
+  try {
+    return openSync(tmpdir(), constants.O_RDWR | constants.O_EXCL | O_TMPFILE, 0o600);
+  } catch {
+    return openNamed();
+  }
+}
+
+/** Not every file system makes files without names (open(2), O_TMPFILE); this one loses its name at once. */
+function openNamed(): number {
   const folder = makeTemporaryFolder();
   const path = join(folder, 'spool');
   try {

@@ -9,17 +9,17 @@ import {
   readSync,
   realpathSync,
   renameSync,
-  rmSync,
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DeviceError, RefusedError, reason } from '../errors.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { release, writeSomeAsync } from './descriptor.js';
 import { onInterrupt } from './interrupt.js';
+import { createTemporary, type TemporaryFile } from './temporary-name.js';
 
 const openAsync = promisify(openCallback);
 const STDOUT = 1;
@@ -52,32 +52,29 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
   if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output');
   if (isStreamed(path)) return directOutput(await openDirect(path), path);
   const place = behindLinks(path);
-  const temporary = join(dirname(place), `.${basename(place)}.${process.pid}.tmp`);
-  const fd = create(temporary, path);
-  const remove = () => {
-    release(fd);
-    rmSync(temporary, { force: true });
-  };
-  const forget = onInterrupt(remove);
+  const temporary = create(place, path);
+  const forget = onInterrupt(() => {
+    temporary.remove();
+  });
   return {
-    ...createOutputSink(fd, path),
+    ...createOutputSink(temporary.fd, path),
     name: path,
     commit: async () => {
       try {
-        fsyncSync(fd);
-        giveName(temporary, place, force === true);
+        fsyncSync(temporary.fd);
+        giveName(temporary.path, place, force === true);
       } catch (cause) {
         forget();
-        remove();
+        temporary.remove();
         if (cause instanceof DeviceError || cause instanceof RefusedError) throw cause;
         throw new DeviceError(`${path}: can't be finished: ${reason(cause)}`, { cause });
       }
       forget();
-      release(fd);
+      temporary.close();
     },
     abort: () => {
       forget();
-      remove();
+      temporary.remove();
     },
   };
 }
@@ -274,10 +271,9 @@ async function writeSome(fd: number, name: string, bytes: Uint8Array): Promise<n
   }
 }
 
-/** A stream is as confidential as the device that it is of: nobody else may read it. */
-function create(temporary: string, path: string): number {
+function create(place: string, path: string): TemporaryFile {
   try {
-    return openSync(temporary, 'wx', 0o600);
+    return createTemporary(place);
   } catch (cause) {
     throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
   }

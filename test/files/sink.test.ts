@@ -205,11 +205,14 @@ describe('an output', () => {
     expect(names()).toEqual(['result']);
   });
 
-  it('is no file of a process that was killed', async () => {
-    const left = join(folder, `.result.${process.pid}.tmp`);
-    writeFileSync(left, 'left');
-    await expect(openOutput(path)).rejects.toThrow("can't be created");
-    expect(readFileSync(left, 'utf8')).toBe('left');
+  it('takes the place of what a process of the same number left, and not of what this one writes', async () => {
+    writeFileSync(join(folder, `.result.${process.pid}.tmp`), 'left');
+    const output = await openOutput(path);
+    await output.write(Buffer.from('new'));
+    await expect(openOutput(path)).rejects.toThrow("can't be created: EEXIST");
+    await output.commit();
+    expect(readdirSync(folder)).toEqual(['result']);
+    expect(readFileSync(path, 'utf8')).toBe('new');
   });
 
   it('goes as it is to a pipe or a character device', async () => {
