@@ -128,12 +128,13 @@ async function openDirect(path: string): Promise<number> {
 
 /**
  * Gives a finished file its final name, on stable storage. Without `force` a file of that name is left alone, and when
- * this throws the name is free again, so that the same command can be run once more.
+ * this throws the name is free again, so that the same command can be run once more. With it, the file can be there although
+ * this throws, which is then said.
  */
 export function giveName(temporary: string, path: string, force: boolean): void {
   if (force) {
     renameSync(temporary, path);
-    syncFolder(path);
+    syncReplaced(path);
   } else if (isLinked(temporary, path)) {
     orElse(
       () => unlinkSync(path),
@@ -148,6 +149,21 @@ export function giveName(temporary: string, path: string, force: boolean): void 
     orElse(
       () => renameSync(path, temporary),
       () => syncFolder(path),
+    );
+  }
+}
+
+/** What was replaced can't be brought back: the new file stays. */
+function syncReplaced(path: string): void {
+  try {
+    syncFolder(path);
+  } catch (cause) {
+    throw new DeviceError(
+      `${path}: is whole and in its place, but a power cut may bring back what it replaced`,
+      {
+        cause,
+        hint: 'run the same command again when the folder can be written to',
+      },
     );
   }
 }

@@ -175,6 +175,20 @@ describe('an output', () => {
     expect(names()).toEqual([]);
   });
 
+  it('that has replaced another stays where its folder fails, and says so', async () => {
+    writeFileSync(path, 'old');
+    failFolderSync();
+    const written = write({ force: true });
+    await expect(written).rejects.toThrow(DeviceError);
+    await expect(written).rejects.toMatchObject({
+      message: `${path}: is whole and in its place, but a power cut may bring back what it replaced`,
+      cause: { message: expect.stringContaining("the name result can't be put on stable storage") as string },
+      hint: expect.stringContaining('run the same command again') as string,
+    });
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+    expect(names()).toEqual(['result']);
+  });
+
   it('replaces nothing unasked', async () => {
     writeFileSync(path, 'old');
     await expect(write()).rejects.toMatchObject({ hint: 'choose another name' });
