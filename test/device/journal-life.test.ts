@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -23,6 +24,7 @@ import { MOST_IN_FLIGHT } from '#src/format/codec.js';
 import { readFileIndex } from '#src/format/file-index.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { MARK_SIZE, MAX_HEADER_SIZE } from '#src/format/layout.js';
+import { MARK_START } from '#src/format/mark.js';
 import { openStream } from '#src/format/open-stream.js';
 import { kernelError, replaceCall } from '../files/replace-call.js';
 import { createInlineCodec } from '../format/inline-codec.js';
@@ -77,41 +79,69 @@ async function begin(): Promise<Journal> {
   return journal;
 }
 
+async function pagesOf(bytes: Uint8Array): Promise<number> {
+  const file = {
+    size: bytes.length,
+    readAt: async (target: Uint8Array, position: number) => {
+      target.set(bytes.subarray(position, position + target.length));
+    },
+  };
+  let count = 0;
+  for await (const { page } of (await readFileIndex(file, codec)).pages())
+    count += page.entries.length > 0 ? 1 : 0;
+  return count;
+}
+
 const finish = (journal: Journal) => journal.finish(memoryDevice(DEVICE), (closing) => closing);
 
-function failSync(code: string): void {
-  const { fdatasync } = held;
-  held.fdatasync = (_, done) => {
-    done(kernelError(code));
-  };
+/** Stands in for a call until the end of the test. */
+function hold<K extends keyof typeof held>(
+  name: K,
+  make: (call: (typeof held)[K]) => (typeof held)[K],
+): void {
+  const call = held[name];
+  held[name] = make(call);
   onTestFinished(() => {
-    held.fdatasync = fdatasync;
+    held[name] = call;
   });
 }
+
+const failing = (code: string) => () => () => Promise.reject(kernelError(code));
 
 /** How long the file was at each sync. */
 function logSyncs(): number[] {
   const sizes: number[] = [];
-  const { fdatasync } = held;
-  held.fdatasync = (fd, done) => {
+  hold('fdatasync', (call) => (fd) => {
     sizes.push(statSync(`/proc/self/fd/${fd}`).size);
-    fdatasync(fd, done);
-  };
-  onTestFinished(() => {
-    held.fdatasync = fdatasync;
+    return call(fd);
   });
   return sizes;
+}
+
+/** What was synced by fsync(2), in order. */
+function logFullSyncs(): string[] {
+  const synced: string[] = [];
+  replaceCall('fsyncSync', (call) => (fd: number) => {
+    synced.push(statSync(`/proc/self/fd/${fd}`).isDirectory() ? 'folder' : 'file');
+    call(fd);
+  });
+  return synced;
+}
+
+/** Where the marks of the journal begin. */
+function findMarks(): number[] {
+  const bytes = readFileSync(partial);
+  const found: number[] = [];
+  for (let at = bytes.indexOf(MARK_START); at >= 0; at = bytes.indexOf(MARK_START, at + 1)) found.push(at);
+  return found;
 }
 
 describe('a journal that is begun', () => {
   it("has its header and its name on stable storage, and is its owner's alone", async () => {
     const syncs = logSyncs();
-    const folders: string[] = [];
-    replaceCall('fsyncSync', (call) => (fd: number) => {
-      folders.push(statSync(`/proc/self/fd/${fd}`).isDirectory() ? 'folder' : 'file');
-      call(fd);
-    });
-    await begin();
+    const folders = logFullSyncs();
+    const journal = await begin();
+    expect(journal.header).toEqual(HEADER);
     expect(syncs).toEqual([statSync(partial).size - MARK_SIZE]);
     expect(folders).toEqual(['folder']);
     expect(statSync(partial).mode & 0o777).toBe(0o600);
@@ -151,7 +181,7 @@ describe('what was flushed', () => {
     await journal.flush();
     const { size } = statSync(partial);
     await journal.add(block(1));
-    failSync('EIO');
+    hold('fdatasync', failing('EIO'));
     const flushed = journal.flush();
     await expect(flushed).rejects.toThrow(DeviceError);
     await expect(flushed).rejects.toThrow(`${partial}: can't be put on stable storage: `);
@@ -168,9 +198,73 @@ describe('what was flushed', () => {
     const { journal } = await takeUp();
     const { size } = statSync(partial);
     await journal!.add(block(1));
-    failSync('ENOSPC');
+    hold('fdatasync', failing('ENOSPC'));
     await expect(journal!.flush()).rejects.toThrow(DeviceError);
     expect(statSync(partial).size).toBe(size);
+  });
+
+  it('is written through short counts', async () => {
+    hold(
+      'write',
+      (call) => (fd, bytes, start, length, at) => call(fd, bytes, start, Math.min(length, 7), at),
+    );
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.add(zeros(1));
+    await journal.flush();
+    journal.close();
+    expect((await takeUp()).seen).toEqual([0, 1].map(rangeOf));
+  });
+
+  it('waits for as many frames as may be under way, and no more', async () => {
+    const journal = await Journal.create(path, HEADER, { ...codec, depth: 2 });
+    const { size } = statSync(partial);
+    await journal.add(block(0));
+    expect(statSync(partial).size).toBe(size);
+    await journal.add(block(1));
+    expect(statSync(partial).size).toBeGreaterThan(size);
+    journal.close();
+  });
+
+  it('gives back the memory of its batches', async () => {
+    const pool = createBufferPool(4096);
+    const journal = await begin();
+    const batch = { ...block(0), bytes: pool.take(), pool } as RecordBatch;
+    await journal.add(batch);
+    expect(pool.take().buffer).toBe(batch.kind === 'data' && batch.bytes.buffer);
+  });
+
+  it('of which a frame could not be made says so when it is waited for', async () => {
+    const failed = new Error('no memory for zstd');
+    const journal = await Journal.create(path, HEADER, {
+      ...codec,
+      depth: 3,
+      compress: () => Promise.reject(failed),
+    });
+    await journal.add(block(0));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    await expect(journal.flush()).rejects.toBe(failed);
+    journal.close();
+  });
+
+  it('has one mark before each unit, which says what was on stable storage', async () => {
+    const journal = await begin();
+    const ends = [statSync(partial).size];
+    await journal.add(block(0));
+    await journal.flush();
+    ends.push(statSync(partial).size);
+    await journal.add(zeros(1));
+    ends.push(statSync(partial).size + MARK_SIZE);
+    await journal.add(block(2));
+    await journal.flush();
+    ends.push(statSync(partial).size);
+    journal.close();
+    expect(findMarks()).toEqual(ends.map((end) => end - MARK_SIZE));
+    truncateSync(partial, ends[0]! - MARK_SIZE);
+    const { journal: taken } = await takeUp();
+    await taken!.add(block(3));
+    expect(findMarks()).toEqual([ends[0]! - MARK_SIZE]);
+    expect(readFileSync(partial).length).toBeGreaterThan(ends[0]!);
   });
 
   it('does not wait in memory without end', async () => {
@@ -208,6 +302,87 @@ describe('a journal that is taken up', () => {
     await taken.journal!.flush();
     taken.journal!.close();
     expect((await takeUp()).seen).toEqual([0, 2].map(rangeOf));
+  });
+
+  it('is what its medium holds', async () => {
+    (await begin()).close();
+    const synced = logFullSyncs();
+    await takeUp();
+    expect(synced).toEqual(['file']);
+  });
+
+  it('is none before its first line is whole', async () => {
+    (await begin()).close();
+    const bytes = readFileSync(partial);
+    const headed = bytes.length - MARK_SIZE;
+    for (let size = 0; size < headed; size++) {
+      writeFileSync(partial, bytes.subarray(0, size), { mode: 0o600 });
+      expect((await takeUp()).journal).toBeUndefined();
+      expect(names()).toEqual([]);
+    }
+    writeFileSync(partial, bytes.subarray(0, headed), { mode: 0o600 });
+    expect((await takeUp()).journal?.header).toMatchObject(HEADER);
+  });
+
+  it('goes on before zero ranges whose zero frame is not whole', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    const { size } = statSync(partial);
+    await journal.add(zeros(1));
+    journal.close();
+    const bytes = readFileSync(partial);
+    for (let end = size; end < bytes.length; end++) {
+      writeFileSync(partial, bytes.subarray(0, end), { mode: 0o600 });
+      const taken = await takeUp();
+      expect(taken.seen).toEqual([rangeOf(0)]);
+      expect(statSync(partial).size).toBeLessThanOrEqual(size + MARK_SIZE);
+      taken.journal!.close();
+    }
+  });
+
+  it.each([...Array(MARK_SIZE).keys()])('is refused where byte %i of a mark is damaged', async (byte) => {
+    const journal = await begin();
+    for (const n of [0, 1]) {
+      await journal.add(block(n));
+      await journal.flush();
+    }
+    journal.close();
+    const damaged = readFileSync(partial);
+    damaged[findMarks()[1]! + byte]! ^= 1;
+    writeFileSync(partial, damaged);
+    await expect(takeUp()).rejects.toThrow('is damaged, with what was recorded later behind it');
+    expect(readFileSync(partial).equals(damaged)).toBe(true);
+  });
+
+  it('stays, unfinished, though it has another name', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    journal.close();
+    linkSync(partial, join(folder, 'other'));
+    expect((await takeUp()).seen).toEqual([rangeOf(0)]);
+    expect(names()).toEqual(['other', 'undo.partial']);
+  });
+
+  it('is gone on with, though all of it was written, if it never got its name', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await finish(journal);
+    renameSync(path, partial);
+    const taken = await takeUp();
+    expect(taken.seen).toEqual([rangeOf(0)]);
+    await finish(taken.journal!);
+    expect(names()).toEqual(['undo']);
+  });
+
+  it('that can not be read is named, and stays', async () => {
+    (await begin()).close();
+    const before = readFileSync(partial);
+    const open = openFiles();
+    hold('read', failing('EIO'));
+    await expect(takeUp()).rejects.toThrow(`${partial}: can't be read: `);
+    expect(openFiles()).toBe(open);
+    expect(readFileSync(partial).equals(before)).toBe(true);
   });
 
   it('stays byte for byte as it was in a dry run', async () => {
@@ -278,24 +453,30 @@ describe('a journal that is finished', () => {
   });
 
   it('holds what was saved, with the digests of what the device holds', async () => {
-    const journal = await begin();
+    const journal = await Journal.create(path, HEADER, { ...codec, depth: 100 });
     await journal.add(block(0));
     await journal.add(zeros(1));
+    const open = openFiles();
     const closing = await finish(journal);
+    expect(openFiles()).toBe(open - 1);
     expect(closing).toMatchObject({ records: 2, order: 'sorted' });
     const bytes = readFileSync(path);
     const stream = await openStream(new ByteReader(sourceOf(bytes)), codec);
     const seen: Range[] = [];
     for await (const batch of stream.batches) seen.push(...rangesOf(batch));
     expect(seen).toEqual([0, 1].map(rangeOf));
-    const file = {
-      size: bytes.length,
-      readAt: async (target: Uint8Array, position: number) => {
-        target.set(bytes.subarray(position, position + target.length));
-      },
-    };
-    const index = await readFileIndex(file, codec);
-    for await (const page of index.pages()) expect(page).toBeDefined();
+    expect(await pagesOf(bytes)).toBe(1);
+  });
+
+  it('has another page where one is full', async () => {
+    const journal = await begin();
+    const data = Uint8Array.of(1);
+    const records = [...Array(66_000).keys()].map((n) => ({ offset: n * 4096, data }));
+    await journal.add(batchOf(records));
+    await journal.add(block(70_000));
+    const device = { size: 2 ** 40, name: 'memory', readInto: (target: Uint8Array) => target.fill(7) };
+    await journal.finish(device, (closing) => closing);
+    expect(await pagesOf(readFileSync(path))).toBe(2);
   });
 
   it('in another order does not say that it is sorted', async () => {
@@ -318,7 +499,7 @@ describe('a journal that is finished', () => {
     const journal = await begin();
     await journal.add(block(0));
     await journal.flush();
-    failSync('EIO');
+    hold('fdatasync', failing('EIO'));
     await expect(finish(journal)).rejects.toThrow("can't be put on stable storage");
     expect(names()).toEqual(['undo.partial']);
   });
@@ -328,13 +509,9 @@ describe('another name', () => {
   it('is the one that it is finished under', async () => {
     const journal = await begin();
     const other = join(folder, 'other');
-    const folders: number[] = [];
-    replaceCall('fsyncSync', (call) => (fd: number) => {
-      folders.push(fd);
-      call(fd);
-    });
+    const folders = logFullSyncs();
     await journal.rename(other);
-    expect(folders).toHaveLength(1);
+    expect(folders).toEqual(['folder']);
     expect(names()).toEqual(['other.partial']);
     await journal.add(block(0));
     await finish(journal);
@@ -370,8 +547,10 @@ describe('another name', () => {
 });
 
 it('a journal is closed once', async () => {
+  const open = openFiles();
   const journal = await Journal.create(path, HEADER, codec);
   journal.close();
+  expect(openFiles()).toBe(open);
   const others = [...Array(8).keys()].map(() => openSync('/dev/null', 'r'));
   journal.close();
   for (const fd of others) closeSync(fd);
