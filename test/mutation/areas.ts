@@ -15,6 +15,10 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/piece-runs', 'device/verdict'],
     tests: ['test/device/verdict.test.ts'],
   },
+  recorded: {
+    modules: ['device/cut-range', 'device/recorded'],
+    tests: ['test/device/recorded-ranges.test.ts'],
+  },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
