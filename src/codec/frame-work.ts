@@ -27,15 +27,20 @@ export function createFrameWorker(level: number): FrameWorker {
   return {
     compress: (content, streamPosition, room) => {
       const frame = compressor(content, room);
-      return { frame, content, sha256: sha256(frame), blocks: hashWholeBlocks(content, streamPosition) };
+      return { frame, content, sha256: digestOf(frame), blocks: hashWholeBlocks(content, streamPosition) };
     },
     decompress: (frame, room, streamPosition) => {
       const content = decodeFrame(decoder, frame, room);
       if (streamPosition === undefined) return { frame, content, sha256: NOTHING, blocks: new Uint8Array(0) };
       const blocks = content ? hashWholeBlocks(content, streamPosition) : new Uint8Array(0);
-      return { frame, content, sha256: sha256(frame), blocks };
+      return { frame, content, sha256: digestOf(frame), blocks };
     },
   };
+}
+
+/** Of its own memory: a view of Node's pool would take all of the pool along to another thread. */
+function digestOf(frame: Uint8Array): Uint8Array {
+  return new Uint8Array(sha256(frame));
 }
 
 type Compressor = (content: Uint8Array, room: Uint8Array) => Uint8Array;

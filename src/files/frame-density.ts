@@ -48,7 +48,7 @@ export async function addFrames(
     if (isZeros || entry.kind === FRAME_KINDS.data) {
       const scattered = dataOf(placed) < (entry.high - entry.low) * DENSE && !entry.continues;
       if (!scattered || candidates.length === MAX_CANDIDATES) addEvenly(density, placed);
-      else candidates.push({ ...placed, listed: isZeros ? before! : placed });
+      else candidates.push({ ...placed, listed: isZeros && before ? before : placed });
     }
     before = placed;
   }

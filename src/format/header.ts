@@ -26,11 +26,11 @@ import { decodeMap, encodeReadable, isMap, MapError, type MsgpackMap } from './m
 import { isSealed, sealFrame, viewOf } from './skippable.js';
 import { decodeState, decodeTexts, encodeState, type State } from './state.js';
 
-export const KINDS = ['changes', 'snapback', 'map'] as const;
+const KINDS = ['changes', 'snapback', 'map'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** *disjoint*: no byte is written twice. *sorted*: disjoint and ascending. *given*: nothing is promised. */
-export const ORDERS = ['given', 'disjoint', 'sorted'] as const;
+const ORDERS = ['given', 'disjoint', 'sorted'] as const;
 export type Order = (typeof ORDERS)[number];
 
 export interface Derivation {

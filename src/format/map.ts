@@ -9,7 +9,7 @@ export type MsgpackMap = Readonly<Record<string, unknown>>;
 export class MapError extends LvstreamError {}
 
 /** Encodes a map with text keys; `undefined` values are left out. */
-export function encodeMap(map: MsgpackMap): Uint8Array {
+function encodeMap(map: MsgpackMap): Uint8Array {
   const present = Object.entries(map).filter(([, value]) => value !== undefined);
   return encode(asEncodable(Object.fromEntries(present)), {
     ignoreUndefined: true,

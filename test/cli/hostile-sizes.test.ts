@@ -1,12 +1,12 @@
-import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { FIRST_LINE_FRAME } from '#src/format/first-line.js';
 import { encodeHeader } from '#src/format/header.js';
 import { encodePage, encodePageReference } from '#src/format/index-page.js';
 import { runMeasured } from '../long/run-measured.js';
 import { codec } from '../streams.js';
+import { Folder } from './run-lvstream.js';
 
 /** Sparse files whose sizes are claims: they are refused before memory is taken for what is claimed (§9, §11). */
 
@@ -15,15 +15,8 @@ const MAX_PEAK_MIB = 150;
 const SEEK_TABLE_MAGIC = 0x184d2a5e;
 const SEEKABLE_MAGIC = 0x8f92eab1;
 
-let folder: string;
-const at = (name: string): string => path.join(folder, name);
-
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'hostile-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = new Folder();
+const at = (name: string): string => path.join(folder.path, name);
 
 /** The start of a file, then a hole, then bytes at its end. */
 function writeSparse(file: string, holeEnd: number, end: Uint8Array): void {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { SMALL_STRIDE, writeSmallRecords } from '../long/small-records.js';
 import { runMeasuredOn } from '../long/run-measured.js';
 import { plainStream } from '../streams.js';
+import { Folder } from './run-lvstream.js';
 
 /** What takes most memory, in small: `test/long/memory.test.ts` has all of it. */
 
@@ -14,15 +14,8 @@ const PROCESSORS = 8;
 /** With the tables of all eight threads. */
 const MAX_PEAK_MIB = 220;
 const MAX_PEAK_AT_LEVEL_3_MIB = 170;
-let folder: string;
-const at = (name: string): string => path.join(folder, name);
-
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'memory-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = new Folder();
+const at = (name: string): string => path.join(folder.path, name);
 
 it('the tables of a high level fit into memory in each of eight threads', async () => {
   const records = Array.from({ length: 16 }, (_, i) => ({ offset: i * MIB, data: randomBytes(MIB) }));

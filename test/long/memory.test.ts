@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Folder } from '../cli/run-lvstream.js';
 import { runMeasuredOn } from './run-measured.js';
 import { SMALL_STRIDE, writeSmallRecords } from './small-records.js';
 
@@ -30,12 +21,11 @@ const NOISE_SIZE = 512 * MIB;
 /** The high levels take long: a part of the noise is enough to fill all threads. */
 const PART_SIZE = 64 * MIB;
 
-let folder: string;
-const at = (name: string): string => path.join(folder, name);
+const folder = new Folder();
+const at = (name: string): string => path.join(folder.path, name);
 const rows: string[] = [];
 
 beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'memory-'));
   writeSmallRecords(at('small'), SMALL_COUNT, (index) => index * SMALL_STRIDE);
   writeSmallRecords(
     at('scattered'),
@@ -46,7 +36,6 @@ beforeAll(() => {
   writeNoise(at('part'), PART_SIZE);
 });
 afterAll(() => {
-  rmSync(folder, { recursive: true });
   console.log(['peak MiB  processors  command', ...rows].join('\n'));
 });
 
@@ -78,7 +67,7 @@ function newUndo(name: string): string {
 /** Runs a command, which must succeed within the limit, and adds its row to the table. */
 async function fits(processors: number, ...argv: readonly string[]): Promise<void> {
   const { status, err, peakMib } = await runMeasuredOn(processors, ...argv);
-  const words = argv.map((word) => word.replace(`${folder}/`, '')).join(' ');
+  const words = argv.map((word) => word.replace(`${folder.path}/`, '')).join(' ');
   rows.push(`${peakMib.toFixed(0).padStart(8)}  ${String(processors).padStart(10)}  ${words}`);
   expect({ status, err }).toEqual({ status: 0, err: '' });
   expect(peakMib, words).toBeLessThan(MAX_PEAK_MIB);
