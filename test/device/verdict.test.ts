@@ -71,12 +71,13 @@ const heldAnyhow = fc.array(fc.constantFrom<Held>('base', 'result', 'mixture', '
   minLength: 25,
   maxLength: 25,
 });
+const heldOutOfOrder = fc.array(fc.constantFrom<Held>('base', 'result'), { minLength: 25, maxLength: 25 });
 const cases: fc.Arbitrary<Case> = fc.record({
   isZeros: fc.boolean(),
   segments: fc.array(segment, { minLength: 1, maxLength: 5 }),
   base: fc.nat(1),
   size: fc.oneof(fc.constant(SPACE * 3), fc.nat(SPACE)),
-  held: fc.oneof(heldInOrder, heldAnyhow),
+  held: fc.oneof(heldInOrder, heldAnyhow, heldOutOfOrder),
   hasPieces: fc.integer({ min: 0, max: 9 }).map((n) => n > 0),
   known: fc.oneof(fc.constant([true]), fc.array(fc.boolean(), { minLength: 1, maxLength: 7 })),
   exempt: fc.array(fc.record({ offset: fc.nat(SPACE), length: fc.integer({ min: 1, max: SPACE }) }), {
