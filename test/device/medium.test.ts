@@ -130,7 +130,7 @@ it('an unfinished snapback is what the medium holds of it, not what its cache ho
   writeAndKeep(`${snapback}.partial`, cached);
   rmSync(snapback);
   const held = readFileSync(disk);
-  const lost = new Uint8Array(cached.length);
+  const lost = new Uint8Array(cached.length).fill(0xee);
   for (let at = held.indexOf(cached); at >= 0; at = held.indexOf(cached, at + 1)) writeBelow(disk, lost, at);
   await expect(applyTo(target, stream, { snapback })).rejects.toThrow('is no unfinished snapback');
 });
