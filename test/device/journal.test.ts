@@ -117,6 +117,16 @@ describe('a journal that was left unfinished', () => {
     );
   });
 
+  it('is refused, and left as it is, where only zeros were recorded behind a damage', async () => {
+    const noise = randomBytes(2000);
+    const { written } = await leaveJournal([[{ data: noise }], [{ zeros: 70 }], [{ zeros: 1 << 20 }]]);
+    const damaged = Buffer.from(written);
+    damaged[written.indexOf(noise.subarray(1000, 1100))]! ^= 1;
+    writeFileSync(partial, damaged, { mode: 0o600 });
+    await expect(takeUp(true)).rejects.toThrow('is damaged, with what was recorded later behind it');
+    expect(readFileSync(partial).equals(damaged)).toBe(true);
+  });
+
   it('is gone on with behind a power cut that kept any sectors of what was not yet on stable storage', async () => {
     await fc.assert(
       fc.asyncProperty(groups, fc.infiniteStream(fc.boolean()), async (given, kept) => {
