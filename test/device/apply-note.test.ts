@@ -1,5 +1,15 @@
 import fc from 'fast-check';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyToTarget } from '#src/device/apply.js';
@@ -7,7 +17,7 @@ import { createPieceDigester } from '#src/device/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
 import { applied, batchOf, codec, lvsFile } from '../streams.js';
 import { apply, inputOf, openFile, OPTIONS } from './applying.js';
-import { makeFolder } from './block-devices.js';
+import { makeFolder, run as runTool } from './block-devices.js';
 import { memoryDevice } from './memory-device.js';
 
 /** A stream that was being written when the power failed, and the note that says so (§6.5). */
@@ -183,9 +193,29 @@ it('an apply whose sync fails leaves its note', async () => {
   expect(existsSync(note())).toBe(false);
 });
 
-it('where something else has the name, the stream is applied without a note', async () => {
-  mkdirSync(note());
+it.each<[string, () => void]>([
+  ['a folder', () => mkdirSync(note())],
+  ['a pipe', () => runTool('mkfifo', '-m', '600', note())],
+  [
+    'a symbolic link',
+    () => {
+      writeFileSync(at('victim'), 'precious', { mode: 0o600 });
+      symlinkSync(at('victim'), note());
+    },
+  ],
+  [
+    'a file that others can write to',
+    () => {
+      writeFileSync(note(), 'precious');
+      chmodSync(note(), 0o666);
+    },
+  ],
+])('where %s has the name, the stream is applied without a note, and it stays', async (_, plant) => {
+  plant();
+  const before = lstatSync(note());
   await again();
   expectHolds(RESULT);
-  expect(statSync(note()).isDirectory()).toBe(true);
+  expect(lstatSync(note()).ino).toBe(before.ino);
+  if (before.isFile()) expect(readFileSync(note(), 'utf8')).toBe('precious');
+  if (before.isSymbolicLink()) expect(readFileSync(at('victim'), 'utf8')).toBe('precious');
 });
