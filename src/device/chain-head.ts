@@ -143,8 +143,9 @@ export function linkTo(head: JudgedSnapback | undefined, ends: Ends, newId: stri
 
 /** A header can say no higher number than 2^53 - 1 (§4.2). */
 export function nextSequence(head: FoundSnapback | undefined): number {
-  const sequence = (head?.header.sequence ?? 0) + 1;
-  if (head === undefined || Number.isSafeInteger(sequence)) return sequence;
+  if (!head) return 1;
+  const sequence = (head.header.sequence ?? 0) + 1;
+  if (Number.isSafeInteger(sequence)) return sequence;
   throw new RefusedError(
     `${head.path}: its sequence is the highest there is, so no snapback can come after it`,
     {

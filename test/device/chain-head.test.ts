@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,11 +17,12 @@ import { createPieceDigester } from '#src/device/digest-pieces.js';
 import { isPartial } from '#src/device/partial-file.js';
 import type { TargetIdentity } from '#src/device/target.js';
 import type { Verdict } from '#src/device/verdict.js';
-import { RefusedError } from '#src/errors.js';
+import { DeviceError, FormatError, RefusedError } from '#src/errors.js';
 import type { StreamHeader } from '#src/format/header.js';
 import type { State } from '#src/format/state.js';
-import { batchOf, codec, lvsFile } from '../streams.js';
-import { openFile } from './applying.js';
+import { replaceCall } from '../files/replace-call.js';
+import { batchOf, codec, lvsFile, plainStream } from '../streams.js';
+import { inputOf, openFile } from './applying.js';
 import { memoryDevice } from './memory-device.js';
 
 /** Where a snapback goes in the chain of its device, and which one is to be rolled back next (§6.3). */
@@ -85,6 +86,24 @@ describe('the snapbacks of a device', () => {
     expect(found.map(({ path }) => path)).toEqual(['new', 'old', 'by its path', 'oldest'].map(at));
     const begun = await findOfDevice(folder, TARGET, isPartial);
     expect(begun.map(({ path }) => path)).toEqual([at('begun.partial')]);
+  });
+
+  it('may go while they are looked for; what can not be read is named', async () => {
+    await save('there', 'a   ', 'b...');
+    await save('gone', 'a   ', 'b...');
+    const instead = { make: () => undefined as unknown };
+    replaceCall('readdirSync', (call) => (...args: unknown[]) => {
+      const entries = (call as (...args: unknown[]) => unknown)(...args);
+      rmSync(at('gone'));
+      instead.make();
+      return entries;
+    });
+    expect((await findSnapbacks(folder, TARGET)).map(({ path }) => path)).toEqual([at('there')]);
+    await save('gone', 'a   ', 'b...');
+    instead.make = () => {
+      symlinkSync(at('gone'), at('gone'));
+    };
+    await expect(findSnapbacks(folder, TARGET)).rejects.toThrow(DeviceError);
   });
 
   it('can not be listed where there is no folder', async () => {
@@ -156,7 +175,9 @@ describe('a new snapback', () => {
       isCovered: false,
     });
     expect(link.remark).toContain('holds neither end of /u/newest');
-    expect(() => linkTo(head, { base: lv(2) }, 'uuid:new')).toThrow('holds neither end of /u/newest');
+    const named = () => linkTo(head, { base: lv(2) }, 'uuid:new');
+    expect(named).toThrow(RefusedError);
+    expect(named).toThrow('holds neither end of /u/newest');
   });
 
   it('says that the device may hold newer data than its base', () => {
@@ -221,33 +242,36 @@ describe('a snapback held against its device', () => {
     expect(short.verdict).toEqual({ kind: 'other', firstDifference: 4 * BLOCK - 1, unknownBytes: 0 });
   });
 
+  /** Opens a file whose stream fails behind its last batch. */
+  const failing = (error: Error, closed: string[]) => async (path: string) => {
+    const input = await openFile(path);
+    const open = async () => {
+      const stream = await input.open();
+      const batches = (async function* () {
+        yield* stream.batches;
+        throw error;
+      })();
+      return { ...stream, batches };
+    };
+    return { ...input, open, close: () => void closed.push(path) };
+  };
+
   it('that is damaged is refused, with a way on; its file is closed', async () => {
     const found = await save('u', 'a   ', 'b...');
-    let closed = 0;
-    const damaged = async (path: string) => {
-      const input = await openFile(path);
-      return {
-        ...input,
-        open: async () => {
-          const stream = await input.open();
-          const batches = (async function* () {
-            yield* stream.batches;
-            throw new (await import('#src/errors.js')).FormatError('frame-corrupt', 7, 'torn');
-          })();
-          return { ...stream, batches };
-        },
-        close: () => {
-          closed++;
-        },
-      };
-    };
-    const judged = judgeSnapback(found, holding('b...'), codec, damaged);
-    await expect(judged).rejects.toThrow('the newest snapback beside it is damaged');
-    expect(closed).toBe(1);
-    const broken = judgeSnapback(found, holding('b...'), codec, async () => {
-      throw new Error('no file');
-    });
-    await expect(broken).rejects.toThrow('no file');
+    const closed: string[] = [];
+    const judge = (error: Error) => judgeSnapback(found, holding('b...'), codec, failing(error, closed));
+    const damaged = judge(new FormatError('frame-corrupt', 7, 'torn'));
+    await expect(damaged).rejects.toThrow(RefusedError);
+    await expect(damaged).rejects.toThrow('the newest snapback beside it is damaged');
+    const failed = new DeviceError('u: can not be read');
+    await expect(judge(failed)).rejects.toBe(failed);
+    expect(closed).toEqual([found.path, found.path]);
+  });
+
+  it('that was replaced by a plain stream is named', async () => {
+    const found = await save('u', 'a   ', 'b...');
+    const plain = async () => inputOf(plainStream([]));
+    await expect(judgeSnapback(found, holding('b...'), codec, plain)).rejects.toThrow('was replaced');
   });
 });
 
@@ -278,7 +302,22 @@ describe('a roll-back', () => {
     await expect(turn(u1!, 'ac..')).rejects.toThrow(
       `${at('u2')}: is newer and has not been rolled back as a whole`,
     );
-    await expect(turn(u1!, 'ab..')).rejects.toThrow(`${at('u2')}: is newer and has not been rolled back yet`);
+    const refused = turn(u1!, 'ab..');
+    await expect(refused).rejects.toThrow(RefusedError);
+    await expect(refused).rejects.toThrow(`${at('u2')}: is newer and has not been rolled back yet`);
+  });
+
+  it('is refused while the newest one has not been rolled back, though one in between has', async () => {
+    const [u1] = await saveHours();
+    await save('u3', '  . ', 'abc.', hour(3));
+    await expect(turn(u1!, 'a.c.')).rejects.toThrow(`${at('u3')}: is newer and has not been rolled back yet`);
+  });
+
+  it('needs none of one that changed nothing', async () => {
+    const [u1] = await saveHours();
+    await save('u3', 'a   ', 'a...', { ...hour(3), result: lv(1) });
+    rmSync(at('u2'));
+    await turn(u1!, 'a...');
   });
 
   it('is refused where one in between is missing', async () => {

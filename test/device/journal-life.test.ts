@@ -379,7 +379,13 @@ describe('a journal that is taken up', () => {
     (await begin()).close();
     const before = readFileSync(partial);
     const open = openFiles();
-    hold('read', failing('EIO'));
+    let failures = 0;
+    hold(
+      'read',
+      (call) =>
+        (...args) =>
+          failures++ === 0 ? Promise.reject(kernelError('EIO')) : call(...args),
+    );
     await expect(takeUp()).rejects.toThrow(`${partial}: can't be read: `);
     expect(openFiles()).toBe(open);
     expect(readFileSync(partial).equals(before)).toBe(true);

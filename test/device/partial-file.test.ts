@@ -42,7 +42,7 @@ function openHolding(text: string) {
 
 it('a partial file is known by its name, which leads to the finished one', () => {
   expect(partialPath('a.partial/undo')).toBe('a.partial/undo.partial');
-  expect(finishedPath(partialPath('undo.lvs'))).toBe('undo.lvs');
+  expect(finishedPath(partialPath('a/long name.lvs'))).toBe('a/long name.lvs');
   expect(['undo.partial', '.partial', 'undo', 'partial', '.partial.lvs'].map(isPartial)).toEqual([
     true,
     true,

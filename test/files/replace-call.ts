@@ -6,6 +6,7 @@ type Call =
   | 'fstatSync'
   | 'fsyncSync'
   | 'linkSync'
+  | 'readdirSync'
   | 'readSync'
   | 'realpathSync'
   | 'renameSync'

@@ -15,9 +15,22 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/piece-runs', 'device/verdict'],
     tests: ['test/device/verdict.test.ts'],
   },
+  journal: {
+    modules: ['device/journal', 'device/partial-file', 'device/pre-images'],
+    tests: [
+      'test/device/partial-file.test.ts',
+      'test/device/pre-images.test.ts',
+      'test/device/journal-life.test.ts',
+      'test/device/journal.test.ts',
+    ],
+  },
   recorded: {
     modules: ['device/cut-range', 'device/recorded'],
     tests: ['test/device/recorded-ranges.test.ts'],
+  },
+  chain: {
+    modules: ['device/chain-head'],
+    tests: ['test/device/chain-head.test.ts'],
   },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
