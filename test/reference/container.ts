@@ -60,7 +60,7 @@ function decodeHeader(file: Buffer): { frame: Buffer; header: MsgpackMap } {
   require(frame.readUInt16LE(16) === 1, 'header-version', 0);
   require(frame.readUInt16LE(18) === 0, 'header-reserved', 0);
   const header = decodeMap(frame.subarray(20, -4));
-  require(header !== undefined && hasRequires(header), 'header-map', 0);
+  require(hasRequires(header), 'header-map', 0);
   require((header.get('requires') as string[]).length === 0, 'unsupported-feature', 0);
   require(isHeader(header), 'header-map', 0);
   return { frame, header };
@@ -107,7 +107,7 @@ class Container {
     const isZstd = magic === zstdMagic;
     require(isZstd || (magic >= 0x184d2a50 && magic <= 0x184d2a5f), 'frame-magic', position);
     require(magic !== magics.header, 'concatenated', position);
-    const isFirst = this.#listed.length === 1 && this.#pages.length === 0;
+    const isFirst = this.#listed.length === 1;
     require(!isFirst || isZstd, 'first-line', position);
     require(!this.#zeroRanges || isZstd, 'zero-frame', position);
     require((magic === magics.seekTable) === (this.#closing !== undefined), 'seek-table', position);

@@ -10,7 +10,6 @@ export interface ReferenceOptions {
 }
 
 interface RecordHeader {
-  readonly position: number;
   readonly big: bigint;
   readonly little: bigint;
   readonly length: number;
@@ -56,7 +55,7 @@ function walk(view: DataView, version: number, start: number, headerSize: number
     const big = view.getBigUint64(position);
     const little = view.getBigUint64(position, true);
     const length = version === 1 ? chunkSize : view.getUint32(position + 8);
-    headers.push({ position, big, little, length });
+    headers.push({ big, little, length });
     if (length === 0) break;
     position += headerSize + length;
   }

@@ -16,7 +16,7 @@ const isId = isBin(16, 32);
 const isOneOf =
   (choices: string[]): Rule =>
   (value) =>
-    typeof value === 'string' && choices.includes(value);
+    choices.includes(value as string);
 const isArrayOf =
   (rule: Rule): Rule =>
   (value) =>
@@ -51,8 +51,9 @@ const isState = isMapOf(
 );
 
 /** `requires`, which comes before the other keys. */
-export const hasRequires: Rule = (value) =>
-  value instanceof Map && isArrayOf(isText)((value as MsgpackMap).get('requires'));
+export function hasRequires(map: MsgpackMap | undefined): map is MsgpackMap {
+  return map !== undefined && isArrayOf(isText)(map.get('requires'));
+}
 
 const isHeaderTyped = isMapOf(
   {

@@ -1,6 +1,11 @@
 /** A map of the container (§4.2): integers that a double cannot hold exactly are bigints. */
 export type MsgpackMap = Map<string, unknown>;
 
+/** A floating-point number, told from an integer of the same value. */
+interface Float {
+  readonly float: number;
+}
+
 const deepest = 16;
 
 /** Decodes exactly one map by the rules of §4.2, or answers `undefined` where one is broken. */
@@ -47,9 +52,9 @@ class Cursor {
       case 0xc6:
         return this.#take(this.#length(type - 0xc4));
       case 0xca:
-        return { float: this.#view.getFloat32(this.#skip(4)) };
+        return { float: this.#view.getFloat32(this.#skip(4)) } satisfies Float;
       case 0xcb:
-        return { float: this.#view.getFloat64(this.#skip(8)) };
+        return { float: this.#view.getFloat64(this.#skip(8)) } satisfies Float;
       case 0xcc:
       case 0xcd:
       case 0xce:
@@ -131,8 +136,7 @@ export function toJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toJson);
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Uint8Array) return formatBytes(value);
-  if (typeof value === 'object' && value !== null && 'float' in value)
-    return floatToJson(value.float as number);
+  if (typeof value === 'object' && value !== null) return floatToJson((value as Float).float);
   return value;
 }
 

@@ -31,7 +31,8 @@ export class Records {
   zeros = 0;
   low = 0;
   high = 0;
-  #previousEnd: number | undefined;
+  /** No number before the first record: what is compared with it is neither less nor the same. */
+  #previousEnd = NaN;
   #isSorted = true;
   #isDisjoint = true;
   readonly #written: [start: number, end: number][] = [];
@@ -46,7 +47,7 @@ export class Records {
   place({ offset, length }: Segment, position: number): void {
     const end = offset + length;
     this.checkSize(end, position);
-    if (this.#previousEnd !== undefined && offset < this.#previousEnd) this.#isSorted = false;
+    if (offset < this.#previousEnd) this.#isSorted = false;
     if (this.header.get('order') === 'disjoint') this.#write(offset, end);
     require(this.keeps(this.header.get('order')), 'order', position);
     if (offset !== this.#previousEnd) this.runs++;

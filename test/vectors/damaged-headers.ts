@@ -233,6 +233,11 @@ const values = (): Vector[] => [
   wrong('id-size', 'An `id` of 15 bytes.', { id: uuid.subarray(1) }),
   wrong('id-digest', 'An `id` of 32 bytes, which only other ids may have.', { id: join(uuid, uuid) }),
   wrong('id-text', 'An `id` as text.', { id: '6f1d2a5e-93c7-4b0a-8d51-e0c4b7a29f36' }),
+  wrong('id-text-16', 'An `id` as text of as many characters as a UUID has bytes.', {
+    id: '6f1d2a5e93c74b0a',
+  }),
+  wrong('time', 'A `time` that is text.', { time: 'now' }),
+  wrong('sequence', 'A `sequence` that is text, in a stream of changes.', { sequence: '1' }),
   wrong('uint-limit', 'A size of 2^53.', {
     base_size: { encoded: join(hex('cf'), u64be(2 ** 53)), json: null },
   }),
@@ -252,6 +257,7 @@ const values = (): Vector[] => [
   }),
   wrong('map-without-id', 'A map without an id.', { kind: 'map', order: 'sorted' }),
   wrong('state-id-absent', 'A state without an id.', { base: { time: 1 } }),
+  wrong('state-id-number', 'A state whose id is a number.', { base: { id: 7 } }),
   wrong('state-id-empty', 'A state whose id is empty.', { base: { id: '' } }),
   wrong('state-time', 'A time of a state that is text.', { base: { id: 'uuid:1', time: 'now' } }),
   wrong('state-consistent', '`consistent` of a state is 1.', { base: { id: 'uuid:1', consistent: 1 } }),
@@ -264,6 +270,9 @@ const values = (): Vector[] => [
   wrong('exhaustive', '`exhaustive` is 1.', { exhaustive: 1 }),
   wrong('toward', '`toward` without an id, in a stream of changes.', { toward: { time: 1 } }),
   wrong('origin', 'A name of the origin that is no text.', { origin: { vg: ['data'] } }),
+  wrong('origin-second', 'The second of two names of the origin is no text.', {
+    origin: { lv: 'home', vg: 1 },
+  }),
   wrong('origin-text', 'An `origin` that is no map.', { origin: 'data/home' }),
   wrong('state-text', 'A `base` that is no map.', { base: 'lv:abc' }),
   wrong('target-text', 'A `target` that is no map.', { target: '/dev/x' }),

@@ -315,6 +315,11 @@ const pieces = (): Vector[] => [
   withPieces('few', 'One piece of the last frame is not covered.', pieceRun(0, 2)),
   withPieces('many', 'One piece too many.', join(pieceRun(0, 2), pieceRun(1, 1), pieceRun(0, 1))),
   withPieces('across-frames', 'A run covers the pieces of two frames.', pieceRun(1, 3)),
+  withPieces(
+    'last-run-long',
+    'The last run counts a piece more than there is.',
+    join(pieceRun(0, 2), pieceRun(1, 2)),
+  ),
   withPieces('type', 'A run of type 3.', join(pieceRun(3, 2), pieceRun(0, 1))),
   withPieces('empty-run', 'A run of no pieces.', join(pieceRun(0, 0), pieceRun(0, 2), pieceRun(0, 1))),
   withPieces(
@@ -465,6 +470,12 @@ const closings = (): Vector[] => [
   ),
   closing('nesting', 'Nested 17 deep, all of it maps.', { closing: { deep: nestedMaps(16) } }),
   closing('size-text', 'The size is a text.', { closing: { size: '42' } }),
+  closing(
+    'runs-text',
+    'The runs are a text, of a stream that need not tell them.',
+    { closing: { runs: '2' } },
+    { ...changes, id: digest },
+  ),
   closing('end-time', 'An end time of nil.', { closing: { end_time: null } }),
   closing('consistent', '`consistent` is a number.', { closing: { consistent: 1 } }),
   closing('result', 'A result state without an id.', { closing: { result: { time } } }),
