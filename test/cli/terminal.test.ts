@@ -28,10 +28,10 @@ function onTerminal(line: string): Terminal {
   return Object.assign(child, { shown: () => text });
 }
 
-/** Whether a process has a handler for SIGINT (proc_pid_status(5)). */
+/** Whether a process has a handler for the last of the signals that are handled (proc_pid_status(5)); Node has one of its own for SIGINT. */
 function catchesSignals(pid: number): boolean {
   const [, caught = '0'] = /^SigCgt:\s*(\S+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return (Number.parseInt(caught, 16) & (1 << (constants.signals.SIGINT - 1))) !== 0;
+  return (Number.parseInt(caught, 16) & (1 << (constants.signals.SIGQUIT - 1))) !== 0;
 }
 
 async function until(condition: () => boolean): Promise<void> {
