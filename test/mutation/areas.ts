@@ -32,6 +32,10 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/chain-head'],
     tests: ['test/device/chain-head.test.ts'],
   },
+  comparisons: {
+    modules: ['device/compare', 'device/digest-pieces', 'device/survey'],
+    tests: ['test/device/comparisons.test.ts'],
+  },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
