@@ -7,6 +7,10 @@ export interface Area {
 }
 
 export const areas: Readonly<Record<string, Area>> = {
+  follows: {
+    modules: ['algebra/follows'],
+    tests: ['test/algebra/state-between.test.ts', 'test/algebra/follows.test.ts'],
+  },
   writing: {
     modules: ['device/write-batch', 'device/write-counter'],
     tests: ['test/device/write-batch.test.ts', 'test/device/write-counter.test.ts'],
