@@ -251,7 +251,9 @@ describe('an output', () => {
     rmSync(path);
     writeFileSync(path, 'old');
     replaceCall('realpathSync', failing('EACCES'));
-    await expect(write({ force: true })).rejects.toThrow(`${path}: can't be created`);
+    const failed = write({ force: true });
+    await expect(failed).rejects.toThrow(`${path}: can't be created`);
+    await expect(failed).rejects.toThrow('said by a test');
   });
 
   it('that was a pipe and is gone is named', async () => {
