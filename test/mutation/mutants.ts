@@ -28,6 +28,13 @@ const SWAPPED = new Map([
   [ts.SyntaxKind.BarBarToken, '&&'],
 ]);
 
+const OPPOSITES = new Map([
+  ['every', 'some'],
+  ['some', 'every'],
+  ['min', 'max'],
+  ['max', 'min'],
+]);
+
 /** All mutants of a compiled file, in the order of its text. */
 export function listMutants(text: string, map: SourceMapPayload): Mutant[] {
   const file = ts.createSourceFile('compiled.js', text, ts.ScriptTarget.Latest, true);
@@ -58,10 +65,15 @@ function* editsOf(node: ts.Node): Generator<Edit> {
   if (ts.isBinaryExpression(node)) {
     const by = SWAPPED.get(node.operatorToken.kind);
     if (by !== undefined) yield { node: node.operatorToken, by };
+    if (isLogical(node)) for (const side of [node.left, node.right]) yield { node, by: side.getText() };
   }
   if (ts.isExpressionStatement(node) && isCall(node.expression)) yield { node, by: ';' };
   if (node.kind === ts.SyntaxKind.TrueKeyword && isReturned(node)) yield { node, by: 'false' };
   if (node.kind === ts.SyntaxKind.FalseKeyword && isReturned(node)) yield { node, by: 'true' };
+  if (ts.isObjectLiteralExpression(node))
+    for (const each of node.properties) yield { node: each, by: '...{}' };
+  if (ts.isArrayLiteralExpression(node)) for (const each of node.elements) yield { node: each, by: '...[]' };
+  if (ts.isIdentifier(node) && OPPOSITES.has(node.text)) yield { node, by: OPPOSITES.get(node.text)! };
   if (ts.isNumericLiteral(node)) for (const by of neighbours(Number(node.text))) yield { node, by };
 }
 
@@ -82,6 +94,10 @@ function isCall(node: ts.Expression): boolean {
 function isReturned(node: ts.Node): boolean {
   const { parent } = node;
   return ts.isReturnStatement(parent) || (ts.isArrowFunction(parent) && parent.body === node);
+}
+
+function isLogical({ operatorToken }: ts.BinaryExpression): boolean {
+  return ['&&', '||'].includes(operatorToken.getText());
 }
 
 const neighbours = (value: number): string[] => [`(${value} + 1)`, `(${value} - 1)`];
