@@ -30,7 +30,7 @@ import {
   type ThinCourse,
 } from './thin-course.js';
 import { collectThinRanges, type ThinRanges } from './thin-dump.js';
-import type { ThinMetadata } from './thin-metadata.js';
+import { isUnwrittenSnapshot, type ThinMetadata } from './thin-metadata.js';
 import { checkThinPool, findThinPool, type ThinPool } from './thin-pool.js';
 
 /**
@@ -130,12 +130,12 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
     refuseUsed(keepAny(keep, isNeeded ? openActivated(volume) : openIfActive(volume)));
   const left = open(from, !rangesOnly && !keepEqual);
   const right = open(to, !rangesOnly);
-  const known = await readCourse(volumes, course, options, [left, right], to);
+  const known = await readCourse(volumes, course, options, [left, right], to, from);
   const because = keepEqual || rangesOnly ? undefined : keepEqualBecause(left);
   const keepsAll = keepEqual || because !== undefined;
   return {
-    ...describe(known, volumeOf(volumes, from.originUuid) ?? to, from),
-    base: stateOfSnapshot(from, { tracks: known.tracks }),
+    ...describe(known, volumeOf(volumes, from.originUuid ?? to.originUuid) ?? to, from),
+    base: known.isFromFixed ? { ...stateOfVolume(from), tracks: known.tracks } : undefined,
     result: stateOfSnapshot(to, known, right),
     exhaustive: keepsAll || rangesOnly,
     batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),
@@ -178,6 +178,8 @@ interface Known {
   readonly covers: readonly string[] | undefined;
   /** The thin device of the origin: after a merge that is another one (§6.2). */
   readonly tracks: string | undefined;
+  /** The first volume of a pair is a snapshot. LVM forgets that when another one is merged into its origin; the pool does not. */
+  readonly isFromFixed: boolean;
   readonly remarks: readonly string[];
 }
 
@@ -187,6 +189,7 @@ async function readCourse(
   { waitSeconds }: LiveOptions,
   opened: readonly (ActivatedVolume | undefined)[],
   end?: LogicalVolume,
+  from?: LogicalVolume,
 ): Promise<Known> {
   const pool = findThinPool(volumes, course.poolUuid);
   const time = Date.now();
@@ -197,10 +200,16 @@ async function readCourse(
       chunkSize: metadata.superblock.dataBlockSize,
       covers:
         end?.thin?.poolUuid === course.poolUuid ? coveredThinSnapshots(metadata, volumes, end) : undefined,
+      isFromFixed: from !== undefined && isSnapshot(metadata, from, course),
     };
   });
   const found = opened.flatMap((volume) => volume?.remark ?? []);
   return { ...value, tracks: end && tracksOf(volumes, end), course, time, remarks: [...found, ...remarks] };
+}
+
+function isSnapshot(metadata: ThinMetadata, { originUuid }: LogicalVolume, { from }: ThinCourse): boolean {
+  if (originUuid !== undefined || from?.id === undefined) return originUuid !== undefined;
+  return isUnwrittenSnapshot(metadata, from.id);
 }
 
 /** LVM gives the number of a volume that was removed to the next one. */

@@ -10,6 +10,7 @@ import { readHeldSuperblock, readThinSuperblock, type ThinSuperblock } from './t
 /** u64 values: a root of a mapping tree, or data block << 24 | time. */
 const ROOT_SIZE = 8;
 const MAPPING_SIZE = 8;
+const MAX_MAPPING_TIME = 0xffffff;
 /** `struct disk_device_details`: u64 mapped blocks, u64 transaction id, u32 creation and u32 snapshotted time. */
 const DETAILS_SIZE = 24;
 /** Device ids that a message names. */
@@ -82,6 +83,34 @@ function deviceAt(cursor: BtreeCursor): ThinDevice {
     creationTime: view.getUint32(16, true),
     snapshottedTime: view.getUint32(20, true),
   };
+}
+
+/**
+ * Whether a device was made as a snapshot and nothing was written to it since: all that it maps is older than it. What is
+ * written gets the pool's time, which each new snapshot raises before it gets it (dm-thin-metadata.c, `__create_snap`).
+ * False of one that maps nothing: nobody can tell. Reads all of its mappings. Throws `LvmError`.
+ */
+export function isUnwrittenSnapshot(pool: ThinMetadata, id: number): boolean {
+  const devices = new BtreeCursor(pool, pool.superblock.detailsRoot, DETAILS_SIZE);
+  if (!devices.find(id)) throw noDevice(pool, id);
+  const { creationTime } = deviceAt(devices);
+  const mappings = cursorOf(pool, id);
+  let isMapped = false;
+  while (mappings.key < Infinity) {
+    if (mappings.height > 0) {
+      mappings.descend();
+      continue;
+    }
+    if (timeOf(mappings) >= creationTime) return false;
+    isMapped = true;
+    mappings.skip();
+  }
+  return isMapped && creationTime <= MAX_MAPPING_TIME;
+}
+
+/** The time is the lower 24 bits of a mapping. */
+function timeOf({ leaf, index }: BtreeCursor): number {
+  return valuesAt(leaf, index).getUint32(0, true) & MAX_MAPPING_TIME;
 }
 
 /**

@@ -3,9 +3,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Manifest, readCapture, readManifest, recordedRanges, thinCases } from '../captures.js';
 import { applyRecords, collect, joinedRanges, memoryReader } from '../thick/cow-model.js';
+import { BLOCK, type Entry, MetadataBuilder, packMapping, seal } from './metadata-builder.js';
 import { parseDelta, type Run, thinDelta } from './thin-tools.js';
 import { dumpThinChanges } from '#src/lvm/thin-dump.js';
-import { listThinDevices, openThinMetadata, thinDifference } from '#src/lvm/thin-metadata.js';
+import {
+  isUnwrittenSnapshot,
+  listThinDevices,
+  openThinMetadata,
+  thinDifference,
+} from '#src/lvm/thin-metadata.js';
 
 /** What a real kernel wrote, both ways, from the metadata itself and from the metadata snapshot in it. */
 
@@ -52,6 +58,16 @@ const listDumped = (xml: string) =>
       snapshottedTime: field('snap_time'),
     };
   });
+
+/** Devices of a thin_dump, with when each was made, and each of its mappings. */
+const listDevicesWithTimes = (xml: string) =>
+  [...xml.matchAll(/<device dev_id="(\d+)" [^>]*creation_time="(\d+)"[^>]*>([^]*?)<\/device>/g)].map(
+    ([, id, created, mappings = '']) => ({
+      id: Number(id),
+      created: Number(created),
+      times: [...mappings.matchAll(/ time="(\d+)"/g)].map(([, time]) => Number(time)),
+    }),
+  );
 
 const mirrored: Readonly<Record<Run['kind'], Run['kind']>> = {
   left: 'right',
@@ -105,6 +121,14 @@ describe.each(thinCases)('%s', (name) => {
     }
   });
 
+  it('says of each device whether all that it maps is older than it, which thin_dump shows', () => {
+    const pool = openThinMetadata(metadata);
+    const devices = listDevicesWithTimes(readText(name, 'thin_dump.xml'));
+    expect(devices.map(({ id }) => isUnwrittenSnapshot(pool, id))).toEqual(
+      devices.map(({ created, times }) => times.length > 0 && times.every((time) => time < created)),
+    );
+  });
+
   it.each([
     ['origin', snapshot, origin, 'snapshot.img', 'origin.img'],
     ['snapshot', origin, snapshot, 'origin.img', 'snapshot.img'],
@@ -127,4 +151,27 @@ describe('what was discarded', () => {
     const inside = source.reads.filter(({ offset }) => offset >= 10 << 20 && offset < 13 << 20);
     expect(inside).toEqual([]);
   });
+});
+
+it('of a device that was written to since it was made, or maps nothing, it is not said that it is an unwritten snapshot', () => {
+  const builder = new MetadataBuilder();
+  const times = [
+    [1, [0, 0]],
+    [2, [0, 1]],
+    [3, []],
+  ] as const;
+  const roots = times.map(([id, mapped]): [number, number] => [
+    id,
+    builder.tree(
+      mapped.map((time, block): Entry => [block, packMapping(block, time)]),
+      8,
+    ),
+  ]);
+  const image = builder.image(new Map(roots));
+  const details = Number(image.readBigUInt64LE(328));
+  for (const index of [0, 1, 2]) image.writeUInt32LE(1, details * BLOCK + 32 + 8 * 126 + 24 * index + 16);
+  seal(image, details);
+  const pool = openThinMetadata(memoryReader(image));
+  expect([1, 2, 3].map((id) => isUnwrittenSnapshot(pool, id))).toEqual([true, false, false]);
+  expect(() => isUnwrittenSnapshot(pool, 4)).toThrow('the pool has no thin device 4');
 });
