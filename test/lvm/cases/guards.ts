@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Case } from '../case.js';
 import { assertSame, contentsOf, dumpOnto, refusalOf } from '../changes.js';
@@ -35,6 +36,21 @@ function makeThin(): { pool: Volume; origin: Volume; snapshot: Volume } {
   const origin = makeThinVolume(pool, 'vm', SIZE);
   fillRandom(origin.device, 1);
   return { pool, origin, snapshot: makeThinSnapshot(origin, 'snap', { active: false }) };
+}
+
+/** A snapshot to be merged, with changes before it and behind it. */
+function mergeLater(origin: Volume): Volume {
+  writeRandom(origin.device, { seed: 2, count: 20 });
+  const merged = makeThinSnapshot(origin, 'merged', { active: false });
+  writeRandom(origin.device, { seed: 3, count: 20 });
+  return merged;
+}
+
+/** Takes the origin back to the snapshot, writes to it, and makes a snapshot of that. */
+function mergeNow(origin: Volume, merged: Volume): Volume {
+  run('lvconvert', ['--quiet', '--merge', '--yes', merged.name]);
+  writeRandom(origin.device, { seed: 4, count: 20 });
+  return makeThinSnapshot(origin, 'last');
 }
 
 /** A second snapshot, and the same block written to the first one and to the origin before it was taken. */
@@ -90,6 +106,95 @@ export const cases: readonly Case[] = [
       assert.equal(fieldOf(origin, 'lv_active'), '');
       run('lvchange', ['--quiet', '-ay', origin.name]);
       assert.equal(sha256(origin.device), old, 'the merge was still to come');
+    },
+  },
+  {
+    name: 'thin: what is read behind a merge does not follow what was read before it',
+    run: () => {
+      const { origin, snapshot } = makeThin();
+      const [replica, other] = ['replica', 'other'].map((name) => path.join(scratch, name));
+      writeFileSync(replica!, contentsOf(origin.device));
+      const merged = mergeLater(origin);
+      const middle = makeThinSnapshot(origin, 'middle', { active: false });
+      const [first, second, undo, later] = ['1.lvs', '2.lvs', '1.undo.lvs', '2.undo.lvs'].map((name) =>
+        path.join(scratch, name),
+      );
+      succeed('dump', snapshot.name, '--to', middle.name, '-o', first!);
+      succeed('apply', first!, replica!, '--snapback', undo!);
+      const last = mergeNow(origin, merged);
+      succeed('dump', snapshot.name, '--to', last.name, '--keep-equal', '-o', second!);
+      const { status, stderr } = lvstream(['apply', second!, replica!, '--snapback', later!]);
+      assert.deepEqual([status, existsSync(later!)], [4, false], stderr);
+      assert.match(stderr, /^lvstream: the stream starts from lv:\S+, but by \S+ the device is at lv:\S+\n/);
+      copyFileSync(replica!, other!);
+      succeed('apply', second!, other!, '--no-base-check');
+      assert.notEqual(digestOf(other!), sha256(last.device), 'the refusal is needed');
+      succeed('apply', undo!, replica!);
+      succeed('apply', second!, replica!, '--snapback', later!);
+      assert.equal(digestOf(replica!), sha256(last.device));
+    },
+  },
+  {
+    name: 'thin: maps from before and behind a merge give one that leads on',
+    run: () => {
+      const { origin, snapshot } = makeThin();
+      const replica = path.join(scratch, 'replica');
+      writeFileSync(replica, contentsOf(origin.device));
+      const merged = mergeLater(origin);
+      const middle = makeThinSnapshot(origin, 'middle', { active: false });
+      const [one, two, both, stream] = ['1.map', '2.map', 'both.map', 'vm.lvs'].map((name) =>
+        path.join(scratch, name),
+      );
+      succeed('changes', snapshot.name, '--to', middle.name, '-o', one!);
+      const last = mergeNow(origin, merged);
+      succeed('changes', middle.name, '--to', last.name, '-o', two!);
+      assert.equal(lvstream(['merge', two!, one!, '-o', both!]).status, 4);
+      succeed('merge', one!, two!, '-o', both!);
+      succeed('dump', '--map', both!, '--data-source', last.device, '-o', stream!);
+      assert.equal(consistency(stream!), true);
+      succeed('apply', stream!, replica);
+      assert.equal(digestOf(replica), sha256(last.device));
+    },
+  },
+  {
+    name: 'a replica that is mounted is no target, through whatever node, and in whatever namespace',
+    run: async () => {
+      const { origin, snapshot } = makeThick();
+      writeRandom(origin.device, { seed: 2, count: 20 });
+      const replica = makeVolume({ vg: 'vg' }, 'replica', SIZE);
+      const stream = path.join(scratch, 'vm.lvs');
+      succeed('dump', snapshot.name, '-o', stream);
+      run('mkfs.ext4', ['-q', replica.device]);
+      const before = sha256(replica.device);
+      const node = path.join(scratch, 'node');
+      const number = run('stat', ['--dereference', '--format', '%Hr %Lr', replica.device]).trim().split(' ');
+      run('mknod', [node, 'b', ...number]);
+      const point = path.join(scratch, 'point');
+      mkdirSync(point);
+      run('mount', ['-o', 'ro,noload', replica.device, point]);
+      for (const device of [replica.device, node]) {
+        const { status, stderr } = lvstream(['apply', stream, device, '--snapback', `${scratch}/undo.lvs`]);
+        assert.equal(status, 4, stderr);
+        assert.match(stderr, /^lvstream: \S+: is mounted on \S+point\nlvstream: hint: unmount it first/);
+      }
+      const dropIn = lvmsync([snapshot.name, replica.device]);
+      assert.equal(dropIn.status, 1);
+      assert.match(dropIn.stderr, /^FATAL ERROR: \S+: is mounted on/m);
+      run('umount', [point]);
+      const hide = 'mount -o ro,noload "$1" "$2" && echo mounted && exec sleep 1000';
+      const hidden = ['--mount', 'bash', '-c', hide, 'hide', replica.device, point];
+      const elsewhere = start('unshare', hidden);
+      await once(elsewhere.process.stdout!, 'data');
+      const { status, stderr } = lvstream(['apply', stream, replica.device]);
+      assert.equal(status, 4, stderr);
+      assert.match(
+        stderr,
+        /^lvstream: \/dev\/vg\/replica: is open elsewhere: .*\nlvstream: hint: end that use/,
+      );
+      elsewhere.process.kill();
+      await elsewhere.ended;
+      assert.equal(sha256(replica.device), before);
+      assert.deepEqual(readdirSync(scratch).sort(), ['node', 'point', 'vm.lvs']);
     },
   },
   {
@@ -178,7 +283,7 @@ export const cases: readonly Case[] = [
       assert.equal(succeed('dump', '--map', moment!, '--data-source', next.device, '-o', stream!), '');
       assert.equal(consistency(stream!), true);
       succeed('apply', stream!, replica);
-      assert.equal(run('sha256sum', [replica]).slice(0, 64), sha256(next.device));
+      assert.equal(digestOf(replica), sha256(next.device));
     },
   },
   {
@@ -265,6 +370,8 @@ async function interrupted(snapshot: Volume, milliseconds: number): Promise<void
   const env = { AFTER: String(milliseconds / 1000) };
   await start('bash', ['-c', script, 'job', process.execPath, bin, ...args], { env }).ended;
 }
+
+const digestOf = (file: string): string => run('sha256sum', [file]).slice(0, 64);
 
 function succeed(...args: string[]): string {
   const { status, stderr } = lvstream(args);
