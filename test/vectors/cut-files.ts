@@ -48,7 +48,20 @@ const shortBlock = (file: FileDraft): void => {
 };
 const lastPage = (file: FileDraft): void => file.lastPage();
 
+/** Cut inside an identification that is another one already: it counts when it is whole. */
+function otherIdentification(): Vector {
+  const { input, ...rest } = cut(
+    'in-identification-other',
+    'Cut inside the identification, which is another one already.',
+    12 - second - 30,
+    () => undefined,
+  );
+  return { ...rest, input: patched(input, 8, ascii('abcd')) };
+}
+
 export const cutFiles = (): Vector[] => [
+  otherIdentification(),
+  cut('behind-magic', 'Cut behind the magic of the header.', 4 - second - 30, () => undefined),
   cut('in-identification', 'Cut inside the identification.', 12 - second - 30, () => undefined),
   cut('in-header', 'Cut inside the header.', -1 - 30, () => undefined),
   cut('behind-header', 'Cut behind the header.', -30, () => undefined),

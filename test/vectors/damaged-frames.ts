@@ -48,11 +48,15 @@ import {
   endingIn,
   huffmanZeros,
   paddedTo,
+  predefinedSequence,
   rawBlock,
   rawLiterals,
+  reachingBack,
   recordHeader,
+  repeatedSequence,
   rleBlock,
   rleLiterals,
+  rleSequences,
   treeless,
   withOneSequence,
   zeroFrame,
@@ -311,8 +315,62 @@ const noSequencesAnywhere = (): Vector[] => [
   ),
 ];
 
+/** A frame whose last block needs what the frame before has and its own has not. */
+const needing = (
+  word: string,
+  description: string,
+  first: (content: Uint8Array) => FrameForm,
+  then: (content: Uint8Array) => FrameForm,
+): Vector =>
+  lvs(`frame-corrupt-${word}-of-frame-before`, description, changes, (file) => {
+    formed(first, zeroData(64))(file);
+    file.fault('frame-corrupt');
+    formed(then, zeroData(64))(file);
+    file.finish();
+  });
+
+const zero = rawLiterals(new Uint8Array(1));
+
+/** Sequences that need bytes, tables or literals that are not there. */
+const needy = (): Vector[] => [
+  lvs('frame-corrupt-offset-out-of-frame', 'A match that begins before the file does.', changes, (file) => {
+    file.fault('frame-corrupt');
+    const form = endingIn(4, () => reachingBack(MIB));
+    formed(form, zeroData(64))(file);
+    file.finish();
+  }),
+  needing(
+    'offset',
+    'A match that begins one byte before the frame.',
+    () => ({}),
+    endingIn(4, () => reachingBack(74)),
+  ),
+  needing(
+    'tree',
+    'Literals coded by the tree of the block before, in the first block with literals that its frame has.',
+    endingIn(48, () => join(huffmanZeros(48, 0), Uint8Array.of(0))),
+    endingIn(48, () => join(huffmanZeros(48, 0, true), Uint8Array.of(0))),
+  ),
+  needing(
+    'tables',
+    'A sequence by the tables of the block before, in the first block with sequences that its frame has.',
+    endingIn(4, () => join(zero, predefinedSequence)),
+    endingIn(4, () => join(zero, repeatedSequence)),
+  ),
+  faulty(
+    'frame-corrupt-literals-few',
+    'frame-corrupt',
+    'A sequence that takes two literals of one.',
+    formed(
+      endingIn(5, () => join(zero, rleSequences({ codes: [2, 2, 0], bits: '00' }))),
+      zeroData(64),
+    ),
+  ),
+];
+
 const zstdBlocks = (): Vector[] => [
   ...noSequencesAnywhere(),
+  ...needy(),
   faulty(
     'frame-corrupt-offset-zero',
     'frame-corrupt',
@@ -470,6 +528,13 @@ const contents = (): Vector[] => [
     holding(join(header(2n ** 64n - 1n, 1), noise(2, 1))),
   ),
   faulty(
+    'offset-limit-before-declared-size',
+    'offset-limit',
+    'Past the limit and the declared size: the limit comes first.',
+    holding(contentOf(record(2 ** 53 - 48))),
+    { ...changes, result_size: 2 * MIB },
+  ),
+  faulty(
     'offset-limit-before-cut',
     'offset-limit',
     'A record past the limit that its frame cuts: the limit comes first.',
@@ -565,6 +630,25 @@ const promises = (): Vector[] => [
     (file) => file.data([record(2 * MIB - 47)]),
     { ...sorted, base_size: 2 * MIB },
   ),
+  ...(['base', 'result'] as const).map((side) =>
+    lvs(
+      `declared-size-${side}-0`,
+      `A record, and a ${side} size of 0, which is no lack of one.`,
+      { ...changes, [`${side}_size`]: 0 },
+      (file) => {
+        file.fault('declared-size');
+        file.data([before]);
+        file.finish();
+      },
+    ),
+  ),
+  faulty(
+    'declared-size-before-order-zeros',
+    'declared-size',
+    'A zero range past the declared size and out of order: the size comes first.',
+    (file) => file.zeros([{ offset: 4100, length: 2 * MIB }]),
+    { ...sorted, result_size: 2 * MIB },
+  ),
   faulty(
     'declared-size-both',
     'declared-size',
@@ -631,6 +715,17 @@ const one: readonly Range[] = [{ offset: 8192, length: 4096 }];
 const body = (...args: Parameters<typeof zeroRangesBody>) => sealed(ZERO_RANGES, zeroRangesBody(...args));
 const twoRanges: readonly Range[] = [...one, { offset: 0, length: 0 }];
 
+/** Ranges of whole records of 16 MiB, whose content is 2^64 bytes and less than one of those records more. */
+function rangesThatWrap(): Range[] {
+  const records = 2n ** 64n / (2n ** 24n + 12n) + 1n;
+  const most = 2n ** 29n - 1n;
+  const recordsOf = (i: number): number => Math.min(Number(most), Number(records - BigInt(i) * most));
+  return Array.from({ length: Number((records + most - 1n) / most) }, (_, i) => ({
+    offset: 0,
+    length: recordsOf(i) * 2 ** 24,
+  }));
+}
+
 const zeroRanges = (): Vector[] => [
   faulty('zero-ranges-crc', 'zero-ranges', 'The checksum is wrong.', listing(flipped(body(one), -3))),
   faulty('zero-ranges-reserved', 'zero-ranges', 'The reserved field is 1.', listing(body(one, 1, 1))),
@@ -666,6 +761,25 @@ const zeroRanges = (): Vector[] => [
     'zero-ranges',
     'A range whose records and their headers are one byte more than 1 GiB.',
     listing(body([{ offset: 8192, length: GIB - 64 * 12 + 1 }])),
+  ),
+  faulty(
+    'zero-ranges-content-4-gib',
+    'zero-ranges',
+    'A range of 4 GiB, whose content is small where it wraps at 2^32.',
+    listing(body([{ offset: 8192, length: 4 * GIB }])),
+  ),
+  faulty(
+    'zero-ranges-content-2-64',
+    'zero-ranges',
+    'Ranges whose content is small where it wraps at 2^64.',
+    listing(body(rangesThatWrap())),
+  ),
+  faulty(
+    'zero-ranges-before-declared-size',
+    'zero-ranges',
+    'A range past the limit and the declared size: the limit comes first.',
+    listing(body([{ offset: 2 ** 53 - 4096, length: 4097 }])),
+    { ...changes, result_size: 2 * MIB },
   ),
   faulty(
     'order-before-zero-ranges-content',

@@ -30,7 +30,7 @@ function refused(name: string, fault: Fault, description: string, header: Uint8A
 }
 
 const good = headerFrame({ map: pack(changes) });
-const framed = (fields: Omit<HeaderFields, 'map'>) => headerFrame({ map: pack(changes), ...fields });
+const framed = (fields: Partial<HeaderFields>) => headerFrame({ map: pack(changes), ...fields });
 
 /** A file that holds these bytes and no more. */
 function cutBehind(name: string, fault: Fault, description: string, bytes: Uint8Array): Vector {
@@ -73,6 +73,18 @@ const fixedFields = (): Vector[] => [
   refused('header-version', 'header-version', 'Version 2.', framed({ version: 2 })),
   refused('header-version-0', 'header-version', 'Version 0.', framed({ version: 0 })),
   refused('header-reserved', 'header-reserved', 'The reserved field is 1.', framed({ reserved: 1 })),
+  refused(
+    'header-version-before-reserved',
+    'header-version',
+    'Version 2, and a reserved field of 1: the version comes first.',
+    framed({ version: 2, reserved: 1 }),
+  ),
+  refused(
+    'header-reserved-before-map',
+    'header-reserved',
+    'A reserved field of 1 and no map: the field comes first.',
+    framed({ reserved: 1, map: Uint8Array.of(0xc1) }),
+  ),
   refused(
     'header-reserved-high',
     'header-reserved',
@@ -187,6 +199,13 @@ const maps = (): Vector[] => [
     'A key that is no UTF-8.',
     packPairs([...pairs, [{ encoded: hex('a2 61ff'), json: null }, 1]]),
   ),
+  notUtf8('surrogate-last', 'The last of the surrogates.', 'edbfbf'),
+  notUtf8('f8', 'A byte that would begin a character of five, with the rest of one of four.', 'f8908080'),
+  mapVector(
+    'utf-8-cut-before-key',
+    'A text that ends inside a character; the head of the key behind it could be the rest of one.',
+    packPairs([...pairs, ['later', { encoded: hex('a1 c3'), json: null }], ['x', 1]]),
+  ),
   notUtf8('cut', 'A text that ends inside a character of three bytes.', '61 e282'),
   notUtf8('cut-4', 'A character of four bytes that another one cuts.', 'f09f92 61'),
   notUtf8('continuation', 'A byte that goes on a character where none has begun.', '61 80'),
@@ -276,12 +295,14 @@ const values = (): Vector[] => [
   wrong('origin-text', 'An `origin` that is no map.', { origin: 'data/home' }),
   wrong('state-text', 'A `base` that is no map.', { base: 'lv:abc' }),
   wrong('target-text', 'A `target` that is no map.', { target: '/dev/x' }),
+  wrong('derived-from-number', 'A number and no array.', { derived_from: 7 }),
   wrong('derived-from-map', 'One input and no array.', { derived_from: { id: otherUuid, by: 'merge' } }),
   wrong('derived-from-text', 'An input that is no map.', { derived_from: ['merge'] }),
   wrong('derived-from', 'An input without `by`.', { derived_from: [{ id: otherUuid }] }),
   wrong('derived-from-id', 'An input whose id has 20 bytes.', {
     derived_from: [{ id: new Uint8Array(20), by: 'merge' }],
   }),
+  wrong('undoes-number', 'An `undoes` that is a number.', { undoes: 7 }),
   wrong('undoes', 'An id in `undoes` that is text, in a stream of changes.', { undoes: ['x'] }),
   wrong('target', 'A `target` without its size.', { target: { path: '/dev/x' } }),
   wrong('target-path-absent', 'A `target` without its path.', { target: { size: 1 } }),

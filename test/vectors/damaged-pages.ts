@@ -141,12 +141,21 @@ const layout = (): Vector[] => [
       page.rangeCount = 1;
     }),
   ),
-  inPage(
-    'page-layout-counts-wrap',
+  inLastPage(
+    'page-layout-wraps-last',
     'page-layout',
-    'Counts that only fit when their sum wraps at 2^32.',
+    'Counts of a last page that have room only when their sum wraps at 2^32.',
     edited((page) => (page.piecesSize = 2 ** 32 - 64 * page.entryCount)),
-    { ...withDigests },
+    withDigests,
+  ),
+  inPage(
+    'page-layout-before-piece-digests',
+    'page-layout',
+    'Bytes behind the sections, and a flag that the header does not promise: the layout comes first.',
+    edited((page) => {
+      page.flags |= 2;
+      page.closing = new Uint8Array(8);
+    }),
   ),
   inLastPage(
     'page-layout-last',
@@ -171,6 +180,12 @@ const sequence = (): Vector[] => [
     'page-sequence',
     'The page skips a frame.',
     edited((page) => (page.first += 1)),
+  ),
+  inPage(
+    'page-sequence-first-high',
+    'page-sequence',
+    'The first listed frame is 2^32 more.',
+    edited((page) => (page.first += 2 ** 32)),
   ),
   inPage(
     'page-sequence-ahead',
@@ -287,6 +302,17 @@ const entries = (): Vector[] => [
     file.fault('unlisted-frame', at);
     file.finish({ frames: 0 });
   }),
+  lvs(
+    'record-open-before-unlisted',
+    'The last page where a record should go on does not list its frame: the record comes first.',
+    changes,
+    (file) => {
+      file.data([record(0)]);
+      file.data([cutRecord(longRecord(8192, 2 * MIB), MIB)[0]!]);
+      file.fault('record-open');
+      file.finish({ frames: 3 });
+    },
+  ),
   lvs('unlisted-frame-other', 'A skippable frame that no page lists.', changes, (file) => {
     file.data([record(0)]);
     const at = file.position;
@@ -344,6 +370,12 @@ const pieces = (): Vector[] => [
     file.fault('piece-digests');
     file.finish(edited((page) => (page.flags |= 2)));
   }),
+  inPage(
+    'piece-digests-before-map-ranges',
+    'piece-digests',
+    'Both flags that the header does not promise: that of digests comes first.',
+    edited((page) => (page.flags |= 6)),
+  ),
   inPage('piece-digests-unexpected', 'piece-digests', 'Digests that the header does not promise.', {
     edit: (page) => {
       page.flags |= 2;
@@ -380,6 +412,31 @@ const mapRanges = (): Vector[] => [
     [{ offset: 16384, length: 2 }],
     { ...map, base_size: 16385 },
     'declared-size',
+  ),
+  inMap(
+    'before-declared-size',
+    'A range before the one before that ends past the declared size: the order comes first.',
+    [{ offset: 0, length: 16386 }],
+    { ...map, base_size: 16385 },
+  ),
+  lvs('map-ranges-wrap', 'A range of a map whose end is beyond 2^64.', map, (file) => {
+    file.fault('map-ranges');
+    file.page(
+      edited((page) => {
+        page.ranges = join(u64(2n ** 64n - 1n), u64(2));
+        page.rangeCount = 1;
+      }),
+    );
+    file.finish();
+  }),
+  inPage(
+    'map-ranges-before-page-sequence',
+    'map-ranges',
+    'The flag of a map in another stream, and a wrong number: the flag comes first.',
+    edited((page) => {
+      page.flags |= 4;
+      page.number = 1;
+    }),
   ),
   lvs('map-ranges-absent', 'A page of a map without the flag of one.', map, (file) => {
     file.fault('map-ranges');
@@ -503,6 +560,12 @@ const closings = (): Vector[] => [
     { closing: { base: { id: 'lv:abd' } } },
     { ...changes, base },
   ),
+  closing(
+    'base-longer',
+    'The base of the header with a letter behind it.',
+    { closing: { base: { id: 'lv:abcd' } } },
+    { ...changes, base },
+  ),
   closing('duplicate-key', 'A key twice.', replaced((map) => {
     const more = packPairs([['end_time', 1], ['end_time', 1]]);
     return join(Uint8Array.of(map[0]! + 2), map.subarray(1), more.subarray(1));
@@ -540,6 +603,12 @@ const closings = (): Vector[] => [
     { closing: { base: { id: 'lv:abd' }, data: 7 } },
     { ...changes, base },
   ),
+  closing(
+    'result-before-totals',
+    'Another result and a wrong total: the result comes first.',
+    { closing: { result: { id: 'lv:abd' }, data: 7 } },
+    { ...changes, result: base },
+  ),
 ];
 
 const total = (word: string, description: string, change: ValueMap): Vector =>
@@ -573,6 +642,16 @@ const totals = (): Vector[] => [
     file.fault('stream-digest');
     file.finish({ closing: { digest: sha256(ascii('lvmsync PROTO[3]\n')) } });
   }),
+  lvs(
+    'stream-digest-before-order',
+    'A wrong digest of a stream that is not sorted, as it says: the digest comes first.',
+    changes,
+    (file) => {
+      file.data([record(4096), record(0)]);
+      file.fault('stream-digest');
+      file.finish({ closing: { order: 'sorted', digest: filled(1, 32) } });
+    },
+  ),
   lvs('order-closing', 'The closing map calls a stream sorted that is not.', changes, (file) => {
     file.data([record(4096), record(0)]);
     file.fault('order');
@@ -636,6 +715,16 @@ const seekTables = (): Vector[] => [
     file.data([record(4096)]);
     file.finish();
   }),
+  lvs(
+    'seek-table-before-map-ranges',
+    'A data frame behind the last page of a map: no frame may stand there at all.',
+    map,
+    (file) => {
+      file.lastPage();
+      file.fault('seek-table');
+      file.stray(dataFrame(record(0).data));
+    },
+  ),
   lvs('seek-table-without-page', 'A seek table where the last page should be.', changes, (file) => {
     file.data([record(0)]);
     file.fault('seek-table');

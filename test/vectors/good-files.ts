@@ -9,6 +9,7 @@ import {
   type Base,
   type Range,
 } from './container.js';
+import { frames as textFrames, text } from './compressed-text.js';
 import {
   nestedAs,
   nestingEncodings,
@@ -37,14 +38,21 @@ import {
   type Vector,
 } from './vector.js';
 import {
+  compressedBlock,
   dataFrame,
   endingIn,
+  endingInBlocks,
   huffmanZeros,
   paddedTo,
+  predefinedSequence,
   rawBlock,
   rawLiterals,
+  reachingBack,
+  repeatedRleSequence,
+  repeatedSequence,
   rleBlock,
   rleLiterals,
+  rleSequences,
   treeless,
   withOneSequence,
   type FrameForm,
@@ -170,12 +178,30 @@ const forms: readonly [descriptor: number, size: (length: number) => Uint8Array]
 ];
 
 /** A frame of one byte, repeated, whose blocks are as `form` says. */
-const endedBy = (name: string, description: string, form: (content: Uint8Array) => FrameForm): Vector =>
+const endedBy = (
+  name: string,
+  description: string,
+  form: (content: Uint8Array) => FrameForm,
+  data = filled(0x61, 64),
+): Vector =>
   lvs(name, description, sorted, (file) => {
     const encode = (content: Uint8Array) => dataFrame(content, form(content));
-    file.data([{ offset: 8192, data: filled(0x61, 64) }], { encode });
+    file.data([{ offset: 8192, data }], { encode });
     file.finish();
   });
+
+/** A frame of the text as a release of zstd has compressed it. */
+const compressedText = (level: 3 | 19): Vector =>
+  lvs(`good-compressed-${level}`, `A frame of two blocks by zstd -${level}.`, sorted, (file) => {
+    const encode = () => Uint8Array.from(Buffer.from(textFrames[`zstd -${level}`], 'base64'));
+    file.data([{ offset: 4096, data: text }], { encode });
+    file.finish();
+  });
+
+const oneLiteral = rawLiterals(Uint8Array.of(0x61));
+const rleSequence = rleSequences({ codes: [1, 2, 0], bits: '00' });
+/** The most sequences that two bytes do not count. */
+const MANY = 0x7f00;
 
 const none = (section: Uint8Array) => () => join(section, Uint8Array.of(0));
 const literals: readonly (readonly [size: number, body: (end: Uint8Array) => Uint8Array])[] = [
@@ -213,11 +239,49 @@ const frames = (): Vector[] => [
     file.data([{ offset: 12288, data: compressed.data }], { encode: () => hex(compressed.frame) });
     file.finish();
   }),
+  compressedText(3),
+  compressedText(19),
   endedBy('good-sequence', 'A compressed block of one literal and one sequence.', withOneSequence()),
+  endedBy(
+    'good-sequence-farthest',
+    'A match that begins with the first byte of the frame.',
+    endingIn(4, () => reachingBack(73)),
+    new Uint8Array(64),
+  ),
+  endedBy(
+    'good-sequence-predefined',
+    'A sequence by the predefined tables, and one that repeats them.',
+    endingInBlocks(8, join(oneLiteral, predefinedSequence), join(oneLiteral, repeatedSequence)),
+  ),
+  endedBy(
+    'good-sequence-repeated-rle',
+    'A sequence that repeats tables of one code each.',
+    endingInBlocks(8, join(oneLiteral, rleSequence), join(oneLiteral, repeatedRleSequence)),
+  ),
+  endedBy(
+    'good-sequence-count-three-bytes',
+    'As many sequences as need three bytes to be counted: matches alone, by offsets used before.',
+    endingIn(3 * MANY, () =>
+      join(
+        rawLiterals(new Uint8Array(0)),
+        rleSequences({ codes: [0, 0, 0], bits: '', count: Uint8Array.of(0xff, 0, 0) }),
+      ),
+    ),
+    filled(0x61, 64 + 3 * MANY),
+  ),
   endedBy(
     'good-sequence-count-long',
     'One sequence, counted in two bytes.',
     withOneSequence({ count: Uint8Array.of(0x80, 1) }),
+  ),
+  endedBy('good-block-shortest', 'A compressed block of two bytes, which decodes to nothing.', (content) => ({
+    blocks: [rawBlock(content), compressedBlock(new Uint8Array(2), true)],
+  })),
+  endedBy(
+    'good-literals-128-kib',
+    'A compressed block of one literal repeated 131 072 times, the most that a block decodes to.',
+    endingIn(128 * KIB, () => join(rleLiterals(0x61, 128 * KIB, 3), Uint8Array.of(0))),
+    filled(0x61, 64 + 128 * KIB),
   ),
   endedBy(
     'good-block-long',
@@ -498,6 +562,12 @@ const maps = (): Vector[] => [
     });
   }),
   lvs('good-map-empty', 'A map without ranges.', map, (file) => file.finish()),
+  lvs(
+    'good-map-base-digests-false',
+    '`base_digests` of a map may be there, and false.',
+    { ...map, base_digests: false },
+    (file) => file.finish(),
+  ),
   lvs('good-map-pages', 'A map with ranges in several pages, and another skippable frame.', map, (file) => {
     file.page({ ranges: [{ offset: 4096, length: 4096 }] });
     file.other(0x184d2a53, ascii('listed'));
@@ -752,6 +822,21 @@ const headers = (): Vector[] => [
     'The first and the last code points of each length of UTF-8, and beside the surrogates, as keys and values.',
     { ...sorted, ...Object.fromEntries(borders.map((text, i) => [text, [i, text]])) },
     (file) => file.finish({ closing: { '\ufeffmark': '\ufeff' } }),
+  ),
+  lvs(
+    'good-base-digests-false',
+    '`base_digests` may be there, and false, whatever the order.',
+    { ...changes, base_digests: false },
+    (file) => {
+      file.data([record(4096)]);
+      file.finish();
+    },
+  ),
+  lvs(
+    'good-uint-zero-signed',
+    'A time of 0 in an encoding of signed numbers.',
+    { ...changes, time: encoded([0xd0, 0], 0) },
+    (file) => file.finish(),
   ),
   lvs(
     'good-encodings',

@@ -259,6 +259,7 @@ const begun = (word: string, description: string, input: Uint8Array): Vector =>
 
 const strangers = (): Vector[] => [
   refused('not-a-stream-empty', 'No bytes at all.', new Uint8Array(0), 'not-a-stream'),
+  refused('not-a-stream-two-bytes', 'Two bytes that nothing begins with.', ascii('ab'), 'not-a-stream'),
   refused('not-a-stream-zeros', 'Zeros, like the start of many an image.', new Uint8Array(512), 'not-a-stream'),
   refused('not-a-stream-text', 'A first line in upper case.', ascii('LVMSYNC PROTO[3]\n'), 'not-a-stream'),
   refused('not-a-stream-digits', 'Nine digits.', ascii('lvmsync PROTO[000000003]\n'), 'not-a-stream'),
@@ -272,6 +273,7 @@ const strangers = (): Vector[] => [
   refused('foreign-stream', 'The first line goes on, as another program writes it.', join(ascii('lvmsync PROTO[3] 4096\n'), encode(3, 'big', three)), 'foreign-stream'),
   refused('foreign-stream-version', 'A foreign first line of an unknown version.', ascii('lvmsync PROTO[4] x\n'), 'foreign-stream'),
   refused('unknown-version', 'Version 4.', join(line(4), encode(3, 'big', three)), 'unknown-version'),
+  refused('unknown-version-9', 'Version 9, written by the last of the digits.', line(9), 'unknown-version'),
   refused('unknown-version-0', 'Version 0.', line(0), 'unknown-version'),
   refused('unknown-version-leading-zero', 'Version 3, written 03.', line('03'), 'unknown-version'),
   refused('unknown-version-17', 'Version 17.', line(17), 'unknown-version'),
@@ -332,6 +334,13 @@ const damaged = (): Vector[] => [
   broken('truncated-record', 'truncated-record', 'The input ends inside the data.', join(header(1, 100), noise(1, 99)), 'end'),
   broken('truncated-record-no-data', 'truncated-record', 'The input ends behind a record header.', header(1, 4096), 'end'),
   broken('truncated-record-lvmsync1', 'truncated-record', "Version 1 with a last chunk clipped to the origin's size.", join(u64(20), filled(1, 512)), 'end', { ...small }),
+  stream('truncated-record-header-concludes', 'A record header without data, which is sane little-endian alone: it counts.', 3, join(line(3), u64(1), u32be(4)), [], {
+    verdict: { fault: 'truncated-record', position: 29 },
+  }),
+  stream('truncated-record-absurd-limit', 'Version 2; little-endian the second record ends at 2^46 and is absurd, big-endian neither is. The user says what is counted.', 2, join(line(2), u64be(2 ** 44), u32be(512), noise(1, 512), u64(2 ** 46 - 15 * MIB), u32be(15 * MIB), noise(2, 9)), [{ offset: 2 ** 44, data: noise(1, 512) }], {
+    options: { units: 'bytes' },
+    verdict: { fault: 'truncated-record', position: 17 + 12 + 512 + 12 + 9 },
+  }),
   outOfStep(),
   broken('empty-record', 'empty-record', 'A record without data, and a good one behind it.', join(header(77, 0), encode(3, 'big', three)), 'here'),
   broken('empty-record-concludes-nothing', 'empty-record', 'A record whose offset is sane in both orders, then one without data whose offset is absurd.', header(2n ** 50n, 0), 'here', { records: [record(2 ** 24, 4)] }),
@@ -353,9 +362,18 @@ const damaged = (): Vector[] => [
     chunks(1024, 3),
     { verdict: { fault: 'ambiguous-units', position: 17 + 12 + 1024 } },
   ),
+  stream('ambiguous-units-before-cut', 'Chunk numbers, and a chunk of another size that is cut: its size comes first.', 2, join(line(2), encodeChunks('little', chunks(512, 1)), u64(2), u32be(100), noise(1, 9)), chunks(512, 1), {
+    verdict: { fault: 'ambiguous-units', position: 17 + 12 + 512 },
+  }),
   differing('ambiguous-units-clipped', 'Chunk numbers, and a last chunk that is cut.', 4096, chunks(512, 9)),
   stream('offset-limit-lvmsync2', 'A chunk number times its length is 2^53.', 2, join(line(2), u64(2 ** 41), u32be(4096), noise(1, 9)), [], {
     options: { units: 'chunks' },
+    verdict: { fault: 'offset-limit', position: 17 },
+  }),
+  stream('offset-limit-lvmsync1-wraps', 'A chunk number whose offset is 4096 where it wraps at 2^64.', 1, join(line(1), u64(2n ** 52n + 1n), filled(1, 4096)), [], {
+    verdict: { fault: 'offset-limit', position: 17 },
+  }),
+  stream('offset-limit-lvmsync2-wraps', 'A chunk number whose offset is 512 where it wraps at 2^64.', 2, join(line(2), u64(2n ** 55n + 1n), u32be(512), filled(1, 512)), [], {
     verdict: { fault: 'offset-limit', position: 17 },
   }),
   broken('offset-limit-lvmsync2-multiple', 'offset-limit', 'A number beyond 2^53, absurd in both byte orders, and a multiple of its length like all the others: byte offsets.', join(header(0x8000000000000080n, 128), noise(1, 128)), 'here', { version: 2, records: [record(8192, 4096)], order: 'little' }),

@@ -53,9 +53,56 @@ export const compressedBlock = (body: Uint8Array, last = false): Uint8Array =>
 /** The content in a raw block, but for its last bytes, which are what `body` decodes to. */
 export const endingIn =
   (size: number, body: (end: Uint8Array) => Uint8Array) =>
+  (content: Uint8Array): FrameForm =>
+    endingInBlocks(size, body(content.subarray(-size)))(content);
+
+/** The content in a raw block, but for its last bytes, which are what compressed blocks of these bodies decode to. */
+export const endingInBlocks =
+  (size: number, ...bodies: readonly Uint8Array[]) =>
   (content: Uint8Array): FrameForm => ({
-    blocks: [rawBlock(content.subarray(0, -size)), compressedBlock(body(content.subarray(-size)), true)],
+    blocks: [
+      rawBlock(content.subarray(0, -size)),
+      ...bodies.map((body, i) => compressedBlock(body, i === bodies.length - 1)),
+    ],
   });
+
+/** Up to 63 bits in the order in which they are read: from the end, behind the highest bit that is set. */
+const bitsOf = (bits: string): Uint8Array =>
+  u64(BigInt(`0b1${bits}`)).subarray(0, Math.ceil((bits.length + 1) / 8));
+
+export interface SequenceCodes {
+  /** Codes of literals' length, offset and match length; of small lengths the length itself, and the match's less 3. */
+  readonly codes: readonly [literals: number, offset: number, match: number];
+  /** The offset's bits. */
+  readonly bits: string;
+  readonly count?: Uint8Array;
+  /** In the lowest bits of the modes. */
+  readonly reserved?: number;
+}
+
+/** A sequences section with all codes in RLE mode: of one sequence, where `count` says nothing else. */
+export const rleSequences = ({
+  codes,
+  bits,
+  count = Uint8Array.of(1),
+  reserved = 0,
+}: SequenceCodes): Uint8Array => join(count, Uint8Array.of(0x54 | reserved, ...codes), bitsOf(bits));
+
+/** One literal and three bytes from the byte before, by the predefined tables: a state of each, then two bits of the offset. */
+const predefinedBits = bitsOf(['000010', '01110', '000000', '00'].join(''));
+/** A sequences section of that sequence. */
+export const predefinedSequence: Uint8Array = join(Uint8Array.of(1, 0x00), predefinedBits);
+/** The same by the tables of the block before. */
+export const repeatedSequence: Uint8Array = join(Uint8Array.of(1, 0xfc), predefinedBits);
+/** The same by the tables of the block before, if these had one code each. */
+export const repeatedRleSequence: Uint8Array = join(Uint8Array.of(1, 0xfc), bitsOf('00'));
+
+/** A block of a zero and three bytes from so many bytes before. */
+export function reachingBack(distance: number): Uint8Array {
+  const value = (distance + 3).toString(2);
+  const sequence = rleSequences({ codes: [1, value.length - 1, 0], bits: value.slice(1) });
+  return join(rawLiterals(Uint8Array.of(0)), sequence);
+}
 
 /**
  * The content in a raw block, but for its last `size` bytes, 4 to 35, which are one byte repeated: a compressed block of that
@@ -63,7 +110,10 @@ export const endingIn =
  */
 export const withOneSequence = ({ reserved = 0, size = 4, count = Uint8Array.of(1) } = {}) =>
   endingIn(size, (end) =>
-    join(rawLiterals(end.subarray(0, 1)), count, Uint8Array.of(0x54 | reserved, 1, 2, size - 4, 0x04)),
+    join(
+      rawLiterals(end.subarray(0, 1)),
+      rleSequences({ codes: [1, 2, size - 4], bits: '00', count, reserved }),
+    ),
   );
 
 /** A literals section as it is, behind a header of so many bytes (RFC 8878, 3.1.1.3.1). */
@@ -106,15 +156,8 @@ const zeroBits = (count: number): Uint8Array =>
   join(new Uint8Array(count >> 3), Uint8Array.of(1 << (count & 7)));
 
 /** The last 96 bytes of the content, zeros, in two blocks that use one tree; the second says `sequences` behind its literals. */
-export const treeless =
-  (sequences: Uint8Array) =>
-  (content: Uint8Array): FrameForm => ({
-    blocks: [
-      rawBlock(content.subarray(0, -96)),
-      compressedBlock(join(huffmanZeros(48, 0), Uint8Array.of(0))),
-      compressedBlock(join(huffmanZeros(48, 0, true), sequences), true),
-    ],
-  });
+export const treeless = (sequences: Uint8Array) =>
+  endingInBlocks(96, join(huffmanZeros(48, 0), Uint8Array.of(0)), join(huffmanZeros(48, 0, true), sequences));
 
 /**
  * The content in raw blocks and so many empty ones, of three zeros each, that the last block ends at byte `size` of the
