@@ -354,6 +354,33 @@ describe('a journal that is taken up', () => {
     expect(readFileSync(partial).equals(damaged)).toBe(true);
   });
 
+  it('asks the device for all that can be read behind what a power cut may have lost', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    const { size } = statSync(partial);
+    for (const batch of [block(1), zeros(2), block(3)]) await journal.add(batch);
+    journal.close();
+    const damaged = readFileSync(partial).fill(0, size, size + 8);
+    writeFileSync(partial, damaged);
+    const ask = async (holds: (batch: RecordBatch) => boolean): Promise<Range[]> => {
+      const asked: Range[] = [];
+      const isHeld = (batch: RecordBatch) => {
+        asked.push(...rangesOf(batch));
+        return holds(batch);
+      };
+      const opened = await Journal.resume(path, codec, { onBatch: () => undefined, isHeld, keep: true });
+      opened?.close();
+      return asked;
+    };
+    expect(await ask(() => true)).toEqual([2, 3].map(rangeOf));
+    for (const lost of ['zeros', 'data'])
+      await expect(ask(({ kind }) => kind !== lost)).rejects.toThrow(
+        'is damaged, with what was recorded later',
+      );
+    expect(readFileSync(partial).equals(damaged)).toBe(true);
+  });
+
   it('stays, unfinished, though it has another name', async () => {
     const journal = await begin();
     await journal.add(block(0));
