@@ -44,7 +44,7 @@ export class Page {
 
   /** Blocks that are in the set, wholly or in part; to be read or changed at once. */
   get touched(): Bits {
-    return this.#leaves.make(this.#firstLeaf);
+    return this.#leaves.get(this.#firstLeaf)!;
   }
 
   get hasPartialBlocks(): boolean {

@@ -94,8 +94,9 @@ export class RangeSet {
     if (page === undefined || page === FULL) return page === FULL;
     const first = start >> BLOCK_SHIFT;
     const last = (end - 1) >> BLOCK_SHIFT;
-    if (findBit(page.touched, first, last + 1, true) > last) return false;
-    return !page.hasPartialBlocks && findBit(page.touched, first, last + 1, false) > last ? true : undefined;
+    const { touched } = page;
+    if (findBit(touched, first, last + 1, true) > last) return false;
+    return !page.hasPartialBlocks && findBit(touched, first, last + 1, false) > last ? true : undefined;
   }
 
   #change(range: Range, value: boolean): void {
@@ -141,11 +142,15 @@ export class RangeSet {
   }
 
   #changeBlocks(page: Page, first: number, end: number, value: boolean): void {
+    if (page.hasPartialBlocks) this.#clearPartial(page, first, end);
+    this.#resize(page, fillBits(page.touched, first, end, value) * (value ? BLOCK_SIZE : -BLOCK_SIZE));
+  }
+
+  #clearPartial(page: Page, first: number, end: number): void {
     for (const block of page.partialBlocks(first, end)) {
       this.#resize(page, -sizeOfPart(page.part(block)!));
       page.setPart(block, NO_SECTORS);
     }
-    this.#resize(page, fillBits(page.touched, first, end, value) * (value ? BLOCK_SIZE : -BLOCK_SIZE));
   }
 
   /** `start` and `end` are bytes of the page, inside the one block. */
