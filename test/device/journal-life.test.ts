@@ -3,7 +3,6 @@ import {
   closeSync,
   existsSync,
   linkSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -13,9 +12,8 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Journal } from '#src/device/journal.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { createBufferPool, rangesOf, type Range, type RecordBatch } from '#src/format/batch.js';
@@ -29,6 +27,7 @@ import { openStream } from '#src/format/open-stream.js';
 import { kernelError, replaceCall } from '../files/replace-call.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { batchOf, sourceOf } from '../streams.js';
+import { makeFolder } from './block-devices.js';
 import { memoryDevice } from './memory-device.js';
 
 /** A journal from its first byte to its final name, with what can go wrong on the way (§6.4). */
@@ -47,12 +46,9 @@ let folder: string;
 let path: string;
 let partial: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'journal-'));
+  folder = makeFolder();
   path = join(folder, 'undo');
   partial = `${path}.partial`;
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true });
 });
 
 const names = () => readdirSync(folder).sort();

@@ -1,19 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  linkSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { Journal } from '#src/device/journal.js';
 import { RefusedError } from '#src/errors.js';
 import { readLvsHeader } from '#src/files/lvs-header.js';
@@ -22,6 +12,7 @@ import type { StreamHeader } from '#src/format/header.js';
 import { MARK_SIZE } from '#src/format/layout.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { batchOf } from '../streams.js';
+import { makeFolder } from './block-devices.js';
 
 const numRuns = process.env['SLOW'] === undefined ? 40 : 1000;
 const SECTOR = 512;
@@ -42,12 +33,9 @@ let folder: string;
 let path: string;
 let partial: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'journal-'));
+  folder = makeFolder();
   path = join(folder, 'undo');
   partial = `${path}.partial`;
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true });
 });
 
 type Unit = { readonly zeros: number } | { readonly data: Uint8Array };
