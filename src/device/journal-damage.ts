@@ -10,7 +10,6 @@ import {
   MAX_ZERO_RANGES_SIZE,
   SKIPPABLE_HEADER_SIZE,
   ZERO_RANGES_MAGIC,
-  ZSTD_MAGIC,
 } from '../format/layout.js';
 import { decodeMark, MARK_START, type Mark } from '../format/mark.js';
 import { parseContent } from '../format/segments.js';
@@ -39,8 +38,9 @@ export async function refuseLost(
   isHeld: IsHeld,
 ): Promise<void> {
   for await (const { position, synced } of findMarks(file, end)) {
-    const recorded = synced > end ? undefined : await readUnit(file, codec, position + MARK_SIZE);
-    if (synced > end || (recorded && !isHeld(recorded))) throw damagedJournal(file, end);
+    if (synced > end) throw damagedJournal(file, end);
+    const recorded = await readUnit(file, codec, position + MARK_SIZE);
+    if (recorded && !isHeld(recorded)) throw damagedJournal(file, end);
   }
 }
 
@@ -71,9 +71,9 @@ async function readUnit(
   const start = await readPartialAt(file, position, SKIPPABLE_HEADER_SIZE);
   if (start.length < SKIPPABLE_HEADER_SIZE) return undefined;
   const [magic, size] = [viewOf(start).getUint32(0, true), viewOf(start).getUint32(4, true)];
-  if (magic === ZERO_RANGES_MAGIC && size <= MAX_ZERO_RANGES_SIZE)
-    return readZeroRanges(await readPartialAt(file, position, SKIPPABLE_HEADER_SIZE + size), position);
-  return magic === ZSTD_MAGIC ? readRecords(file, codec, position) : undefined;
+  if (magic !== ZERO_RANGES_MAGIC) return readRecords(file, codec, position);
+  const frameSize = SKIPPABLE_HEADER_SIZE + Math.min(size, MAX_ZERO_RANGES_SIZE);
+  return readZeroRanges(await readPartialAt(file, position, frameSize), position);
 }
 
 function readZeroRanges(frame: Uint8Array, position: number): RecordBatch | undefined {

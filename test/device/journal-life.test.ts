@@ -1,5 +1,7 @@
 import { held } from './hold-calls.js';
+import { randomBytes } from 'node:crypto';
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   linkSync,
@@ -22,7 +24,7 @@ import { MOST_IN_FLIGHT } from '#src/format/codec.js';
 import { readFileIndex } from '#src/format/file-index.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { MARK_SIZE, MAX_HEADER_SIZE } from '#src/format/layout.js';
-import { MARK_START } from '#src/format/mark.js';
+import { encodeMark, MARK_START } from '#src/format/mark.js';
 import { openStream } from '#src/format/open-stream.js';
 import { kernelError, replaceCall } from '../files/replace-call.js';
 import { createInlineCodec } from '../format/inline-codec.js';
@@ -40,6 +42,8 @@ const HEADER: StreamHeader = {
   baseDigests: true,
   result: { id: 'uuid:1' },
 };
+/** Takes more than one sector. */
+const LONG_HEADER = { ...HEADER, origin: { lv: 'x'.repeat(1000) } };
 const DEVICE = new Uint8Array(8 * 4096).fill(7);
 
 let folder: string;
@@ -375,6 +379,131 @@ describe('a journal that is taken up', () => {
         'is damaged, with what was recorded later',
       );
     expect(readFileSync(partial).equals(damaged)).toBe(true);
+  });
+
+  it('is gone on with where the mark is lost that said what was on stable storage', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    const { size } = statSync(partial);
+    for (const batch of [block(1), block(2)]) await journal.add(batch);
+    journal.close();
+    writeFileSync(partial, readFileSync(partial).fill(0, size - MARK_SIZE, size + 8));
+    expect((await takeUp()).seen).toEqual([rangeOf(0)]);
+  });
+
+  it('is gone on with where nothing whole stands behind a damage', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    const { size } = statSync(partial);
+    for (const batch of [block(1), zeros(2), block(3)]) await journal.add(batch);
+    journal.close();
+    const [, , ...later] = findMarks().map((at) => at + MARK_SIZE);
+    const damaged = readFileSync(partial).fill(0, size, size + 8);
+    for (const unit of later) damaged.fill(0xff, unit + 4, unit + 16);
+    for (const end of [damaged.length, ...later.flatMap((at) => [...Array(16).keys()].map((i) => at + i))]) {
+      writeFileSync(partial, damaged.subarray(0, end), { mode: 0o600 });
+      const seen: Range[] = [];
+      const onBatch = (batch: RecordBatch) => void seen.push(...rangesOf(batch));
+      const taken = await Journal.resume(path, codec, { onBatch, isHeld: () => false });
+      taken!.close();
+      expect(seen).toEqual([rangeOf(0)]);
+    }
+  });
+
+  it('asks the device for what little was recorded behind a damage', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    const { size } = statSync(partial);
+    await journal.add(block(1));
+    await journal.add(batchOf([{ offset: 2 * 4096, data: Uint8Array.of(7) }]));
+    journal.close();
+    writeFileSync(partial, readFileSync(partial).fill(0, size, size + 8));
+    const opened = Journal.resume(path, codec, { onBatch: () => undefined, isHeld: () => false });
+    await expect(opened).rejects.toThrow('is damaged, with what was recorded later behind it');
+  });
+
+  it('stays where what stands behind a damage can not be read', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    const { size } = statSync(partial);
+    for (const n of [1, 2]) await journal.add(block(n));
+    journal.close();
+    const damaged = readFileSync(partial).fill(0, size, size + 8);
+    writeFileSync(partial, damaged);
+    const frame = findMarks().at(-1)! + MARK_SIZE;
+    let reads = 0;
+    hold('read', (call) => (...args) => {
+      const isOfFrame = args[4] === frame && reads++ > 0;
+      return isOfFrame ? Promise.reject(kernelError('EIO')) : call(...args);
+    });
+    await expect(takeUp()).rejects.toThrow(`${partial}: can't be read: `);
+    expect(readFileSync(partial).equals(damaged)).toBe(true);
+  });
+
+  it('is gone on with where its torn end records what looks like a mark', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    const data = randomBytes(4096);
+    data.set(encodeMark({ position: 2 ** 40, synced: 2 ** 40 }), 1000);
+    await journal.add(batchOf([{ offset: 4096, data }]));
+    journal.close();
+    truncateSync(partial, statSync(partial).size - 3);
+    expect(findMarks()).toHaveLength(3);
+    expect((await takeUp()).seen).toEqual([rangeOf(0)]);
+  });
+
+  it('is refused wherever a mark stands behind a damage that it calls stored', async () => {
+    const journal = await begin();
+    await journal.add(block(0));
+    await journal.flush();
+    journal.close();
+    const whole = readFileSync(partial);
+    for (let before = 0; before <= MARK_START.length; before++) {
+      const position = whole.length + (1 << 20) - before;
+      writeFileSync(partial, whole);
+      truncateSync(partial, position);
+      appendFileSync(partial, encodeMark({ position, synced: position }));
+      await expect(takeUp()).rejects.toThrow('is damaged, with what was recorded later behind it');
+    }
+  });
+
+  it.each<[string, (bytes: Buffer) => Buffer]>([
+    ['a header that is damaged in a later sector', (bytes) => bytes.fill(0, 512, 600)],
+    [
+      'a header that claims to be longer than any',
+      (bytes) => {
+        bytes.writeUInt32LE(2 ** 32 - 1, 4);
+        return Buffer.concat([bytes, Buffer.alloc(MAX_HEADER_SIZE)]);
+      },
+    ],
+    ['one byte of something else', () => Buffer.from('n')],
+  ])('is refused, with records and no mark behind %s', async (_, damage) => {
+    const journal = await Journal.create(path, LONG_HEADER, codec);
+    await journal.add(block(0));
+    await journal.flush();
+    journal.close();
+    const bytes = readFileSync(partial);
+    for (const at of findMarks()) bytes.fill(0, at, at + MARK_SIZE);
+    const left = damage(bytes);
+    writeFileSync(partial, left);
+    await expect(takeUp()).rejects.toThrow('damaged in its header');
+    expect(readFileSync(partial).equals(left)).toBe(true);
+  });
+
+  it('is removed where a power cut has kept a part of its header, whatever its length', async () => {
+    const journal = await Journal.create(path, LONG_HEADER, codec);
+    journal.close();
+    const headed = readFileSync(partial).subarray(0, -MARK_SIZE);
+    for (const size of [headed.length, headed.length - 1, 600]) {
+      writeFileSync(partial, Buffer.from(headed.subarray(0, size)).fill(0, 512), { mode: 0o600 });
+      expect((await takeUp()).journal).toBeUndefined();
+      expect(names()).toEqual([]);
+    }
   });
 
   it('stays, unfinished, though it has another name', async () => {
