@@ -4,6 +4,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -13,8 +14,12 @@ import {
 import path from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyToTarget } from '#src/device/apply.js';
+import { findNote, type ApplyNote } from '#src/device/apply-note.js';
 import { createPieceDigester } from '#src/device/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
+import { FormatError } from '#src/errors.js';
+import type { StreamHeader } from '#src/format/header.js';
+import { replaceCall } from '../files/replace-call.js';
 import { applied, batchOf, codec, lvsFile } from '../streams.js';
 import { apply, inputOf, openFile, OPTIONS } from './applying.js';
 import { makeFolder, run as runTool } from './block-devices.js';
@@ -218,4 +223,84 @@ it.each<[string, () => void]>([
   expect(lstatSync(note()).ino).toBe(before.ino);
   if (before.isFile()) expect(readFileSync(note(), 'utf8')).toBe('precious');
   if (before.isSymbolicLink()) expect(readFileSync(at('victim'), 'utf8')).toBe('precious');
+});
+
+const NOTED: StreamHeader = {
+  kind: 'changes',
+  requires: [],
+  order: 'sorted',
+  id: new Uint8Array(16).fill(4),
+  baseDigests: true,
+};
+
+type NoteWork = Parameters<typeof findNote>[0];
+
+function deviceAt(name: string): NoteWork['target'] {
+  const writer = { write: () => undefined, zero: () => undefined, sync: () => undefined };
+  return { ...memoryDevice(BASE, at(name)), ...writer };
+}
+
+function findOf(header: StreamHeader | undefined, work: Partial<NoteWork> = {}): ApplyNote | undefined {
+  const input = { path: at('stream') };
+  return findNote({ input, target: deviceAt('device'), codec, damage: undefined, ...work }, header);
+}
+
+const find = (work: Partial<NoteWork> = {}) => findOf(NOTED, work);
+
+describe('a note', () => {
+  it('is made, found and removed', () => {
+    expect(find()).toMatchObject({ path: note(), isThere: false });
+    find()!.make();
+    expect(find()).toMatchObject({ path: note(), isThere: true });
+    find()!.remove();
+    expect(existsSync(note())).toBe(false);
+    find()!.remove();
+  });
+
+  it('is none of an input that has no file, or of a stream that says too little or is damaged', () => {
+    const fault = new FormatError('truncated', 0, 'a damage');
+    const damage = { fault, cut: { batch: 0, segments: 0 }, records: 0, data: 0 };
+    expect(find({ input: { path: undefined } })).toBeUndefined();
+    expect(find({ damage })).toBeUndefined();
+    expect(find({ damage: { ...damage, fault: undefined } })).toBeDefined();
+    expect(findOf(undefined)).toBeUndefined();
+    expect(findOf({ ...NOTED, id: undefined })).toBeUndefined();
+    expect(findOf({ ...NOTED, baseDigests: undefined })).toBeUndefined();
+  });
+
+  it('is of one device, though another one is as large', () => {
+    writeFileSync(at('other'), BASE);
+    find()!.make();
+    expect(find({ target: deviceAt('other') })).toBeUndefined();
+  });
+
+  it('may be what a power cut left of it, which is blank and no longer than it was', () => {
+    find()!.make();
+    const { length } = readFileSync(note());
+    writeFileSync(note(), Buffer.alloc(length));
+    expect(find()).toMatchObject({ isThere: false });
+    writeFileSync(note(), Buffer.alloc(length + 1));
+    expect(find()).toBeUndefined();
+  });
+
+  it('is on stable storage when it is made, with its name, and so is that it was removed', () => {
+    const synced: string[] = [];
+    replaceCall('fsyncSync', (call) => (fd: number) => {
+      const held = statSync(`/proc/self/fd/${fd}`);
+      synced.push(held.isDirectory() ? `a folder of ${readdirSync(folder).length}` : `${held.size} bytes`);
+      call(fd);
+    });
+    find()!.make();
+    expect(synced).toEqual([`${statSync(note()).size} bytes`, 'a folder of 2']);
+    synced.length = 0;
+    find()!.remove();
+    expect(synced).toEqual(['a folder of 1']);
+  });
+
+  it('is not held open', () => {
+    const before = readdirSync('/proc/self/fd').length;
+    find()!.make();
+    expect(find()!.isThere).toBe(true);
+    expect(readdirSync('/proc/self/fd')).toHaveLength(before);
+  });
 });
