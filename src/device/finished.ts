@@ -55,12 +55,12 @@ export async function findFinished(
   if (verdict.kind !== 'base' && verdict.kind !== 'either') return undefined;
   const { digest, differentBytes, pastEnd } = await compareResult(input, target, codec);
   const isHeld = differentBytes === 0 && (pastEnd === 0 || options.skipPastEnd);
-  return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest) ? { pastEnd } : undefined;
+  return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest!) ? { pastEnd } : undefined;
 }
 
 /** By its id, or the digest of a stream that has none (§5.2). */
-function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array | undefined): boolean {
-  return id !== undefined && undone.some((other) => Buffer.compare(other, id) === 0);
+function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
+  return undone.some((other) => Buffer.compare(other, id) === 0);
 }
 
 /** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
