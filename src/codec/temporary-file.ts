@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  constants,
-  mkdtempSync,
-  openSync,
-  readSync,
-  rmdirSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeviceError, reason } from '../errors.js';
@@ -31,14 +22,12 @@ export function openTemporaryFile(): number {
 /** Not every file system makes files without names (open(2), O_TMPFILE); this one loses its name at once. */
 function openNamed(): number {
   const folder = makeTemporaryFolder();
-  const path = join(folder, 'spool');
   try {
-    const fd = openSync(path, 'wx+', 0o600);
-    unlinkSync(path);
-    rmdirSync(folder);
-    return fd;
+    return openSync(join(folder, 'spool'), 'wx+', 0o600);
   } catch (cause) {
     throw noTemporaryFile(cause);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -3,15 +3,21 @@ import { syncBuiltinESMExports } from 'node:module';
 import { onTestFinished } from 'vitest';
 
 type Call =
+  | 'accessSync'
+  | 'closeSync'
   | 'fstatSync'
   | 'fsyncSync'
   | 'linkSync'
+  | 'openSync'
+  | 'read'
   | 'readdirSync'
   | 'readSync'
   | 'realpathSync'
   | 'renameSync'
   | 'statSync'
-  | 'unlinkSync';
+  | 'unlinkSync'
+  | 'write'
+  | 'writeSync';
 
 /**
  * Puts another function in the place of a call of `node:fs` until the end of a test; gives it the original one. A module that
@@ -33,3 +39,13 @@ export function replaceCall<K extends Call>(name: K, make: (original: (typeof fs
 export function kernelError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: said by a test`), { code });
 }
+
+/** Has one call move no more than `most` bytes. */
+export function moveInParts(name: 'readSync' | 'writeSync', most: number): void {
+  replaceCall(name, (original) => (...values: Moved) => {
+    const [fd, bytes, at, length, position] = values;
+    return (original as (...moved: Moved) => number)(fd, bytes, at, Math.min(length, most), position);
+  });
+}
+
+type Moved = [fd: number, bytes: Uint8Array, at: number, length: number, position: number | null];
