@@ -1,10 +1,6 @@
 import { closeSync, read, readSync, write } from 'node:fs';
-import { promisify } from 'node:util';
 
 /** What Node leaves to its callers of the system calls on an open file. */
-
-const readAsync = promisify(read);
-const writeAsync = promisify(write);
 
 /**
  * Reads some bytes at a place of a file, or where a pipe is; returns how many, 0 at the end. A call that a signal
@@ -28,7 +24,7 @@ export async function readSomeAsync(
 ): Promise<number> {
   for (;;) {
     try {
-      return (await readAsync(fd, target, 0, target.length, position)).bytesRead;
+      return await inThread((done) => read(fd, target, 0, target.length, position, done));
     } catch (error) {
       if (!isInterrupted(error)) throw error;
     }
@@ -41,9 +37,18 @@ export async function writeSomeAsync(
   bytes: Uint8Array,
   position: number | null,
 ): Promise<number> {
-  const { bytesWritten } = await writeAsync(fd, bytes, 0, bytes.length, position);
-  if (bytesWritten === 0) throw new Error('it takes no more data');
-  return bytesWritten;
+  const written = await inThread((done) => write(fd, bytes, 0, bytes.length, position, done));
+  if (written === 0) throw new Error('it takes no more data');
+  return written;
+}
+
+function inThread(start: (done: (error: Error | null, count: number) => void) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    start((error, count) => {
+      if (error) reject(error);
+      else resolve(count);
+    });
+  });
 }
 
 const CLOSED_ALL_THE_SAME: ReadonlySet<string | undefined> = new Set(['EIO', 'EINTR', 'ENOSPC', 'EDQUOT']);
