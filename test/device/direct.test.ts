@@ -4,7 +4,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { alignedMemory } from '#src/device/aligned-memory.js';
 import { openDirect, type DirectReader } from '#src/device/direct.js';
 import { DeviceError } from '#src/errors.js';
-import { attachLoop, KIB, makeFile, MIB } from './block-devices.js';
+import { moveInParts } from '../files/replace-call.js';
+import { attachLoop, KIB, makeFile, MIB, run } from './block-devices.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 3000 : 60;
 const filled = (size: number): Uint8Array =>
@@ -99,6 +100,27 @@ describe('a device read directly', () => {
     expect(read(reader, 100, 10)).toEqual(filled(110).slice(100));
   });
 
+  it('is read on where the kernel gives a part', () => {
+    const content = filled(MIB);
+    const reader = open(attachLoop(makeFile(MIB, content)));
+    moveInParts('readSync', 8 * KIB);
+    expect(Buffer.compare(read(reader, 100, 64 * KIB), content.subarray(100, 100 + 64 * KIB))).toBe(0);
+  });
+
+  it('says at which byte it ends when it was made smaller after it was opened', () => {
+    const file = makeFile(MIB);
+    const device = attachLoop(file);
+    const reader = open(device);
+    truncateSync(file, 64 * KIB);
+    run('losetup', '--set-capacity', device);
+    expect(() => read(reader, 100, MIB - 100)).toThrow(
+      expect.objectContaining({
+        name: 'DeviceError',
+        message: `${device}: ends at byte ${64 * KIB}, before the size it had when it was opened`,
+      }),
+    );
+  });
+
   it('is read ahead into aligned memory', async () => {
     const content = filled(size);
     const { ahead } = open(attachLoop(makeFile(size, content)));
@@ -106,7 +128,7 @@ describe('a device read directly', () => {
     const target = alignedMemory(2 * MIB).subarray(4096, 4096 + size - MIB);
     await ahead!.read(target, MIB);
     expect(Buffer.compare(target, content.subarray(MIB))).toBe(0);
-    await expect(ahead!.read(target, 2 * MIB)).rejects.toThrow('ends at byte');
+    await expect(ahead!.read(target, 2 * MIB)).rejects.toThrow(`ends at byte ${size}, before the size`);
   });
 
   it('touches no other file once it is closed', () => {

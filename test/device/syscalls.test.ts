@@ -1,10 +1,12 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   deviceSize,
+  dropCleanPages,
   errorCode,
   flushBuffers,
+  isReadOnly,
   isSameOpenFile,
   logicalSectorSize,
   punchHole,
@@ -49,6 +51,10 @@ describe('system calls', () => {
       () => {
         flushBuffers(NO_FILE);
       },
+      () => {
+        dropCleanPages(NO_FILE);
+      },
+      () => isReadOnly(NO_FILE),
     ];
     for (const fail of failing) {
       expect(fail).toThrow(DeviceError);
@@ -98,6 +104,29 @@ describe('system calls', () => {
     expect(() => {
       zeroOut(fd, { offset: 512, length: 512 });
     }).toThrow('ioctl BLKZEROOUT: EINVAL');
+  });
+
+  it('know whether a block device is set read-only', () => {
+    const file = makeFile(MIB);
+    expect(isReadOnly(open(attachLoop(file)))).toBe(false);
+    expect(isReadOnly(open(attachLoop(file, '--read-only'), constants.O_RDONLY))).toBe(true);
+  });
+
+  it('drop what the page cache has of a device, so that it is read again', () => {
+    const file = makeFile(MIB);
+    const device = open(attachLoop(file));
+    const behind = open(file);
+    const first = () => {
+      const byte = new Uint8Array(1);
+      readSync(device, byte, 0, 1, 0);
+      return byte[0];
+    };
+    expect(first()).toBe(0);
+    writeSync(behind, new Uint8Array(4 * KIB).fill(7), 0, 4 * KIB, 0);
+    fdatasyncSync(behind);
+    expect(first()).toBe(0);
+    dropCleanPages(device);
+    expect(first()).toBe(7);
   });
 
   it('tell what two processes share from what each has opened', async () => {
