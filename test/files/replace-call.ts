@@ -11,6 +11,8 @@ type Call =
   | 'openSync'
   | 'read'
   | 'readdirSync'
+  | 'readFileSync'
+  | 'readlinkSync'
   | 'readSync'
   | 'realpathSync'
   | 'renameSync'
