@@ -119,6 +119,18 @@ describe('a temporary file', () => {
     closeSync(fd);
   });
 
+  it('is there also if somebody clears the folder meanwhile', () => {
+    replaceCall('openSync', (call) => (...values: Parameters<typeof call>) => {
+      if (Number(values[1]) >= UNNAMED) throw kernelError('EOPNOTSUPP');
+      const fd = call(...values);
+      rmSync(path.dirname(values[0] as string), { recursive: true });
+      return fd;
+    });
+    const fd = openTemporaryFile();
+    expect(fstatSync(fd).nlink).toBe(0);
+    closeSync(fd);
+  });
+
   it('is refused where it cannot be made in either way', () => {
     replaceCall('openSync', () => () => {
       throw kernelError('EMFILE');
