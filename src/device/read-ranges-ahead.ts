@@ -76,7 +76,6 @@ class ReadAhead {
   readonly #running = new Set<Promise<void>>();
   /** Batches in order; all but the last one have all their reads issued. */
   readonly #jobs: Job[] = [];
-  #drafting = true;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -110,7 +109,6 @@ class ReadAhead {
   /** Waits for what is in flight and gives back all memory. */
   async end(): Promise<void> {
     const left = this.#jobs.splice(0);
-    this.#drafting = false;
     this.#drafts.return();
     await Promise.all(this.#running);
     for (const { batch } of left) releaseBatch(batch);
@@ -132,12 +130,9 @@ class ReadAhead {
   #jobToIssue(): Job | undefined {
     const last = this.#jobs.at(-1);
     if (last !== undefined && last.issued < last.reads.length) return last;
-    if (!this.#drafting || this.#jobs.length >= MOST_BATCHES) return undefined;
+    if (this.#jobs.length >= MOST_BATCHES) return undefined;
     const batch = this.#nextDraft();
-    if (batch === undefined) {
-      this.#drafting = false;
-      return undefined;
-    }
+    if (batch === undefined) return undefined;
     const job = jobOf(batch, planReads(batch, this.#source.size, this.#reads.unit));
     this.#jobs.push(job);
     return job;

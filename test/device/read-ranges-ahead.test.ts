@@ -19,6 +19,8 @@ const content = Uint8Array.from({ length: SIZE }, (_, i) => (i ^ (i >> 9)) % 253
 interface Watch {
   inFlight: number;
   most: number;
+  /** Reads that nobody waited for meanwhile. */
+  alone: number;
   readonly reads: Range[];
 }
 
@@ -31,7 +33,7 @@ interface SlowOptions {
 
 /** A device made of an array whose reads end late and out of order; it holds its readers to the contract. */
 function slowDevice({ bad = [], delay = () => 0 }: SlowOptions = {}): AheadReader & { watch: Watch } {
-  const watch: Watch = { inFlight: 0, most: 0, reads: [] };
+  const watch: Watch = { inFlight: 0, most: 0, alone: 0, reads: [] };
   const plain = memoryDevice(content, 'slow');
   const check = (offset: number, length: number): void => {
     if (offset < 0 || offset + length > SIZE) throw new DeviceError(`slow: ${offset} is not inside`);
@@ -42,6 +44,7 @@ function slowDevice({ bad = [], delay = () => 0 }: SlowOptions = {}): AheadReade
     ...plain,
     watch,
     readInto: (target, offset) => {
+      watch.alone += 1;
       check(offset, target.length);
       plain.readInto(target, offset);
     },
@@ -117,18 +120,34 @@ describe('reading ahead', () => {
           const expected = await outcomeOf(readRanges(wanted, memoryDevice(content), createBufferPool(size)));
           const device = slowDevice({ delay: (n) => delays[n % delays.length]! });
           expect(await outcomeOf(readRangesAhead(wanted, device, createBufferPool(size)))).toEqual(expected);
-          expect(device.watch.inFlight).toBe(0);
+          expect(device.watch).toMatchObject({ inFlight: 0, alone: 0 });
         },
       ),
       { numRuns },
     );
   });
 
+  it('gives them of a device that cannot be read ahead', async () => {
+    const wanted = [
+      { offset: 5, length: 2 * MIB },
+      { offset: 0, length: 10 },
+    ];
+    const expected = await outcomeOf(readRanges(wanted, memoryDevice(content)));
+    expect(expected.batches.length).toBeGreaterThan(1);
+    expect(await outcomeOf(readRangesAhead(wanted, memoryDevice(content)))).toEqual(expected);
+  });
+
   it('gives them of a real device too', async () => {
-    const device = openDirect(attachLoop(makeFile(SIZE, content)));
+    const opened = openDirect(attachLoop(makeFile(SIZE, content)));
     onTestFinished(() => {
-      device.close();
+      opened.close();
     });
+    const device: AheadReader = {
+      ...opened,
+      readInto: () => {
+        throw new Error('it is read twice');
+      },
+    };
     await fc.assert(
       fc.asyncProperty(ranges, poolSize, async (wanted, size) => {
         const expected = await outcomeOf(readRanges(wanted, memoryDevice(content), createBufferPool(size)));
@@ -174,6 +193,10 @@ describe('reading ahead', () => {
     expect(expected.error).toBeInstanceOf(DeviceError);
     const device = slowDevice();
     expect(await outcomeOf(readRangesAhead(wanted, device))).toEqual(expected);
+    for (const { offset, length: bytes } of device.watch.reads) {
+      expect(offset).toBeGreaterThanOrEqual(0);
+      expect(offset + bytes).toBeLessThanOrEqual(SIZE);
+    }
   });
 
   it('throws what the ranges throw, behind the batches before it', async () => {
@@ -207,6 +230,15 @@ describe('what is read', () => {
       { offset: 68 * KIB + 1, length: 4095 },
     ];
     expect((await read(far)).reads.length).toBe(2);
+    const touching = [0, 4096, 8192].map((offset) => ({ offset, length: 4096 }));
+    expect((await read(touching)).reads).toEqual([{ offset: 0, length: 12 * KIB }]);
+    // The last one ends where as much is read as can be.
+    const full = Array.from({ length: 16 }, (_, i) => ({ offset: i * 64 * KIB + 60 * KIB, length: 4096 }));
+    expect((await read(full)).reads).toEqual([{ offset: 60 * KIB, length: 964 * KIB }]);
+    const exact = [{ offset: 0, length: 4096 }, ...full];
+    expect((await read(exact)).reads).toEqual([{ offset: 0, length: MIB }]);
+    const more = [...exact, { offset: MIB, length: 512 }];
+    expect((await read(more)).reads).toHaveLength(2);
     const many = Array.from({ length: 300 }, (_, i) => ({ offset: i * 2 * 4096, length: 4096 }));
     const { reads } = await read(many);
     expect(reads.length).toBe(3);
@@ -243,8 +275,9 @@ describe('whoever takes no more', () => {
     const batches = readRangesAhead(wanted, device);
     await batches.next();
     await setTimeout(50);
-    expect(asked.count).toBeLessThanOrEqual(9);
-    expect(device.watch.reads.length).toBeLessThanOrEqual(8);
+    // Six batches behind the one that was given; whether the last one is full tells the range behind it.
+    expect(device.watch.reads.length).toBe(7);
+    expect(asked.count).toBe(8);
     await batches.return();
   });
 
