@@ -173,7 +173,7 @@ function sumLengths(ranges: readonly Range[]): number {
 
 /** The device ranges of the batch's segments, in its order; zeros as the records that they are cut into. */
 export function rangesOf(batch: RecordBatch): readonly Range[] {
-  if (batch.kind === 'zeros') return zeroRecords(batch.ranges);
+  if (batch.kind === 'zeros') return [...zeroRecords(batch.ranges)];
   return Array.from({ length: batch.count }, (_, i) => ({
     offset: batch.offsets[i]!,
     length: batch.lengths[i]!,
@@ -187,11 +187,8 @@ export function* eachRange(batch: RecordBatch): Generator<Range, void, undefined
 }
 
 /** The ranges cut into the records that stand for them: 16 MiB each, the last of a range shorter (§4.5). */
-export function zeroRecords(ranges: readonly Range[]): Range[] {
-  return ranges.flatMap(({ offset, length }) =>
-    Array.from({ length: Math.ceil(length / ZERO_RECORD_SIZE) }, (_, i) => ({
-      offset: offset + i * ZERO_RECORD_SIZE,
-      length: Math.min(ZERO_RECORD_SIZE, length - i * ZERO_RECORD_SIZE),
-    })),
-  );
+export function* zeroRecords(ranges: readonly Range[]): Generator<Range, void, undefined> {
+  for (const { offset, length } of ranges)
+    for (let done = 0; done < length; done += ZERO_RECORD_SIZE)
+      yield { offset: offset + done, length: Math.min(ZERO_RECORD_SIZE, length - done) };
 }

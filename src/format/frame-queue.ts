@@ -1,6 +1,6 @@
 import { MOST_IN_FLIGHT, type DecodedFrame, type FrameCodec } from './codec.js';
 import type { BegunFrame, FrameScanner, ScannedFrame } from './frame-scanner.js';
-import { encodedSize, type BufferPool } from './batch.js';
+import { encodedSize, memoryOfBatch, type BufferPool } from './batch.js';
 import { FIRST_LINE_SIZE } from './layout.js';
 
 /** A frame in its turn; of a data frame with its content. */
@@ -86,7 +86,12 @@ function contentSizeOf(frame: ScannedFrame): number {
   return frame.kind === 'zeros' ? encodedSize({ kind: 'zeros', ranges: frame.ranges }) : 0;
 }
 
-/** Bytes that a frame holds until its turn comes: its own, and its content's. Asked before a thread takes them over. */
+/**
+ * Bytes that a frame holds until its turn comes: its own, and its content's or its ranges'. Asked before a thread takes
+ * them over.
+ */
 function memoryOf(frame: ScannedFrame): number {
-  return frame.bytes.length + (frame.kind === 'data' ? frame.contentSize : 0);
+  const size = frame.bytes.length;
+  if (frame.kind === 'data') return size + frame.contentSize;
+  return frame.kind === 'zeros' ? size + memoryOfBatch(frame) : size;
 }

@@ -1,5 +1,6 @@
 import { LvstreamError } from '../errors.js';
 import { type Bits, createBits } from './bits.js';
+import { NumberTable } from './number-table.js';
 import type { OpenScratch, Scratch } from './scratch.js';
 
 /** Bits in a leaf. */
@@ -10,8 +11,8 @@ const LEAF_SIZE = LEAF_BITS / 8;
 const DEFAULT_RESIDENT = 4096;
 /** A leaf that was asked for stays where it is until as many others have been. */
 const LEAST_RESIDENT = 16;
-/** What is known of each takes about 64 bytes of memory. */
-const DEFAULT_MOST = 1 << 20;
+/** Where they lie is known in 16 MiB of memory, and of as many pages the set knows in another 16 MiB. */
+const DEFAULT_MOST = 3 << 18;
 
 export interface LeafLimits {
   /** How many are held in memory; no less than 16 are. */
@@ -32,7 +33,7 @@ export class Leaves {
   #young = new Map<number, Bits>();
   #old = new Map<number, Bits>();
   /** Where those lie that have ever left memory. */
-  readonly #slots = new Map<number, number>();
+  readonly #slots = new NumberTable();
   readonly #freeSlots: number[] = [];
   #scratch: Scratch | undefined;
   #count = 0;
@@ -55,8 +56,8 @@ export class Leaves {
     if (young !== undefined) return young;
     const found = this.#old.get(key) ?? this.#load(key);
     if (found === undefined) return undefined;
-    this.#old.delete(key);
     this.#hold(key, found);
+    this.#old.delete(key);
     return found;
   }
 

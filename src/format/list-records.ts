@@ -1,10 +1,10 @@
-import { type Range, rangesOf, type RecordBatch, releaseBatch, zeroRecords } from './batch.js';
+import { eachRange, type Range, type RecordBatch, releaseBatch } from './batch.js';
 
 /** The records of a stream in order, each as a whole where it goes through several batches; about a batch at a time. */
 export async function* listRecords(batches: AsyncIterable<RecordBatch>): AsyncGenerator<readonly Range[]> {
   let open: Range | undefined;
   for await (const batch of batches) {
-    const records: Range[] = batch.kind === 'zeros' ? zeroRecords(batch.ranges) : [...rangesOf(batch)];
+    const records = [...eachRange(batch)];
     if (open) records[0] = { offset: open.offset, length: open.length + records[0]!.length };
     open = batch.kind === 'data' && batch.open ? records.pop() : undefined;
     releaseBatch(batch);

@@ -1,6 +1,7 @@
 import { type Bits, fillBits, findBit } from './bits.js';
 import { ALL_SECTORS, type BlockPart, BLOCK_SIZE, NO_SECTORS } from './block-part.js';
 import { LEAF_BITS, type Leaves } from './leaves.js';
+import type { NumberTable } from './number-table.js';
 
 export const PAGE_BLOCKS = LEAF_BITS;
 export const PAGE_SIZE = PAGE_BLOCKS * BLOCK_SIZE;
@@ -18,6 +19,9 @@ const END_LEAF = BYTES_LEAF + (PAGE_BLOCKS >> BYTES_SHIFT);
 /** From one page's leaves to those of the next one. */
 const LEAVES_OF_PAGE = 8192;
 
+/** What is known of a page is one number: its bytes in the set times this, and its blocks that are in it in part. */
+const STATE_BASE = 2 * PAGE_BLOCKS;
+
 /** Stands for a block whose bytes are told apart; all sectors together are no part of a block. */
 const IN_BYTES = ALL_SECTORS;
 const NOT_PARTIAL = NO_SECTORS;
@@ -27,19 +31,33 @@ const NOT_PARTIAL = NO_SECTORS;
  * only in part a bit for each sector, or for each byte. What tells that lies in {@link Leaves}, which pages share.
  */
 export class Page {
-  /** Bytes in the set. */
-  size: number;
+  readonly #states: NumberTable;
   readonly #leaves: Leaves;
+  readonly #index: number;
   readonly #firstLeaf: number;
-  #partialBlocks = 0;
-  #byteLeaves = 0;
 
-  /** The page of that number, wholly in the set or not at all. */
-  constructor(leaves: Leaves, index: number, isWhole: boolean) {
-    this.size = isWhole ? PAGE_SIZE : 0;
+  /** The page of that number, of which `states` knows by it. */
+  constructor(states: NumberTable, leaves: Leaves, index: number) {
+    this.#states = states;
     this.#leaves = leaves;
+    this.#index = index;
     this.#firstLeaf = index * LEAVES_OF_PAGE;
-    fillBits(leaves.make(this.#firstLeaf), 0, PAGE_BLOCKS, isWhole);
+  }
+
+  /** Begins the page, wholly in the set or not at all. Where it throws, `states` knows nothing of it. */
+  begin(isWhole: boolean): void {
+    fillBits(this.#leaves.make(this.#firstLeaf), 0, PAGE_BLOCKS, isWhole);
+    this.#states.set(this.#index, (isWhole ? PAGE_SIZE : 0) * STATE_BASE);
+  }
+
+  /** Bytes in the set. */
+  get size(): number {
+    return Math.floor(this.#state / STATE_BASE);
+  }
+
+  /** So many bytes more are in the set, or less. */
+  resize(bytes: number): void {
+    this.#states.set(this.#index, this.#state + bytes * STATE_BASE);
   }
 
   /** Blocks that are in the set, wholly or in part; to be read or changed at once. */
@@ -48,7 +66,7 @@ export class Page {
   }
 
   get hasPartialBlocks(): boolean {
-    return this.#partialBlocks > 0;
+    return this.#state % STATE_BASE > 0;
   }
 
   /** What of the block is in the set; `undefined` of one that is in it wholly or not at all. The caller's to change. */
@@ -69,7 +87,7 @@ export class Page {
 
   /** The blocks from `first` to `end`, exclusive, that are in the set in part. A block may be changed when it is given. */
   *partialBlocks(first: number, end: number): Generator<number> {
-    if (this.#partialBlocks === 0) return;
+    if (!this.hasPartialBlocks) return;
     for (let block = first; block < end;) {
       const marks = this.#leaves.get(this.#sectorsLeaf(block));
       const leafEnd = Math.min(end, ((block >> SECTORS_SHIFT) + 1) << SECTORS_SHIFT);
@@ -78,14 +96,18 @@ export class Page {
     }
   }
 
-  /** Gives back all that it has in leaves; the page must not be used any more. */
+  /** Gives back all that it has in leaves, of which those of bytes are gone with the last partial block; `states` still knows it. */
   drop(): void {
-    const end = this.#byteLeaves > 0 ? END_LEAF : BYTES_LEAF;
+    const end = this.hasPartialBlocks ? END_LEAF : BYTES_LEAF;
     for (let leaf = 0; leaf < end; leaf++) this.#leaves.drop(this.#firstLeaf + leaf);
   }
 
+  get #state(): number {
+    return this.#states.get(this.#index)!;
+  }
+
   #mark(block: number): number {
-    if (this.#partialBlocks === 0) return NOT_PARTIAL;
+    if (!this.hasPartialBlocks) return NOT_PARTIAL;
     const marks = this.#leaves.get(this.#sectorsLeaf(block));
     return marks === undefined ? NOT_PARTIAL : markIn(marks, block);
   }
@@ -95,20 +117,14 @@ export class Page {
     if (before === mark) return;
     const marks = this.#leaves.make(this.#sectorsLeaf(block));
     setMarkIn(marks, block, mark);
-    this.#partialBlocks += Number(mark !== NOT_PARTIAL) - Number(before !== NOT_PARTIAL);
-    if (before === IN_BYTES && !hasBytesNear(marks, block)) this.#dropBytes(block);
+    const more = Number(mark !== NOT_PARTIAL) - Number(before !== NOT_PARTIAL);
+    this.#states.set(this.#index, this.#state + more);
+    if (before === IN_BYTES && !hasBytesNear(marks, block)) this.#leaves.drop(this.#bytesLeaf(block));
   }
 
   #setBytes(block: number, bytes: Bits): void {
-    const leaf = this.#bytesLeaf(block);
-    if (this.#leaves.get(leaf) === undefined) this.#byteLeaves++;
-    this.#leaves.make(leaf).set(bytes, firstWord(block));
+    this.#leaves.make(this.#bytesLeaf(block)).set(bytes, firstWord(block));
     this.#setMark(block, IN_BYTES);
-  }
-
-  #dropBytes(block: number): void {
-    this.#leaves.drop(this.#bytesLeaf(block));
-    this.#byteLeaves--;
   }
 
   #sectorsLeaf(block: number): number {

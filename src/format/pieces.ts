@@ -20,9 +20,11 @@ export function countRangePieces({ offset, length }: Range): number {
 
 /** Number of pieces of a batch. */
 export function countPieces(batch: RecordBatch): number {
-  if (batch.kind === 'zeros')
-    return zeroRecords(batch.ranges).reduce((sum, range) => sum + countRangePieces(range), 0);
   let count = 0;
+  if (batch.kind === 'zeros') {
+    for (const range of zeroRecords(batch.ranges)) count += countRangePieces(range);
+    return count;
+  }
   for (let i = 0; i < batch.count; i++) {
     const offset = batch.offsets[i]!;
     count += Math.floor((offset + batch.lengths[i]! - 1) / PIECE_SIZE) - Math.floor(offset / PIECE_SIZE) + 1;

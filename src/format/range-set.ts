@@ -3,13 +3,14 @@ import { fillBits, findBit } from './bits.js';
 import { ALL_SECTORS, BLOCK_SIZE, changePart, NO_SECTORS, partRuns, sizeOfPart } from './block-part.js';
 import { joinTouching } from './join-touching.js';
 import { type LeafLimits, Leaves } from './leaves.js';
+import { NumberTable } from './number-table.js';
 import { blockRuns, Page, PAGE_SIZE } from './page.js';
 import type { OpenScratch } from './scratch.js';
 
 const BLOCK_SHIFT = 12;
 
-/** Stands for a page that is in the set wholly. */
-const FULL = 'full';
+/** Stands for what is known of a page that is in the set wholly. */
+const FULL = -1;
 
 /**
  * An exact set of device bytes, for streams whose records come in any order and overlap. Costs one bit for each
@@ -21,7 +22,7 @@ const FULL = 'full';
  * Law: after any calls of `add` and `remove`, a byte is in the set if the last call that covered it was `add`.
  */
 export class RangeSet {
-  readonly #pages = new Map<number, Page | typeof FULL>();
+  readonly #pages = new NumberTable();
   readonly #leaves: Leaves;
   #size = 0;
 
@@ -71,13 +72,13 @@ export class RangeSet {
   }
 
   *#allRuns(): Generator<Range> {
-    const indexes = Float64Array.from(this.#pages.keys()).sort();
-    for (const index of indexes) yield* this.#runs({ offset: index * PAGE_SIZE, length: PAGE_SIZE });
+    for (const index of this.#pages.keys())
+      yield* this.#runs({ offset: index * PAGE_SIZE, length: PAGE_SIZE });
   }
 
   *#runs(range: Range): Generator<Range> {
     for (const { index, start, end } of slicePages(range)) {
-      const page = this.#pages.get(index);
+      const page = this.#page(index);
       const offset = index * PAGE_SIZE;
       if (page === FULL) yield { offset: offset + start, length: end - start };
       else if (page !== undefined) yield* pageRuns(page, offset, start, end);
@@ -90,13 +91,19 @@ export class RangeSet {
     const start = offset - index * PAGE_SIZE;
     const end = start + length;
     if (end > PAGE_SIZE) return undefined;
-    const page = this.#pages.get(index);
+    const page = this.#page(index);
     if (page === undefined || page === FULL) return page === FULL;
     const first = start >> BLOCK_SHIFT;
     const last = (end - 1) >> BLOCK_SHIFT;
     const { touched } = page;
     if (findBit(touched, first, last + 1, true) > last) return false;
     return !page.hasPartialBlocks && findBit(touched, first, last + 1, false) > last ? true : undefined;
+  }
+
+  #page(index: number): Page | typeof FULL | undefined {
+    const state = this.#pages.get(index);
+    if (state === undefined || state === FULL) return state;
+    return new Page(this.#pages, this.#leaves, index);
   }
 
   #change(range: Range, value: boolean): void {
@@ -108,7 +115,7 @@ export class RangeSet {
   }
 
   #setPage(index: number, value: boolean): void {
-    const page = this.#pages.get(index);
+    const page = this.#page(index);
     this.#size += (value ? PAGE_SIZE : 0) - sizeOfPage(page);
     if (page !== FULL) page?.drop();
     if (value) this.#pages.set(index, FULL);
@@ -133,11 +140,11 @@ export class RangeSet {
 
   /** The page as one that can be changed in part; `undefined` if all of it has the value already. */
   #openPage(index: number, value: boolean): Page | undefined {
-    const found = this.#pages.get(index);
+    const found = this.#page(index);
     if (found !== undefined && found !== FULL) return found;
     if ((found === FULL) === value) return undefined;
-    const page = new Page(this.#leaves, index, found === FULL);
-    this.#pages.set(index, page);
+    const page = new Page(this.#pages, this.#leaves, index);
+    page.begin(found === FULL);
     return page;
   }
 
@@ -166,7 +173,7 @@ export class RangeSet {
   }
 
   #resize(page: Page, bytes: number): void {
-    page.size += bytes;
+    page.resize(bytes);
     this.#size += bytes;
   }
 }

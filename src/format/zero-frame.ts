@@ -96,13 +96,12 @@ export function decodeZeroRanges(frame: Uint8Array, position: number): ZeroRange
 
 /** The one valid encoding of the records that `ranges` stand for: a zstd frame of raw and RLE blocks (§4.5). */
 export function encodeZeroFrame(ranges: readonly Range[]): Uint8Array {
-  const records = zeroRecords(ranges);
-  const frame = new Uint8Array(frameSize(records));
+  const frame = new Uint8Array(frameSize(ranges));
   const view = viewOf(frame);
   frame.set([0x28, 0xb5, 0x2f, 0xfd, 0x80, 0x38]);
   view.setUint32(6, contentSize(ranges), true);
   let position = FRAME_HEADER_SIZE;
-  for (const { offset, length } of records) {
+  for (const { offset, length } of zeroRecords(ranges)) {
     putBlockHeader(frame, position, RAW, RECORD_HEADER_SIZE);
     encodeRecordHeader(view, position + BLOCK_HEADER_SIZE, offset, length);
     position += BLOCK_HEADER_SIZE + RECORD_HEADER_SIZE;
@@ -122,12 +121,11 @@ function contentSize(ranges: readonly Range[]): number {
   );
 }
 
-function frameSize(records: readonly Range[]): number {
-  const perRecord = BLOCK_HEADER_SIZE + RECORD_HEADER_SIZE;
-  return records.reduce(
-    (sum, { length }) => sum + perRecord + Math.ceil(length / RLE_BLOCK_SIZE) * RLE_SIZE,
-    FRAME_HEADER_SIZE,
-  );
+function frameSize(ranges: readonly Range[]): number {
+  let size = FRAME_HEADER_SIZE;
+  for (const { length } of zeroRecords(ranges))
+    size += BLOCK_HEADER_SIZE + RECORD_HEADER_SIZE + Math.ceil(length / RLE_BLOCK_SIZE) * RLE_SIZE;
+  return size;
 }
 
 /** RFC 8878 §3.1.1.2: last-block bit, type, size. */

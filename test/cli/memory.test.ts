@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { SMALL_STRIDE, writeSmallRecords } from '../long/small-records.js';
+import { writeZeroRanges } from '../long/zero-ranges.js';
 import { runMeasuredOn } from '../long/run-measured.js';
 import { plainStream } from '../streams.js';
 import { Folder } from './run-lvstream.js';
@@ -38,4 +39,11 @@ it('a million records of one byte fit into memory', async () => {
   const run = await runMeasuredOn(PROCESSORS, 'compress', at('small'), '-o', at('small.lvs'));
   expect(run).toMatchObject({ status: 0, err: '' });
   expect(run.peakMib).toBeLessThan(MAX_PEAK_AT_LEVEL_3_MIB);
+});
+
+it('ranges of zeros that wait for their turn fit into memory', async () => {
+  await writeZeroRanges(at('zeros.lvs'), 10 * 65536, 512, (index) => index * 8192);
+  const run = await runMeasuredOn(16, 'verify', at('zeros.lvs'));
+  expect(run).toMatchObject({ status: 0, err: '' });
+  expect(run.peakMib).toBeLessThan(MAX_PEAK_MIB);
 });

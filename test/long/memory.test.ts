@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Folder } from '../cli/run-lvstream.js';
 import { runMeasuredOn } from './run-measured.js';
+import { writeZeroRanges } from './zero-ranges.js';
 import { SMALL_STRIDE, writeSmallRecords } from './small-records.js';
 
 /** The most memory that commands take of streams that are hard on it, on machines of 2, 8 and 16 processors. */
@@ -14,6 +15,9 @@ const SMALL_COUNT = 8 * MIB;
 /** No multiple of a sector: what is written must be told byte by byte. */
 const SCATTERED_STRIDE = 1000;
 const SCATTERED_COUNT = MIB;
+/** A map of 4 KiB tells where in 128 MiB they are. */
+const FAR_COUNT = 11 * 65536;
+const FAR_STRIDE = 128 * MIB;
 /** Brings records out of order: each is met once. */
 const PRIME = 40_503;
 const NOISE_RECORD = 65536;
@@ -116,6 +120,11 @@ describe.each(processors)('on %i processors', (count) => {
     await fits(count, 'verify', undo);
     await fits(count, 'apply', undo, device, '--no-sync');
     rmSync(undo);
+  });
+
+  it('as many ranges far from each other as can be told apart are read', async () => {
+    await writeZeroRanges(at('far.lvs'), FAR_COUNT, 4096, (index) => (FAR_COUNT - index) * FAR_STRIDE);
+    await fits(count, 'verify', at('far.lvs'));
   });
 
   it('small records in any order are applied with a snapback and taken back', async () => {
