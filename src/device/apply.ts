@@ -141,7 +141,7 @@ async function checkAndWrite(opened: Work): Promise<ApplyReport> {
       recorder?.startAnew('the device was between two states, so this snapback starts a new chain');
     notices.push(...(recorder?.notices ?? []));
     if (options.dryRun) return report(work, { outcome: 'checked', bytesSkipped: survey?.pastEnd ?? 0 });
-    const stream = input.rewindable ? await openWhole(work, survey !== undefined) : first;
+    const stream = input.rewindable ? await openWhole(work, true) : first;
     return await write(work, stream, survey, recorder);
   } finally {
     recorder?.close();
@@ -195,8 +195,8 @@ function refuseUnfit(
       hint: 'it lists ranges only; apply the stream that holds their data',
     });
   }
-  const size = header?.resultSize;
-  if (size !== undefined && size > target.size && !skipPastEnd)
+  const size = header?.resultSize ?? 0;
+  if (size > target.size && !skipPastEnd)
     throw tooSmall(target, size, `the stream is of a device of ${size} bytes`);
   noteLarger(header, target, notices);
 }
