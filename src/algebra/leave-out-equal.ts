@@ -1,7 +1,6 @@
 import { type DataBatch, type Range, releaseBatch } from '../format/batch.js';
 import { PIECE_SIZE, RECORD_HEADER_SIZE } from '../format/layout.js';
-import { encodeRecordHeader } from '../format/record.js';
-import { SegmentList } from '../format/segments.js';
+import { DataDraft } from './data-draft.js';
 
 /**
  * What differs between two devices, of the same ranges read from both: apply(left, leaveOutEqual(left, right)) = right.
@@ -17,25 +16,25 @@ export async function* leaveOutEqual(
   left: AsyncIterable<DataBatch>,
   right: AsyncIterable<DataBatch>,
 ): AsyncGenerator<DataBatch, void, undefined> {
-  let waiting: Remains | undefined;
+  let waiting: DataDraft | undefined;
   for await (const [before, after] of inPairs(left, right)) {
     const runs = findUnequal(before, after);
     releaseBatch(before);
-    if (waiting && fits(waiting, runs)) {
+    if (waiting && runs.size <= waiting.room) {
       moveInto(waiting, after, runs);
       releaseBatch(after);
       continue;
     }
-    if (waiting) yield toBatch(waiting);
+    if (waiting) yield waiting.toBatch();
     waiting = undefined;
     if (runs.isAll) yield after;
     else if (runs.ranges.length === 0) releaseBatch(after);
     else {
-      waiting = remainsOf(after);
+      waiting = DataDraft.over(after);
       moveInto(waiting, after, runs);
     }
   }
-  if (waiting) yield toBatch(waiting);
+  if (waiting) yield waiting.toBatch();
 }
 
 /** Ends both when either ends, fails, or isn't wanted any more. */
@@ -112,39 +111,11 @@ function isEqual(left: Buffer, right: Buffer, start: number, end: number): boole
   return left.compare(right, start, end, start, end) === 0;
 }
 
-/** What is left of batches, on its way to becoming one. */
-interface Remains {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  readonly segments: SegmentList;
-  used: number;
-}
-
-/** Takes over the batch's buffer. */
-function remainsOf({ bytes, pool }: DataBatch): Remains {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return { bytes, view, segments: new SegmentList(pool), used: 0 };
-}
-
-function fits({ bytes, used }: Remains, { size }: Unequal): boolean {
-  return used + size <= bytes.length;
-}
-
 /**
  * Works inside one buffer too: between two runs there is always room for a header, since they are a whole piece apart
  * or lie in records that have headers of their own.
  */
-function moveInto(remains: Remains, from: DataBatch, { ranges }: Unequal): void {
-  for (const { offset, length, deviceOffset } of ranges) {
-    const position = remains.used + RECORD_HEADER_SIZE;
-    encodeRecordHeader(remains.view, remains.used, deviceOffset, length);
-    if (from.bytes !== remains.bytes || position !== offset)
-      remains.bytes.set(from.bytes.subarray(offset, offset + length), position);
-    remains.segments.push(deviceOffset, length, position);
-    remains.used = position + length;
-  }
-}
-
-function toBatch({ bytes, segments, used }: Remains): DataBatch {
-  return segments.toBatch(bytes.subarray(0, used), false, false);
+function moveInto(draft: DataDraft, { bytes }: DataBatch, { ranges }: Unequal): void {
+  for (const { offset, length, deviceOffset } of ranges)
+    draft.add(deviceOffset, bytes.subarray(offset, offset + length));
 }

@@ -1,4 +1,5 @@
 import type { Range } from '../format/batch.js';
+import { Lookahead } from './lookahead.js';
 
 /**
  * The union of ascending sequences of ranges, ascending; ranges that touch or overlap, also those of one input, come out
@@ -18,34 +19,14 @@ function mergeHalves(inputs: readonly Iterable<Range>[]): Iterable<Range>[] {
   return [mergeRanges(...inputs.slice(0, half)), mergeRanges(...inputs.slice(half))];
 }
 
-/** An input and its range that is next. */
-class Input {
-  readonly #ranges: Iterator<Range, unknown>;
-  head: Range | undefined;
-
-  constructor(ranges: Iterable<Range>) {
-    this.#ranges = ranges[Symbol.iterator]();
-    this.advance();
-  }
-
-  advance(): void {
-    const step = this.#ranges.next();
-    this.head = step.done === true ? undefined : step.value;
-  }
-
-  end(): void {
-    this.#ranges.return?.();
-  }
-}
-
 /** A class and no generator: one generator that runs for long may stay unoptimised, and take ten times as long. */
 class Union implements Iterator<Range, undefined> {
-  readonly #left: Input;
-  readonly #right: Input;
+  readonly #left: Lookahead<Range>;
+  readonly #right: Lookahead<Range>;
 
   constructor(left: Iterable<Range>, right: Iterable<Range>) {
-    this.#left = new Input(left);
-    this.#right = new Input(right);
+    this.#left = new Lookahead(left);
+    this.#right = new Lookahead(right);
   }
 
   next(): IteratorResult<Range, undefined> {
@@ -68,7 +49,7 @@ class Union implements Iterator<Range, undefined> {
   }
 
   /** The input whose range begins first; any that has ended if both have. */
-  #lower(): Input {
+  #lower(): Lookahead<Range> {
     const left = this.#left;
     const right = this.#right;
     if (!left.head || !right.head) return left.head ? left : right;

@@ -1,18 +1,11 @@
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
-import type { StreamHeader } from '../format/header.js';
 import type { ByteSink, ClosingExtras } from '../format/lvs-writer.js';
 import { isMap, type ChangeStream, type LvsStream, type PlainStream } from '../format/open-stream.js';
 import { writeLvs } from '../format/write-lvs.js';
 import { writeMap } from '../format/write-map.js';
+import { plainHeader, type Packer } from './derived-header.js';
 import { takeZeroRecords } from './split-zeros.js';
-
-/** Who packs and when, for the header of a stream that has none. */
-export interface Packer {
-  readonly generator: string;
-  /** Milliseconds since 1970. */
-  readonly time: number;
-}
 
 /**
  * Writes any stream as an `.lvs` file that has the same digest: decompress(pack(s)) = s for version 3, byte for byte.
@@ -39,6 +32,7 @@ function keptExtras({ base, result, undoes, consistent, endTime, unknown }: Clos
 }
 
 function pack({ batches }: PlainStream, sink: ByteSink, codec: FrameCodec, packer: Packer): Promise<Closing> {
-  const header: StreamHeader = { kind: 'changes', requires: [], order: 'given', ...packer };
-  return writeLvs(takeZeroRecords(batches), sink, codec, header, () => ({ endTime: Date.now() }));
+  return writeLvs(takeZeroRecords(batches), sink, codec, plainHeader(packer), () => ({
+    endTime: Date.now(),
+  }));
 }

@@ -1,8 +1,6 @@
 import { FormatError } from '../errors.js';
-import { countRecords, dataSize, releaseBatch, type DataBatch, type RecordBatch } from '../format/batch.js';
-import { fitHeader } from '../format/fit.js';
-import type { StreamHeader } from '../format/header.js';
-import { countPieces, PieceRunBuilder } from '../format/pieces.js';
+import { countRecords, dataSize, releaseBatch, type RecordBatch } from '../format/batch.js';
+import { copySegments, unknownPieces } from './batch-builder.js';
 
 /** Where the whole records before a fault end: behind so many segments of that batch, counted from 0. */
 export interface Cut {
@@ -67,7 +65,7 @@ export async function* takeUntil(batches: AsyncIterable<RecordBatch>, cut: Cut):
     if (number < cut.batch) yield batch;
     else {
       const rest =
-        batch.kind === 'data' && batch.count > cut.segments ? cutBatch(batch, cut.segments) : batch;
+        batch.kind === 'data' && batch.count > cut.segments ? copySegments(batch, 0, cut.segments) : batch;
       yield rest;
       return;
     }
@@ -75,24 +73,7 @@ export async function* takeUntil(batches: AsyncIterable<RecordBatch>, cut: Cut):
   }
 }
 
-function cutBatch(batch: DataBatch, count: number): DataBatch {
-  const end = batch.positions[count - 1]! + batch.lengths[count - 1]!;
-  return { ...batch, bytes: batch.bytes.subarray(0, end), count, open: false, pieces: undefined };
-}
-
 /** Says of batches that carry no base digests that nothing is known of their pieces. */
 export async function* fillPieces(batches: AsyncIterable<RecordBatch>): AsyncGenerator<RecordBatch> {
   for await (const batch of batches) yield batch.pieces ? batch : { ...batch, pieces: unknownPieces(batch) };
-}
-
-function unknownPieces(batch: RecordBatch): Uint8Array {
-  const runs = new PieceRunBuilder();
-  runs.addUnknown(countPieces(batch));
-  return runs.takeSection();
-}
-
-/** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */
-export function salvagedHeader(header: StreamHeader, id: Uint8Array): StreamHeader {
-  const derivedFrom = [{ id: header.id, by: 'salvage' }];
-  return fitHeader({ ...header, id, derivedFrom, result: undefined });
 }

@@ -1,9 +1,6 @@
 import { type DataBatch, type Range, type RecordBatch, releaseBatch } from '../format/batch.js';
-import { RECORD_HEADER_SIZE } from '../format/layout.js';
-import { cutZeroRanges } from '../format/zero-frame.js';
-
-/** Zero ranges that are put into batches together, at most. */
-const MOST_TOGETHER = 4096;
+import { BatchBuilder, copySegments } from './batch-builder.js';
+import { Lookahead } from './lookahead.js';
 
 /**
  * Puts zero ranges between the records of a sorted sequence, by offset: what comes out is sorted, and applying it is
@@ -18,24 +15,32 @@ export async function* weaveZeros(
   data: AsyncIterable<DataBatch>,
   zeros: Iterable<Range>,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const waiting = new Waiting(zeros);
-  for await (const batch of data) yield* weaveInto(batch, waiting);
-  yield* waiting.takeBefore(Infinity);
+  const waiting = new Lookahead(zeros);
+  const builder = new BatchBuilder();
+  for await (const batch of data) yield* weaveInto(batch, waiting, builder);
+  yield* addBefore(Infinity, waiting, builder);
+  yield* builder.finish();
 }
 
-function* weaveInto(batch: DataBatch, zeros: Waiting): Generator<RecordBatch, void, undefined> {
+function* weaveInto(
+  batch: DataBatch,
+  zeros: Lookahead<Range>,
+  builder: BatchBuilder,
+): Generator<RecordBatch> {
   const last = batch.offsets[batch.count - 1]!;
   let first = 0;
-  while (zeros.next < last) {
-    const end = firstBehind(batch, first, zeros.next);
-    if (end > first) yield copyPart(batch, first, end);
-    yield* zeros.takeBefore(batch.offsets[end]!);
+  while (zeros.head && zeros.head.offset < last) {
+    const end = firstBehind(batch, first, zeros.head.offset);
+    if (end > first) builder.pass(copySegments(batch, first, end, batch.pool));
+    yield* addBefore(batch.offsets[end]!, zeros, builder);
     first = end;
   }
-  if (first > 0) {
-    yield copyPart(batch, first, batch.count);
+  if (first === 0) builder.pass(batch);
+  else {
+    builder.pass(copySegments(batch, first, batch.count, batch.pool));
     releaseBatch(batch);
-  } else yield batch;
+  }
+  yield* builder.take();
 }
 
 /** The first record from `first` on that begins behind `offset`; there is one. */
@@ -45,53 +50,10 @@ function firstBehind({ offsets }: DataBatch, first: number, offset: number): num
   return index;
 }
 
-/** Zero ranges in their order, of which the next one is known. */
-class Waiting {
-  readonly #zeros: Iterator<Range, unknown>;
-  #head: Range | undefined;
-
-  constructor(zeros: Iterable<Range>) {
-    this.#zeros = zeros[Symbol.iterator]();
-    this.#advance();
+function* addBefore(offset: number, zeros: Lookahead<Range>, builder: BatchBuilder): Generator<RecordBatch> {
+  while (zeros.head && zeros.head.offset < offset) {
+    builder.addZeros(zeros.head);
+    zeros.advance();
+    yield* builder.take();
   }
-
-  /** Where the next one begins; infinite if there is none. */
-  get next(): number {
-    return this.#head?.offset ?? Infinity;
-  }
-
-  *takeBefore(offset: number): Generator<RecordBatch, void, undefined> {
-    while (this.next < offset) yield* cutZeroRanges(this.#takeSome(offset));
-  }
-
-  #takeSome(offset: number): Range[] {
-    const taken: Range[] = [];
-    while (this.next < offset && taken.length < MOST_TOGETHER) {
-      taken.push(this.#head!);
-      this.#advance();
-    }
-    return taken;
-  }
-
-  #advance(): void {
-    const step = this.#zeros.next();
-    this.#head = step.done === true ? undefined : step.value;
-  }
-}
-
-/** The records from `first` up to `end`, which is exclusive. */
-function copyPart({ pool, bytes, ...batch }: DataBatch, first: number, end: number): DataBatch {
-  const start = batch.positions[first]! - RECORD_HEADER_SIZE;
-  const length = batch.positions[end - 1]! + batch.lengths[end - 1]! - start;
-  const copy = pool?.take(length) ?? new Uint8Array(length);
-  copy.set(bytes.subarray(start, start + length));
-  return {
-    ...batch,
-    bytes: copy.subarray(0, length),
-    count: end - first,
-    offsets: batch.offsets.slice(first, end),
-    lengths: batch.lengths.slice(first, end),
-    positions: batch.positions.slice(first, end).map((position) => position - start),
-    pool,
-  };
 }

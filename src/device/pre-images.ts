@@ -1,3 +1,4 @@
+import { Lookahead } from '../algebra/lookahead.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { readRanges } from '../algebra/read-ranges.js';
 import type { BufferPool, Range, RecordBatch } from '../format/batch.js';
@@ -14,34 +15,18 @@ export async function* readPreImages(
   target: RandomAccessReader,
   pool: BufferPool,
 ): AsyncGenerator<RecordBatch> {
-  const parts = new PartCursor(splitHoles(ranges, target));
-  while (parts.next) {
-    if (parts.next.isHole) yield* cutZeroRanges(joinTouching(parts.stretch(true)));
-    else yield* readRanges(parts.stretch(false), target, pool);
+  const parts = new Lookahead(splitHoles(ranges, target));
+  while (parts.head) {
+    if (parts.head.isHole) yield* cutZeroRanges(joinTouching(stretch(parts, true)));
+    else yield* readRanges(stretch(parts, false), target, pool);
   }
 }
 
-/** Parts in order, one of them at a time: a batch can have more than 600,000. */
-class PartCursor {
-  readonly #parts: Iterator<Part, unknown>;
-  next: Part | undefined;
-
-  constructor(parts: Iterator<Part, unknown>) {
-    this.#parts = parts;
-    this.#advance();
-  }
-
-  /** The parts of the kind up to the next of the other. */
-  *stretch(isHole: boolean): Generator<Range> {
-    for (let part = this.next; part?.isHole === isHole; part = this.next) {
-      this.#advance();
-      yield part.range;
-    }
-  }
-
-  #advance(): void {
-    const step = this.#parts.next();
-    this.next = step.done === true ? undefined : step.value;
+/** The ranges of the parts of the kind, up to the next of the other; a batch can have more than 600,000. */
+function* stretch(parts: Lookahead<Part>, isHole: boolean): Generator<Range> {
+  for (let part = parts.head; part?.isHole === isHole; part = parts.head) {
+    parts.advance();
+    yield part.range;
   }
 }
 

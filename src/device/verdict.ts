@@ -1,3 +1,4 @@
+import { Lookahead } from '../algebra/lookahead.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { FrameCodec } from '../format/codec.js';
@@ -154,32 +155,26 @@ function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {
 /** Reads the pieces of a range of the device in order, without reading where it has no data. */
 class HeldZeros {
   readonly #target: RandomAccessReader;
-  readonly #data: Iterator<Range, unknown>;
+  readonly #data: Lookahead<Range>;
   readonly #buffer = new Uint8Array(PIECE_SIZE);
-  #next: Range | undefined;
 
   constructor(target: RandomAccessReader, range: Range) {
     this.#target = target;
-    this.#data = (target.allocated?.(range) ?? [range])[Symbol.iterator]();
-    this.#advance();
+    this.#data = new Lookahead(target.allocated?.(range) ?? [range]);
   }
 
   /** Nothing of the range has data. */
   get isHole(): boolean {
-    return this.#next === undefined;
+    return this.#data.head === undefined;
   }
 
   read({ offset, length }: Range): Uint8Array {
-    while (this.#next && this.#next.offset + this.#next.length <= offset) this.#advance();
-    if (!this.#next || this.#next.offset >= offset + length) return ZERO_PIECE.subarray(0, length);
+    const data = this.#data;
+    while (data.head && data.head.offset + data.head.length <= offset) data.advance();
+    if (!data.head || data.head.offset >= offset + length) return ZERO_PIECE.subarray(0, length);
     const held = this.#buffer.subarray(0, length);
     this.#target.readInto(held, offset);
     return held;
-  }
-
-  #advance(): void {
-    const step = this.#data.next();
-    this.#next = step.done === true ? undefined : step.value;
   }
 }
 

@@ -1,10 +1,10 @@
 import { clipRanges } from '../algebra/clip-ranges.js';
+import { derivedFrom } from '../algebra/derived-header.js';
 import { mergeRanges } from '../algebra/merge-ranges.js';
 import { RefusedError } from '../errors.js';
 import type { Closing } from '../format/closing.js';
 import type { FrameCodec } from '../format/codec.js';
 import { endsOf } from '../format/ends.js';
-import type { Derivation } from '../format/header.js';
 import type { ByteSink } from '../format/lvs-writer.js';
 import { writeMap } from '../format/write-map.js';
 import type { State } from '../format/state.js';
@@ -33,7 +33,10 @@ export async function mergeMaps(
     resultSize: last.header.resultSize,
     chunkSize: chunkSizes.size === 1 ? first.header.chunkSize : undefined,
     origin: last.header.origin,
-    derivedFrom: maps.map(({ header: { id: from } }): Derivation => ({ id: from, by: 'merge' })),
+    derivedFrom: derivedFrom(
+      'merge',
+      maps.map((map) => map.header),
+    ),
   };
   const ranges = mergeRanges(...maps.map((map) => map.ranges));
   const end = last.header.resultSize ?? Infinity;

@@ -1,5 +1,5 @@
-import { fillPieces, findSalvage, salvagedHeader, takeUntil, type Salvage } from '../algebra/salvage.js';
-import type { Packer } from '../algebra/pack-stream.js';
+import { plainHeader, salvagedHeader, type Packer } from '../algebra/derived-header.js';
+import { fillPieces, findSalvage, takeUntil, type Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
 import { attachPieces } from '../format/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
@@ -66,8 +66,7 @@ function withPieces(
 }
 
 function headerOf(stream: ChangeStream, packer: Packer): StreamHeader {
-  if (stream.format === 'lvs') return stream.header;
-  return { kind: 'changes', requires: [], order: 'given', ...packer };
+  return stream.format === 'lvs' ? stream.header : plainHeader(packer);
 }
 
 async function countBatchesBefore(input: StreamInput, end: number): Promise<number> {

@@ -26,6 +26,11 @@ export class SegmentList {
     this.count++;
   }
 
+  /** Makes the last segment longer, and returns how long it is then. */
+  extendLast(more: number): number {
+    return (this.#arrays.lengths[this.count - 1]! += more);
+  }
+
   /** The batch of these segments over `bytes`; the list must not be used afterwards. */
   toBatch(bytes: Uint8Array, continues: boolean, open: boolean): DataBatch {
     return { kind: 'data', bytes, count: this.count, ...this.#arrays, continues, open, pool: this.#pool };

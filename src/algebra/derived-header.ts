@@ -1,0 +1,24 @@
+import { fitHeader } from '../format/fit.js';
+import type { Derivation, StreamHeader } from '../format/header.js';
+
+/** Who makes a stream and when, for the header of one that says nothing of itself. */
+export interface Packer {
+  readonly generator: string;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** The header that a plain stream gets, which tells nothing but its records (§3). */
+export function plainHeader(packer: Packer): StreamHeader {
+  return { kind: 'changes', requires: [], order: 'given', ...packer };
+}
+
+/** What a stream that is made of others says of them; `by`: what was done to them. A plain one among them has no id. */
+export function derivedFrom(by: string, sources: readonly Pick<StreamHeader, 'id'>[]): Derivation[] {
+  return sources.map(({ id }) => ({ id, by }));
+}
+
+/** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */
+export function salvagedHeader(header: StreamHeader, id: Uint8Array): StreamHeader {
+  return fitHeader({ ...header, id, derivedFrom: derivedFrom('salvage', [header]), result: undefined });
+}
