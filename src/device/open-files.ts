@@ -1,4 +1,4 @@
-import { constants, readlinkSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { statImage } from './image.js';
 import { list, readText, safely } from './kernel-files.js';
 import { isSame, overlaps, type Subject, subjectOf } from './subject.js';
@@ -37,12 +37,10 @@ export function hasOpen(path: string): boolean {
   return countOwnFiles(subjectOf(statImage(path))) > 0;
 }
 
-/** Links to a process's open files; pipes, sockets and the like are told by their names and left out. */
+/** Links to what a process has open. */
 function openFiles(pid: string): string[] {
   const directory = `/proc/${pid}/fd`;
-  return list(directory)
-    .map((fd) => `${directory}/${fd}`)
-    .filter((link) => safely(() => readlinkSync(link).startsWith('/')));
+  return list(directory).map((fd) => `${directory}/${fd}`);
 }
 
 /** `process PID (COMMAND)`, for a message. */

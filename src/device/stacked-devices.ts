@@ -19,26 +19,26 @@ export function* holdersOf(number: string): Generator<StackedDevice, void, undef
 
 /** Loop devices on the subject: they are no holders of what is behind them, and the kernel's open file is no process's. */
 export function* loopsOn(subject: Subject): Generator<StackedDevice, void, undefined> {
-  for (const name of list('/sys/block')) {
-    const backing = name.startsWith('loop') ? readText(`/sys/block/${name}/loop/backing_file`) : undefined;
-    if (backing !== undefined && safely(() => overlaps(subject, backing))) yield stackedDevice(name);
+  for (const name of list('/sys/block').filter((each) => each.startsWith('loop'))) {
+    const backing = readText(`/sys/block/${name}/loop/backing_file`) ?? '';
+    if (safely(() => overlaps(subject, backing))) yield stackedDevice(name);
   }
 }
 
 /** Whether the path leads to the subject, to what overlaps with it, or to what lies on it, however deep. Throws `DeviceError`. */
 export function liesOn(path: string, subject: Subject): boolean {
   if (overlaps(subject, path)) return true;
-  const below = [...placesBelow(subjectOf(statPath(path)))];
+  const below = placesBelow(subjectOf(statPath(path)));
   return below.some((place) => safely(() => liesOn(place, subject)) === true);
 }
 
 /** The files and devices that a device was made of; in kernel names of devices `!` stands for `/`. */
-function* placesBelow({ numbers }: Subject): Generator<string, void, undefined> {
-  for (const number of numbers) {
-    const backing = readText(`/sys/dev/block/${number}/loop/backing_file`);
-    if (backing !== undefined) yield backing;
-    for (const name of list(`/sys/dev/block/${number}/slaves`)) yield `/dev/${name.replaceAll('!', '/')}`;
-  }
+function placesBelow({ numbers }: Subject): string[] {
+  return [...numbers].flatMap((number) => {
+    const backing = readText(`/sys/dev/block/${number}/loop/backing_file`) ?? [];
+    const slaves = list(`/sys/dev/block/${number}/slaves`);
+    return [backing, slaves.map((name) => `/dev/${name.replaceAll('!', '/')}`)].flat();
+  });
 }
 
 function stackedDevice(kernelName: string): StackedDevice {

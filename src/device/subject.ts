@@ -30,8 +30,9 @@ export function deviceNumber(rdev: bigint): string {
 
 function overlappingDevices(number: string): string[] {
   const directory = `/sys/dev/block/${number}`;
-  const disk = readText(`${directory}/partition`) === undefined ? undefined : readText(`${directory}/../dev`);
-  return [number, ...partitionsOf(number), disk].filter((other) => other !== undefined);
+  const disk =
+    readText(`${directory}/partition`) === undefined ? [] : (readText(`${directory}/../dev`) ?? []);
+  return [number, partitionsOf(number), disk].flat();
 }
 
 /** `major:minor` of each partition of a device. */
@@ -39,8 +40,7 @@ export function partitionsOf(number: string): string[] {
   const directory = `/sys/dev/block/${number}`;
   return list(directory)
     .filter((name) => readText(`${directory}/${name}/partition`) !== undefined)
-    .map((name) => readText(`${directory}/${name}/dev`))
-    .filter((other) => other !== undefined);
+    .flatMap((name) => readText(`${directory}/${name}/dev`) ?? []);
 }
 
 /** Whether the path leads to the subject itself. Throws what stat(2) does. */

@@ -1,6 +1,7 @@
 import childProcess from 'node:child_process';
 import type { BigIntStats, StatSyncOptions } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { basename, dirname } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { kernelError, replaceCall } from '../files/replace-call.js';
 
@@ -48,14 +49,20 @@ export function statsOf(number: string): BigIntStats {
   return statsLike({ dev: 5n, ino: 1n, rdev: deviceOf(number), isBlockDevice: () => true });
 }
 
+/** Files of one name in two folders are two files of one number. */
+function fileStats(file: string): BigIntStats {
+  const inode = basename(file).charCodeAt(0);
+  return statsLike({ dev: BigInt(dirname(file).length), ino: BigInt(inode), isFile: () => true });
+}
+
 /** What of it is not asked for is left out. */
 function statsLike(stats: Partial<BigIntStats>): BigIntStats {
   const isNone = () => false;
   return { rdev: 0n, isBlockDevice: isNone, isFile: isNone, isDirectory: isNone, ...stats } as BigIntStats;
 }
 
-const isKernels = (path: unknown): path is string =>
-  typeof path === 'string' && /^\/(proc|sys)(\/|$)/.test(path);
+const isKernels = (name: unknown): name is string =>
+  typeof name === 'string' && /^\/(proc|sys)(\/|$)/.test(name);
 
 function replaceFiles(running: Running): void {
   const missing = () => kernelError('ENOENT');
@@ -74,19 +81,12 @@ function replaceFiles(running: Running): void {
     if (inside.length === 0) throw missing();
     return [...new Set(inside.map((each) => each.split('/')[0]!))];
   });
-  replaceCall('readlinkSync', (call) => (path: string, ...rest: [never]) => {
-    if (!isKernels(path)) return call(path, ...rest);
-    const target = running.system.opened?.[path];
-    if (target === undefined) throw missing();
-    return target;
-  });
   replaceCall('statSync', (call) => (path: string, options: StatSyncOptions) => {
     const target = running.system.opened?.[path] ?? path;
     const nodes = running.system.nodes ?? {};
     const number = nodes[target];
     if (number !== undefined) return statsOf(number);
-    if (target in nodes)
-      return statsLike({ dev: 6n, ino: BigInt(Object.keys(nodes).indexOf(target)), isFile: () => true });
+    if (target in nodes) return fileStats(target);
     return call(target, options);
   });
 }

@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { identifyTarget, isSameDevice, openTarget, type Target } from '#src/device/target.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { kernelError, replaceCall } from '../files/replace-call.js';
-import { attachLoop, KIB, makeFile, makeFolder, MIB, run } from './block-devices.js';
+import { attachLoop, KIB, makeFile, makeFolder, MIB, run, startHolding } from './block-devices.js';
 
 /** What a target asks of the kernel, and what it makes of each answer. */
 
@@ -119,6 +119,36 @@ describe('what was opened', () => {
     target.close();
     open(node, { inUse: true }).close();
     open(device, { inUse: true });
+  });
+
+  it('is a file that no other lvstream changes, whatever the options', async () => {
+    const file = makeFile(100);
+    const target = open(file);
+    const before = openFiles();
+    for (const inUse of [false, true]) {
+      expect(() => open(file, { inUse })).toThrow(RefusedError);
+      expect(() => open(file, { inUse })).toThrow(
+        `${file}: is locked by another process, which is probably an lvstream at work on it`,
+      );
+    }
+    expect(openFiles()).toBe(before);
+    target.close();
+    const pid = await startHolding('exec 3<"$1"; flock 3; echo; exec sleep 1000', file);
+    expect(() => open(file, { inUse: true })).toThrow(
+      `${file}: is locked by process ${pid} (sleep 1000), which`,
+    );
+  });
+
+  it('has a lock of its number for root alone', () => {
+    const device = attachLoop(makeFile(MIB));
+    const user = vi.spyOn(process as { geteuid: () => number }, 'geteuid').mockReturnValue(1000);
+    onTestFinished(() => {
+      user.mockRestore();
+    });
+    const before = openFiles();
+    const target = open(device);
+    expect(openFiles()).toBe(before + 1);
+    target.close();
   });
 
   it('is let go of, with its locks, where it is in use', () => {

@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { statImage } from '#src/device/image.js';
 import { refuseWhenUsed } from '#src/device/in-use.js';
 import { hasOpen } from '#src/device/open-files.js';
 import { findWriter } from '#src/device/open-for-writing.js';
 import { refuseItself } from '#src/device/refuse-itself.js';
-import { liesOn } from '#src/device/stacked-devices.js';
+import { holdersOf, liesOn } from '#src/device/stacked-devices.js';
 import { deviceNumber, settle, subjectOf } from '#src/device/subject.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { makeUp, statsOf, type MadeUp, type Running } from './made-up-kernel.js';
@@ -17,9 +20,13 @@ const NODES = {
   '/dev/sdb2': '8:18',
   '/dev/sdc': '8:32',
   '/dev/vg/lv': '253:1',
+  '/dev/vg/lv1': '253:2',
   '/dev/loop3': '7:3',
   '/images/a': undefined,
   '/images/b': undefined,
+  /** The inode of /images/a, in another file system. */
+  '/other/a': undefined,
+  'undefined.partial': undefined,
   /** Files that lie in the working directory, and are called as what is no path. */
   none: '8:16',
   Filename: '8:16',
@@ -107,7 +114,8 @@ describe('what is used by nothing', () => {
       swapOn('/dev/sdd'),
       loopOn('/images/b'),
       holder('8:48', 'dm-9'),
-      opener('/images/b'),
+      opener('/other/a'),
+      opener('/images/b', { pid: '78' }),
     );
     expect(whyNot(path)).toBeUndefined();
     expect(findWriter(path)).toBeUndefined();
@@ -180,6 +188,12 @@ describe('a device on top', () => {
     running.system = systemOf(PARTITIONS, holder(below, 'md0', '1'));
     expect(whyNot(path)?.[0]).toBe('is part of the device md0');
     expect(findWriter(path)).toBeUndefined();
+  });
+
+  it('is told by its number too', () => {
+    run(holder('8:16', 'dm-4', '1'), { '/sys/class/block/dm-4/dev': '253:4\n' });
+    expect([...holdersOf('8:16')]).toEqual([{ name: 'dm-4', number: '253:4', readOnly: true }]);
+    expect([...holdersOf('8:32')]).toEqual([]);
   });
 
   it('is called by the name that device-mapper has for it', () => {
@@ -302,7 +316,11 @@ describe('the open count of device-mapper', () => {
     expect(findWriter('/dev/vg/lv')).toBeUndefined();
   });
 
-  const reading = (pid: string) => opener('/dev/vg/lv', { pid, flags: '0100000' });
+  const reading = (pid: string, path = '/dev/vg/lv') => opener(path, { pid, flags: '0100000' });
+  const MAPPED_PARTITION: Texts = {
+    '/sys/dev/block/253:1/dm-2/partition': '1\n',
+    '/sys/dev/block/253:1/dm-2/dev': '253:2\n',
+  };
   it.each<[string, (MadeUp | Texts)[], number]>([
     ['nothing', [], 0],
     ['a mount that is read-only', [mounts(mountLine('253:1', '/mnt', '/dev/vg/lv', ['ro', 'ro']))], 1],
@@ -322,6 +340,8 @@ describe('the open count of device-mapper', () => {
     ['a process that reads', [reading('77')], 1],
     ['a process that has its place alone', [opener('/dev/vg/lv', { flags: '012100000' })], 0],
     ['a process that has another device open', [opener('/dev/sdb', { flags: '0100000' })], 0],
+    ['a process that has a partition of it open', [MAPPED_PARTITION, reading('77', '/dev/vg/lv1')], 0],
+    ['two processes that may have got it from one another', [reading('77'), reading('78')], 1],
     ['a process that is gone', [reading('77'), { '/proc/77/fdinfo/4': '' }], 0],
     ['all of them', [own, reading('77'), holder('253:1', 'dm-5', '1'), loopOn('/dev/vg/lv', '1')], 4],
   ])('is explained by %s', (_, parts, known) => {
@@ -332,6 +352,26 @@ describe('the open count of device-mapper', () => {
       `device-mapper counts ${known + 1} opens, of which ${known} are known`,
     );
   });
+});
+
+it.each([
+  ['one open of a file that a process has twice', false, 1],
+  ['two opens', true, 2],
+])('%s is told by the kernel', async (_, opensTwice, known) => {
+  const files = [1, 2].map(() => openSync('/dev/null', 'r'));
+  const [one, other] = files as [number, number];
+  const holder = spawn('sleep', ['1000'], { stdio: ['ignore', one, opensTwice ? other : one] });
+  onTestFinished(() => {
+    holder.kill();
+  });
+  await once(holder, 'spawn');
+  for (const fd of files) closeSync(fd);
+  const of = (fd: string) => opener('/dev/vg/lv', { pid: String(holder.pid), fd, flags: '0100000' });
+  const parts = [MAPPED, of('1'), of('2')];
+  const running = run(...parts, dmsetup(`${known}`));
+  expect(findWriter('/dev/vg/lv')).toBeUndefined();
+  running.system = systemOf(...parts, dmsetup(`${known + 1}`));
+  expect(findWriter('/dev/vg/lv')).toContain(`counts ${known + 1} opens, of which ${known} are known`);
 });
 
 describe('a path', () => {
@@ -375,7 +415,8 @@ describe('a path', () => {
     run({ '/sys/dev/block/7:3/loop/backing_file': '/images/gone\n' });
     const subject = subjectOf(statImage('/images/a'));
     expect(liesOn('/dev/loop3', subject)).toBe(false);
-    expect(() => liesOn('/dev/gone', subject)).toThrow(DeviceError);
+    for (const each of [subject, subjectOf(statImage('/dev/sdb'))])
+      expect(() => liesOn('/dev/gone', each)).toThrow(DeviceError);
     refuseItself('/images/a', '/dev/gone', '/images/gone');
   });
 
@@ -396,6 +437,7 @@ it('a snapback that is being saved is no target, whatever of it lies on what', (
     }).toThrow(`${target}: is the unfinished snapback itself`);
     refuseItself(target, '/images/b', undefined);
   }
+  refuseItself('undefined.partial', '/images/b', undefined);
 });
 
 it.each(['8:16', '259:300', '4095:0', '4096:1048575', '0:256'])(
