@@ -62,6 +62,7 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
     commit: async () => {
       try {
         fsyncSync(temporary.fd);
+        if (!temporary.isNamed()) throw takenOver(path);
         giveName(temporary.path, place, force === true);
       } catch (cause) {
         forget();
@@ -77,6 +78,12 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
       temporary.remove();
     },
   };
+}
+
+function takenOver(path: string): DeviceError {
+  return new DeviceError(`${path}: can't be finished: another process has removed what was written`, {
+    hint: 'let no other machine or container write the same file, then run this again',
+  });
 }
 
 /** The file that is replaced through a symbolic link, which stays. */

@@ -1,4 +1,4 @@
-import { lstatSync, openSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
+import { fstatSync, lstatSync, openSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { release } from './descriptor.js';
 
@@ -8,6 +8,11 @@ export interface TemporaryFile {
   readonly path: string;
   /** Closes it; its name stays. */
   close(): void;
+  /**
+   * Whether its name still leads to it. A process that can't see this one, as in another container, takes it for left over;
+   * where it has the same number, its own file has the name then.
+   */
+  isNamed(): boolean;
   /** Closes it and takes its name away. */
   remove(): void;
 }
@@ -28,11 +33,17 @@ export function createTemporary(path: string): TemporaryFile {
     open.delete(name);
     release(fd);
   };
+  const isNamed = () => isFileAt(name, fd);
   const remove = () => {
+    if (isNamed()) rmSync(name, { force: true });
     close();
-    rmSync(name, { force: true });
   };
-  return { fd, path: name, close, remove };
+  return { fd, path: name, close, isNamed, remove };
+}
+
+function isFileAt(path: string, fd: number): boolean {
+  const [named, own] = [lstatSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+  return named?.ino === own.ino && named.dev === own.dev;
 }
 
 /** The temporary names of a file whose process is gone. */

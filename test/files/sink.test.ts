@@ -17,7 +17,7 @@ import fs, {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { runInterruptActions } from '#src/files/interrupt.js';
@@ -228,6 +228,24 @@ describe('an output', () => {
     expect(readdirSync(folder)).toEqual(['result']);
     expect(readFileSync(path, 'utf8')).toBe('new');
   });
+
+  it.each([{ force: false }, { force: true }])(
+    'is not made of what a process of the same number wrote, %o',
+    async (force) => {
+      if (force.force) writeFileSync(path, 'old');
+      const other = join(folder, `.result.${process.pid}.tmp`);
+      const written = writeOutput(path, force, async (output) => {
+        await output.write(bytes);
+        rmSync(other);
+        writeFileSync(other, 'half of another');
+      });
+      await expect(written).rejects.toThrow(DeviceError);
+      await expect(written).rejects.toThrow(`${path}: can't be finished: another process has removed`);
+      expect(readFileSync(other, 'utf8')).toBe('half of another');
+      expect(names()).toEqual(force.force ? [basename(other), 'result'] : [basename(other)]);
+      if (force.force) expect(readFileSync(path, 'utf8')).toBe('old');
+    },
+  );
 
   it('goes as it is to a pipe or a character device', async () => {
     execFileSync('mkfifo', [path]);
