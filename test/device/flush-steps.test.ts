@@ -117,7 +117,7 @@ describe('a flush', () => {
   });
 
   it.each<[string, () => string]>([
-    ['another device', () => lower],
+    ['another device', () => attachLoop(makeFile(MIB))],
     ['no device', () => makeFile(1)],
     ['nothing', () => '/nowhere'],
   ])('knows it by the name of the kernel where that name is of %s', (_, other) => {

@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -112,8 +113,13 @@ describe('what was opened', () => {
     const target = open(device, { inUse: true });
     const before = openFiles();
     for (const other of [device, node]) {
-      expect(() => open(other, { inUse: true })).toThrow(RefusedError);
-      expect(() => open(other, { inUse: true })).toThrow(`${other}: is locked by`);
+      const refused = () => open(other, { inUse: true });
+      expect(refused).toThrow(
+        expect.objectContaining({
+          name: 'RefusedError',
+          message: expect.stringContaining(`${other}: is locked by`) as string,
+        }),
+      );
     }
     expect(openFiles()).toBe(before);
     target.close();
@@ -182,7 +188,37 @@ describe('what was opened', () => {
   });
 });
 
+it.each<[string, (place: string) => unknown]>([
+  ['a directory', (place) => mkdirSync(place)],
+  ['not a file or block device', (place) => run('mkfifo', place)],
+])('what is %s is no target', (what, make) => {
+  const place = path.join(makeFolder(), 'place');
+  make(place);
+  expect(() => open(place)).toThrow(RefusedError);
+  expect(() => open(place, { inUse: true })).toThrow(`${place}: is ${what}`);
+});
+
 describe('a write', () => {
+  it('or a zeroing reaches the end, and not behind', () => {
+    const file = makeFile(5000, filled(5000));
+    const target = open(file);
+    target.write(Uint8Array.of(1, 2), 4998);
+    target.zero({ offset: 4096, length: 902 });
+    const expected = filled(5000).fill(0, 4096, 4998);
+    expected.set([1, 2], 4998);
+    const behind = [
+      () => {
+        target.write(Uint8Array.of(1, 2), 4999);
+      },
+      () => {
+        target.zero({ offset: 4096, length: 905 });
+      },
+    ];
+    for (const act of behind) expect(act).toThrow(DeviceError);
+    for (const act of behind) expect(act).toThrow('past its end at byte 5000');
+    expect(readFileSync(file).equals(expected)).toBe(true);
+  });
+
   it('goes on behind a short one', () => {
     const file = makeFile(100, filled(100));
     const target = open(file);
@@ -236,6 +272,27 @@ describe('zeroing', () => {
       const target = open(file);
       target.zero({ offset, length });
       expect(zeroed(file, offset, length)).toBe(true);
+    }
+  });
+
+  it.each(['512', '4096'])('of a device leaves what lies around, with sectors of %s', (sector) => {
+    const medium = makeFile(MIB, filled(MIB));
+    const device = attachLoop(medium, '--sector-size', sector);
+    const target = open(device);
+    for (const [offset, length] of [
+      [100, 10_000],
+      [20_480, 512],
+      [24_576, 8192],
+      [40_960, 10],
+      [65_536, 4097],
+      [81_919, 4097],
+    ] as const) {
+      target.write(filled(MIB), 0);
+      target.zero({ offset, length });
+      target.sync();
+      const expected = filled(MIB).fill(0, offset, offset + length);
+      expect(readFileSync(device).equals(expected)).toBe(true);
+      expect(readFileSync(medium).equals(expected)).toBe(true);
     }
   });
 

@@ -12,7 +12,6 @@ type Call =
   | 'read'
   | 'readdirSync'
   | 'readFileSync'
-  | 'readlinkSync'
   | 'readSync'
   | 'realpathSync'
   | 'renameSync'
