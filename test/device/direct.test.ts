@@ -103,7 +103,7 @@ describe('a device read directly', () => {
   it('is read on where the kernel gives a part', () => {
     const content = filled(MIB);
     const reader = open(attachLoop(makeFile(MIB, content)));
-    moveInParts('readSync', 8 * KIB);
+    moveInParts('readSync', KIB);
     expect(Buffer.compare(read(reader, 100, 64 * KIB), content.subarray(100, 100 + 64 * KIB))).toBe(0);
   });
 

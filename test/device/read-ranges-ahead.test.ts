@@ -57,10 +57,11 @@ function slowDevice({ bad = [], delay = () => 0 }: SlowOptions = {}): AheadReade
         expect(target.byteOffset % 4096).toBe(0);
         expect(offset % 4096).toBe(0);
         expect(target.length % 4096 === 0 || offset + target.length === SIZE).toBe(true);
+        // What comes early must not be written over by what comes late.
+        plain.readInto(target, offset);
         await (late > 0 ? setTimeout(late) : setImmediate());
         watch.inFlight -= 1;
         check(offset, target.length);
-        plain.readInto(target, offset);
       },
     },
   };
@@ -243,6 +244,27 @@ describe('what is read', () => {
     const { reads } = await read(many);
     expect(reads.length).toBe(3);
     for (const { length: bytes } of reads) expect(bytes).toBeLessThanOrEqual(MIB);
+  });
+
+  it('is as long as can be joined, begins and ends anywhere, and has room', async () => {
+    const wanted = Array.from({ length: 17 }, (_, i) => ({ offset: i * 64 * KIB + 100, length: 4096 }));
+    wanted[16] = { offset: 16 * 64 * KIB + 100 - 4096, length: 4096 };
+    const device = slowDevice();
+    const expected = await outcomeOf(readRanges(wanted, memoryDevice(content)));
+    expect(await outcomeOf(readRangesAhead(wanted, device))).toEqual(expected);
+    expect(device.watch.reads).toEqual([{ offset: 0, length: MIB + 4096 }]);
+    expect(device.watch.alone).toBe(0);
+  });
+
+  it('is nothing that an earlier batch has left in its place', async () => {
+    const [pool, device] = [createBufferPool(), slowDevice()];
+    const two = [0, 8192].map((offset) => ({ offset, length: 4096 }));
+    await outcomeOf(readRangesAhead(two, device, pool));
+    await outcomeOf(readRangesAhead(two.slice(0, 1), device, pool));
+    expect(device.watch.reads).toEqual([
+      { offset: 0, length: 12 * KIB },
+      { offset: 0, length: 4096 },
+    ]);
   });
 
   it('is six reads at a time, of many ranges and of long ones', async () => {
