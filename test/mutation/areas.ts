@@ -28,6 +28,10 @@ export const areas: Readonly<Record<string, Area>> = {
       'test/device/journal.test.ts',
     ],
   },
+  lost: {
+    modules: ['device/journal-damage'],
+    tests: ['test/device/journal-life.test.ts', 'test/device/journal.test.ts'],
+  },
   recorded: {
     modules: ['device/cut-range', 'device/recorded'],
     tests: ['test/device/recorded-ranges.test.ts'],
