@@ -179,15 +179,15 @@ function atNoState({ path }: JudgedSnapback, { id }: State): RefusedError {
 
 /**
  * Whether a stream starts from another state than the device is at, which covers that one (§6.2). Throws `RefusedError` if
- * it is known not to follow; `by`: who says where the device is.
+ * it is known not to follow; `by`: who says where the device is; `wayOut`: what to do then, in place of what helps a chain.
  */
-export function checkFollows(state: State, ends: Ends, by: string): boolean {
+export function checkFollows(state: State, ends: Ends, by: string, wayOut?: string): boolean {
   const found = following(state, ends);
   if (!isKnownNotToFollow(found)) return found === 'covered';
   const { what, hint } = NOT_FOLLOWING[found];
   const base = ends.base!.id;
   throw new RefusedError(`the stream starts from ${base}, but ${by} the device is at ${state.id}${what}`, {
-    hint,
+    hint: wayOut ?? hint,
   });
 }
 

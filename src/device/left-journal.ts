@@ -125,20 +125,9 @@ export function linkToLeft({ path, journal }: LeftJournal, target: string, ends:
   const { header } = journal;
   const before = stateBetween(`uuid:${randomUUID()}`, header.result!, header.toward, Date.now());
   const remark = `an interrupted apply left ${partialPath(path)}: it is closed as ${path} first, which takes back what it wrote`;
-  const isCovered = ends !== undefined && checkFollowsLeft(before, ends, path, target);
+  const by = `by ${partialPath(path)}, which an interrupted apply left,`;
+  const isCovered = ends !== undefined && checkFollows(before, ends, by, waysOut(path, target));
   return { before, sequence: nextSequence({ path, header }), follows: { path, header }, remark, isCovered };
-}
-
-function checkFollowsLeft(before: State, ends: Ends, path: string, target: string): boolean {
-  try {
-    return checkFollows(before, ends, `by ${partialPath(path)}, which an interrupted apply left,`);
-  } catch (cause) {
-    if (!(cause instanceof RefusedError)) throw cause;
-    throw new RefusedError(cause.message, {
-      cause,
-      hint: waysOut(path, target),
-    });
-  }
 }
 
 /** Makes it a snapback that takes back what the interrupted apply wrote: `before` is what the device holds now. */

@@ -195,7 +195,6 @@ export class Recorder {
     isWhole: boolean,
   ): Promise<void> {
     const journal = this.#journal!;
-    this.#journal = undefined;
     const digest = closing?.digest ?? this.#digest?.digest();
     const id = header?.id ?? digest;
     const before = journal.header.result!;
@@ -333,9 +332,9 @@ function goOn(
   { options }: RecorderContext,
   header: StreamHeader | undefined,
 ): OpenJournal & { readonly isCovered: boolean } {
-  const before = opened.journal.header.result;
+  const before = opened.journal.header.result!;
   try {
-    const checks = options.baseCheck && header !== undefined && before !== undefined;
+    const checks = options.baseCheck && header !== undefined;
     const by = `by ${partialPath(path)}, which an interrupted apply left,`;
     return { ...opened, isCovered: checks && checkFollows(before, endsOf(header), by) };
   } catch (error) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  checkFollows,
   checkTurn,
   findOfDevice,
   findSnapbacks,
@@ -189,6 +190,15 @@ describe('a new snapback', () => {
     expect(says({ base: lv(9) })).toThrow('by /u/newest the device is at uuid:live');
     expect(says({ exhaustive: false })).toThrow('leaves out what is equal');
     expect(says({ result: lv(2) })).toThrow('was read later than the stream was');
+  });
+
+  it('is refused with a way out, that of who asks if there is one', () => {
+    const check = (wayOut?: string) => () =>
+      checkFollows(lv(1), { base: lv(2), result: lv(3) }, 'by that', wayOut);
+    const message = 'the stream starts from lv:2, but by that the device is at lv:1';
+    const hint = expect.stringContaining('apply the streams between the two first') as string;
+    expect(check()).toThrow(expect.objectContaining({ message, hint }));
+    expect(check('this way')).toThrow(expect.objectContaining({ message, hint: 'this way' }));
   });
 
   it('has the next number, while there is one', () => {

@@ -1,11 +1,15 @@
 import {
+  appendFileSync,
   existsSync,
   linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +21,10 @@ import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
 import { openInput, type StreamInput } from '#src/files/open-input.js';
 import type { StreamHeader } from '#src/format/header.js';
+import { MARK_SIZE } from '#src/format/layout.js';
+import { MARK_START } from '#src/format/mark.js';
 import { lvstream } from '../cli/run-lvstream.js';
+import { replaceCall } from '../files/replace-call.js';
 import { batchOf, codec, lvsFile, openBytes, plainStream } from '../streams.js';
 import { OPTIONS } from './applying.js';
 import { memoryDevice } from './memory-device.js';
@@ -33,6 +40,7 @@ beforeEach(() => {
   writeFileSync(device, blocks('....'));
 });
 afterEach(() => {
+  expect(heldOpen()).toEqual([]);
   rmSync(folder, { recursive: true });
 });
 
@@ -42,6 +50,14 @@ const blocks = (letters: string) =>
 const held = () =>
   [...Array(4).keys()].map((i) => String.fromCharCode(readFileSync(device)[i * BLOCK]!)).join('');
 const at = (name: string) => join(folder, name);
+/** The files of the folder that are open. */
+const heldOpen = () =>
+  openFiles()
+    .map((fd) => readLink(`/proc/self/fd/${fd}`))
+    .filter((name) => name.startsWith(`${folder}/`));
+const openFiles = () => readdirSync('/proc/self/fd');
+/** The descriptor by which the list was read is closed by now. */
+const readLink = (fd: string) => (existsSync(fd) ? readlinkSync(fd) : '');
 const names = () => readdirSync(folder).filter((name) => name !== 'device');
 
 /** Writes the letters that are no spaces, a record each. */
@@ -205,6 +221,102 @@ describe('an unfinished snapback under another name', () => {
     expect(held()).toBe('....');
   });
 
+  test.each(['u2', 'u3'])('is named where it is gone on with, as %s', async (name) => {
+    const second = await stream('aa  ', between(9, 10));
+    await killedAfter(1, second, { snapback: at('u2') });
+    const { notices } = await apply(second, { snapback: at(name) });
+    expect(notices).toEqual([`goes on with ${at('u2.partial')}, which an interrupted apply left`]);
+  });
+
+  test('is closed by a stream to the same state that starts from another one', async () => {
+    const covers = ['lv:8', 'lv:9'];
+    await apply(await stream('x   ', between(8, 9)), { snapback: at('u9') });
+    const result = { ...hour(10), covers };
+    await killedAfter(1, await stream('aa  ', { base: hour(9), result }), { snapback: at('u10') });
+    const whole = await stream('aa  ', { base: hour(8), result, exhaustive: true });
+    await apply(whole, { snapback: at('u11') });
+    expect([held(), names()]).toEqual(['aa..', ['u10', 'u11', 'u9']]);
+    await rollBack('u11');
+    await rollBack('u10');
+    expect(held()).toBe('x...');
+  });
+
+  test('is closed by a stream that can be read only once', async () => {
+    const second = await stream('aa  ', between(9, 10, true));
+    await killedAfter(1, second, { snapback: at('u2') });
+    await apply({ ...second, rewindable: false }, { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['aa..', ['u2', 'u3']]);
+    await rollBack('u3');
+    await rollBack('u2');
+    expect(held()).toBe('....');
+  });
+
+  test.each(['u2', 'u3'])('does not stop what is not asked whether it follows: %s', async (name) => {
+    await killedAfter(1, await stream('aa  ', between(9, 10)), { snapback: at('u2') });
+    await apply(await stream('ab  ', between(12, 13)), { snapback: at(name), baseCheck: false });
+    expect(held()).toBe('ab..');
+    for (const undo of names().reverse()) await rollBack(undo);
+    expect(held()).toBe('....');
+  });
+
+  test('is left as it is by what does not follow, under its own name too', async () => {
+    await killedAfter(1, await stream('aa  ', between(9, 10)), { snapback: at('u2') });
+    const left = readFileSync(at('u2.partial'));
+    const next = apply(await stream(' b  ', between(12, 13)), { snapback: at('u2') });
+    await expect(next).rejects.toThrow('which an interrupted apply left, the device is at lv:9');
+    expect(readFileSync(at('u2.partial')).equals(left)).toBe(true);
+  });
+
+  test('that has no whole header is none', async () => {
+    const second = await stream('aa  ', between(9, 10));
+    await killedAfter(0, second, { snapback: at('u2') });
+    truncateSync(at('u2.partial'), 20);
+    await apply(second, { snapback: at('u2') });
+    expect([held(), names()]).toEqual(['aa..', ['u2']]);
+  });
+
+  test('is gone on with where a write was torn inside a sector', async () => {
+    const second = await stream('aa  ', between(9, 10));
+    await killedAfter(0, second, { snapback: at('u2') });
+    writeFileSync(device, Buffer.concat([blocks('a').subarray(100), blocks('....').subarray(4096 - 100)]));
+    await apply(second, { snapback: at('u2') });
+    expect(held()).toBe('aa..');
+    await rollBack('u2');
+    expect(readFileSync(device).equals(blocks('....'))).toBe(true);
+  });
+
+  test('vouches for nothing that it has not overwritten', async () => {
+    const second = await stream('aa  ', between(9, 10), { over: 'x...' });
+    await killedAfter(0, second, { snapback: at('u2'), baseCheck: false });
+    await expect(apply(second, { snapback: at('u2') })).rejects.toThrow('(wrong base)');
+    expect(held()).toBe('....');
+  });
+
+  test('is known to be gone once it has left nothing', async () => {
+    const synced: string[] = [];
+    await killedAfter(0, await stream('aa  ', between(9, 10)), { snapback: at('u2') });
+    replaceCall('fsyncSync', (call) => (fd: number) => {
+      if (statSync(`/proc/self/fd/${fd}`).isDirectory()) synced.push(names().join());
+      call(fd);
+    });
+    await apply(await stream('c   ', between(9, 10)), { snapback: at('u3') });
+    expect(synced[0]).toBe('');
+  });
+
+  test.each([true, false])('is asked what stands behind a damage: the device holds it: %s', async (holds) => {
+    const second = await stream('aaa ', between(9, 10));
+    await killedAfter(0, second, { snapback: at('u2') });
+    const left = readFileSync(at('u2.partial'));
+    const marks = [...left.keys()].filter((i) => left.subarray(i, i + MARK_START.length).equals(MARK_START));
+    const damaged = Buffer.from(left.subarray(0, marks.at(-1))).fill(0, marks[0]! + MARK_SIZE, marks[1]);
+    writeFileSync(at('u2.partial'), damaged);
+    if (!holds) writeFileSync(device, blocks('..a.'));
+    const again = apply(second, { snapback: at('u2') });
+    if (holds) await again;
+    else await expect(again).rejects.toThrow('is damaged, with what was recorded later behind it');
+    expect(held()).toBe(holds ? 'aaa.' : '..a.');
+  });
+
   test('of a plain stream is closed first, so that both ways back are there', async () => {
     await killedAfter(1, plain('aa  '), { snapback: at('u2') });
     await apply(plain('aa  '), { snapback: at('u3') });
@@ -265,8 +377,11 @@ describe('an unfinished snapback under another name', () => {
   test('keeps an older snapback beside it from being rolled back', async () => {
     await apply(await stream('a   ', between(8, 9)), { snapback: at('u9') });
     await killedAfter(1, await stream(' bb ', between(9, 10)), { snapback: at('u10') });
+    appendFileSync(at('u10.partial'), 'torn');
+    const left = readFileSync(at('u10.partial'));
     await expect(rollBack('u9')).rejects.toThrow(RefusedError);
     expect(held()).toBe('ab..');
+    expect(readFileSync(at('u10.partial')).equals(left)).toBe(true);
     await takeBack('u10.partial');
     await rollBack('u9');
     expect(held()).toBe('....');
@@ -286,6 +401,20 @@ describe('an unfinished snapback of a device that has another size by now', () =
     baseSize: letters.length * BLOCK,
     resultSize: letters.length * BLOCK,
   });
+  test.each([
+    ['larger', 'a.....', ''],
+    ['smaller', 'a..', '--skip-past-end '],
+  ])('is refused with the way back, of a device that is %s', async (_, now, option) => {
+    await killedAfter(1, await stream('a  a', between(9, 10)), { snapback: at('u2') });
+    writeFileSync(device, blocks(now));
+    const next = await stream(' c ', { ...between(9, 12), ...sized(now) });
+    for (const name of ['u2', 'u3'])
+      await expect(apply(next, { snapback: at(name) })).rejects.toMatchObject({
+        message: `${at('u2.partial')}: is unfinished, and of ${device} when it had 16384 bytes; now it has ${now.length * BLOCK}`,
+        hint: `take back what it recorded, then run this again: lvstream apply --salvage ${option}${at('u2.partial')} ${device}`,
+      });
+  });
+
   /** Runs the command that a refusal's hint ends with. */
   const follow = async (run: Promise<unknown>) => {
     const refusal = await run.then(
@@ -376,6 +505,8 @@ describe('a device that is too small', () => {
     const third = await stream('c   ', { ...between(11, 12), ...sizes });
     await expect(apply(third, { snapback: at('u3') })).rejects.toThrow('had 12288 when');
     expect(held()).toBe('bb..');
+    await apply(third, { snapback: at('u3'), baseCheck: false });
+    expect(held()).toBe('cb..');
   });
 });
 

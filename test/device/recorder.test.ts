@@ -1,6 +1,7 @@
 import { held } from './hold-calls.js';
 import {
   chmodSync,
+  constants,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,12 +20,22 @@ import { openRecorder, type Recorder } from '#src/device/recorder.js';
 import { writeBatch } from '#src/device/write-batch.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { readLvsHeader } from '#src/files/lvs-header.js';
-import { createBufferPool, dataSize, eachRange, type RecordBatch, releaseBatch } from '#src/format/batch.js';
+import {
+  createBufferPool,
+  dataSize,
+  eachRange,
+  type Range,
+  type RecordBatch,
+  releaseBatch,
+} from '#src/format/batch.js';
+import type { Closing } from '#src/format/closing.js';
 import type { StreamHeader } from '#src/format/header.js';
 import { MARK_SIZE } from '#src/format/layout.js';
-import type { ChangeStream, PlainStream } from '#src/format/open-stream.js';
+import type { ClosingExtras } from '#src/format/lvs-writer.js';
+import type { ChangeStream, LvsStream, PlainStream } from '#src/format/open-stream.js';
 import { resultStateId } from '#src/format/result-state.js';
 import { StreamDigest } from '#src/format/stream-digest.js';
+import { kernelError, replaceCall } from '../files/replace-call.js';
 import { applied, batchOf, codec, lvsFile, openBytes, plainStream, type TestRecord } from '../streams.js';
 import { openFile } from './applying.js';
 import { memoryDevice } from './memory-device.js';
@@ -138,6 +149,25 @@ describe('a snapback', () => {
     },
   );
 
+  it('saves each place once of records that may overlap', async () => {
+    const records = [0, 4].map((offset) => ({ offset, data: new Uint8Array(8).fill(1 + offset) }));
+    const bytes = new Uint8Array(24).fill(9);
+    const stream = await openBytes(await lvsFile([batchOf(records)], { order: 'given' }));
+    const snapback = await save(bytes, stream);
+    expect(await rollBack(bytes, snapback)).toBe(12);
+    expect(bytes).toEqual(new Uint8Array(24).fill(9));
+  });
+
+  it('saves nothing past the end of the device', async () => {
+    const bytes = new Uint8Array(24).fill(9);
+    const records = [16, 24, 32].map((offset) => ({ offset, data: new Uint8Array(8).fill(1) }));
+    const stream = await openBytes(await lvsFile([batchOf(records)], { order: 'disjoint' }));
+    const opened = await openBytes(await save(bytes, stream));
+    const saved: Range[] = [];
+    for await (const batch of opened.batches) saved.push(...eachRange(batch));
+    expect(saved).toEqual([{ offset: 16, length: 8 }]);
+  });
+
   it('is on stable storage before what it saves is overwritten, and waits for 16 MiB at most', async () => {
     const syncs: number[] = [];
     const { fdatasync } = held;
@@ -153,9 +183,9 @@ describe('a snapback', () => {
     const source = await openBytes(plainStream([]));
     const batches = (async function* () {
       for (let i = 0; i < 20; i++)
-        yield { ...batchOf([{ offset: i * size, data: new Uint8Array(size).fill(1) }]), pool } as RecordBatch;
-      for (let i = 20; i < 40; i++)
         yield { kind: 'zeros', ranges: [{ offset: i * size, length: size }] } as RecordBatch;
+      for (let i = 20; i < 40; i++)
+        yield { ...batchOf([{ offset: i * size, data: new Uint8Array(size).fill(1) }]), pool } as RecordBatch;
     })();
     const groups = new Map<number, number>();
     const stream = { ...(source as PlainStream), batches };
@@ -197,6 +227,83 @@ describe('a snapback', () => {
     expect(opened.closing()).toMatchObject({ base: header.result, undoes: [header.id] });
   });
 
+  const RECORD = { offset: 0, data: new Uint8Array(8).fill(1) };
+  const idOf = (n: number) => new Uint8Array(16).fill(n);
+  const noDigest = () => ({ digest: undefined }) as ClosingExtras;
+  const DIGEST = new Uint8Array(32).fill(3);
+
+  /** The closing map of the snapback of a stream that was applied whole, or up to its damage. */
+  async function closingOf(
+    stream: ChangeStream,
+    { closing = stream.format === 'lvs' ? stream.closing : () => undefined, isWhole = true } = {},
+  ): Promise<{ header: StreamHeader; closing: Closing }> {
+    const header = stream.format === 'lvs' ? stream.header : undefined;
+    const recorder = await open(deviceOf(new Uint8Array(24).fill(9)), header);
+    await recorder.writeRecorded(stream, true, () => undefined);
+    await recorder.finish(header, closing(), isWhole);
+    recorder.close();
+    const opened = await openBytes(readFileSync(path));
+    if (opened.format !== 'lvs') throw new Error('a snapback is an lvs file');
+    for await (const batch of opened.batches) releaseBatch(batch);
+    return { header: opened.header, closing: opened.closing() };
+  }
+
+  it.each<
+    [string, Partial<StreamHeader>, (() => ClosingExtras) | undefined, (digest: Uint8Array) => unknown[]]
+  >([
+    ['an id', { id: idOf(4) }, undefined, () => [idOf(4)]],
+    ['an id and no digest', { id: idOf(4) }, noDigest, () => [idOf(4)]],
+    ['a digest', {}, undefined, (digest) => [digest]],
+  ])('names the stream that it undoes, which has %s', async (_, header, extras, ids) => {
+    const bytes = await lvsFile([batchOf([RECORD])], header, extras);
+    const { closing } = await closingOf(await openBytes(bytes));
+    const plain = new StreamDigest(codec);
+    plain.update(plainStream([RECORD]));
+    expect(closing.undoes?.map((id) => Buffer.from(id))).toEqual(
+      ids(plain.digest()).map((id) => Buffer.from(id as Uint8Array)),
+    );
+  });
+
+  it.each([
+    ['an .lvs stream', () => lvsFile([batchOf([RECORD])], { result: { id: 'lv:2' } })],
+    ['a plain one', async () => plainStream([RECORD])],
+  ])('of a part of %s starts from a state of its own', async (_, make) => {
+    const stream = await openBytes(await make());
+    const { closing } = await closingOf(stream, { closing: () => undefined, isWhole: false });
+    expect(closing.base?.id).toMatch(/^uuid:/);
+  });
+
+  it('of a part of a stream that has neither an id nor a digest yet names none', async () => {
+    const stream = await openBytes(await lvsFile([batchOf([RECORD])]));
+    const { closing } = await closingOf(stream, { closing: () => undefined, isWhole: false });
+    expect(closing.undoes).toBeUndefined();
+  });
+
+  it('of a stream that names no result starts from the state that its digest tells, if it has one', async () => {
+    const bytes = await lvsFile([batchOf([RECORD])], { id: idOf(4) });
+    const stream = await openBytes(bytes);
+    const { header, closing } = await closingOf(stream);
+    const { digest } = stream.format === 'lvs' ? stream.closing() : {};
+    expect(closing.base?.id).toBe(resultStateId(header.result!.id, digest!, codec));
+    rmSync(path);
+    const without = await closingOf(
+      await openBytes(await lvsFile([batchOf([RECORD])], { id: idOf(4) }, noDigest)),
+    );
+    expect(without.closing.base?.id).toMatch(/^uuid:/);
+  });
+
+  it('starts from the state that the stream computes where the named one has no room', async () => {
+    const covers = [...Array(40_000).keys()].map((n) => `lv:${String(n).padStart(40, '0')}`);
+    const stream = await openBytes(await lvsFile([batchOf([RECORD])], { id: idOf(4) }));
+    const closing = () => ({
+      ...(stream as LvsStream).closing(),
+      digest: DIGEST,
+      result: { id: 'lv:2', covers },
+    });
+    const made = await closingOf(stream, { closing });
+    expect(made.closing.base?.id).toBe(resultStateId(made.header.result!.id, DIGEST, codec));
+  });
+
   it('of a plain stream starts from the state that its digest tells', async () => {
     const plain = plainStream([{ offset: 0, data: new Uint8Array(8) }]);
     const opened = await openBytes(await save(new Uint8Array(24), await openBytes(plain)));
@@ -234,6 +341,18 @@ describe('a snapback can be saved', () => {
     mkdirSync(join(folder, 'folder'));
     symlinkSync(join(folder, 'folder'), join(folder, 'link'));
     (await name(join(folder, 'link', 'undo'))).close();
+  });
+
+  it('in no folder that can not be written to', async () => {
+    const asked: unknown[] = [];
+    replaceCall('accessSync', () => (...args: unknown[]) => {
+      asked.push(args);
+      throw kernelError('EROFS');
+    });
+    const refused = name(path);
+    await expect(refused).rejects.toThrow(DeviceError);
+    await expect(refused).rejects.toThrow(`${folder}: no snapback can be saved there: EROFS`);
+    expect(asked).toEqual([[folder, constants.W_OK | constants.X_OK]]);
   });
 
   it.skipIf(process.getuid?.() === 0)('in no folder of which it may not', async () => {
@@ -277,8 +396,31 @@ describe('a recorder', () => {
     const again = await open(target);
     expect(again.notices).toEqual([`goes on with ${partial()}, which an interrupted apply left`]);
     expect([again.recorded?.saved.size, again.isUnfinished, again.isCovered]).toEqual([2, true, false]);
+    expect(again.written).toBeUndefined();
     await again.checkRecorded();
+    again.startAnew('it is gone on with all the same');
+    expect([again.notices.length, again.recorded?.saved.size]).toEqual([1, 2]);
     again.close();
+    expect(openFiles()).toBe(before);
+
+    target.write(Uint8Array.of(1), 3);
+    const changed = await open(target);
+    expect(changed.written?.size).toBe(2);
+    changed.close();
+  });
+
+  it('holds nothing open when its snapback could not be finished', async () => {
+    const target = deviceOf(new Uint8Array(100).fill(9));
+    const before = openFiles();
+    const recorder = await open(target);
+    const stream = await openBytes(plainStream([{ offset: 3, data: Uint8Array.of(1, 2) }]));
+    await recorder.writeRecorded(stream, true, () => undefined);
+    const { fdatasync } = held;
+    held.fdatasync = () => Promise.reject(kernelError('EIO'));
+    const finished = recorder.finish(undefined, undefined, true);
+    await expect(finished).rejects.toThrow("can't be put on stable storage");
+    held.fdatasync = fdatasync;
+    recorder.close();
     expect(openFiles()).toBe(before);
   });
 
