@@ -32,6 +32,10 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/journal-damage'],
     tests: ['test/device/journal-life.test.ts', 'test/device/journal.test.ts'],
   },
+  lock: {
+    modules: ['device/lock-file'],
+    tests: ['test/device/lock-file.test.ts'],
+  },
   recorded: {
     modules: ['device/cut-range', 'device/recorded'],
     tests: ['test/device/recorded-ranges.test.ts'],
