@@ -19,12 +19,21 @@ export const held = {
     read(fd, bytes, start, length, at),
 };
 
-/** A call that modules make through what promisify makes of it alone. */
-const promised = (call: unknown) => Object.assign(() => undefined, { [promisify.custom]: call });
+type Moved = [fd: number, bytes: Uint8Array, start: number, length: number, at: number | null];
+type Done = (error: unknown, count?: number) => void;
 
 Object.assign(fs, {
-  fdatasync: promised((fd: number) => held.fdatasync(fd)),
-  write: promised((...args: Parameters<typeof held.write>) => held.write(...args)),
-  read: promised((...args: Parameters<typeof held.read>) => held.read(...args)),
+  fdatasync: (fd: number, done: Done) =>
+    void held.fdatasync(fd).then(() => {
+      done(null);
+    }, done),
+  write: (...[fd, bytes, start, length, at, done]: [...Moved, Done]) =>
+    void held.write(fd, bytes, start, length, at).then(({ bytesWritten }) => {
+      done(null, bytesWritten);
+    }, done),
+  read: (...[fd, bytes, start, length, at, done]: [...Moved, Done]) =>
+    void held.read(fd, bytes, start, length, at).then(({ bytesRead }) => {
+      done(null, bytesRead);
+    }, done),
 });
 syncBuiltinESMExports();
