@@ -144,9 +144,8 @@ export async function closeLeft(
   }));
 }
 
-/** Removes a journal of which nothing is to be taken back: the device holds what it records. */
-export function discardJournal(path: string, { journal }: OpenJournal): void {
-  journal.close();
+/** Removes the journal of a snapback, of which nothing is to be taken back: the device holds what it records. */
+export function discardJournal(path: string): void {
   attempt(`${partialPath(path)}: can't be removed`, () => {
     unlinkSync(partialPath(path));
   });
@@ -202,7 +201,7 @@ export function discardResized(
 ): void {
   opened.journal.close();
   if (!opened.isIdle) refuseResized(opened, path, target);
-  if (!keep) discardJournal(path, opened);
+  if (!keep) discardJournal(path);
 }
 
 function several({ name }: RandomAccessReader, one: string, other: string): RefusedError {

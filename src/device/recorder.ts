@@ -232,7 +232,7 @@ export class Recorder {
   async #openJournal(header: StreamHeader | undefined): Promise<Journal> {
     const { target, codec } = this.#context;
     const { left } = this.#start;
-    for (const idle of left?.idle ?? []) discardJournal(idle.path, idle);
+    for (const idle of left?.idle ?? []) discardJournal(idle.path);
     if (!('link' in this.#start)) {
       if (this.#start.leftAs !== undefined) await this.#start.journal.rename(this.#path);
       return this.#start.journal;

@@ -213,6 +213,13 @@ describe('an unfinished snapback under another name', () => {
     expect(held()).toBe('....');
   });
 
+  test('is gone on with by the same stream, which names no states', async () => {
+    const second = await stream('aa  ', {});
+    await killedAfter(1, second, { snapback: at('u2') });
+    await apply(second, { snapback: at('u3') });
+    expect([held(), names()]).toEqual(['aa..', ['u3']]);
+  });
+
   test('is gone on with by another stream between the same states', async () => {
     await killedAfter(1, await stream('aa  ', between(9, 10)), { snapback: at('u2') });
     await apply(await stream('aa  ', between(9, 10)), { snapback: at('u3') });
@@ -479,7 +486,11 @@ test('several unfinished snapbacks of which each has left something stop every o
   await killedAfter(1, await stream(' bb ', between(10, 11)), { snapback: at('u2') });
   renameSync(at('.aside'), at('u1.partial'));
   const next = apply(await stream('   d', between(11, 12)), { snapback: at('u3') });
-  await expect(next).rejects.toThrow('several interrupted applies');
+  await expect(next).rejects.toBeInstanceOf(RefusedError);
+  await expect(next).rejects.toMatchObject({
+    message: `${device}: several interrupted applies to it are unfinished: ${at('u1.partial')}, ${at('u2.partial')}`,
+    hint: 'finish each with the same command as before, the latest one first',
+  });
   expect([held(), names()]).toEqual(['ab..', ['u1.partial', 'u2.partial']]);
 });
 
