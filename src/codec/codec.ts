@@ -3,7 +3,8 @@ import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/codec.js'
 import type { FrameWorker } from './frame-work.js';
 import { sha256, startSha256 } from './sha256.js';
 import { FIRST_HIGH_LEVEL } from './levels.js';
-import { openScratchFile, type ScratchFile } from './temporary-file.js';
+import type { Scratch } from '../format/scratch.js';
+import { openScratchFile } from './temporary-file.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** Streams of no more frames than this are done in the calling thread: starting another one takes longer. */
@@ -20,7 +21,7 @@ export const createCodec: CodecFactory = ({ level }) => {
   const pool = new WorkerPool(threads, level);
   let inline: Promise<FrameWorker> | undefined;
   let frames = 0;
-  const scratchFiles: ScratchFile[] = [];
+  const scratchFiles: Scratch[] = [];
   const takeInline = async () => (frames++ < INLINE_FRAMES ? (inline ??= loadFrameWorker(level)) : undefined);
   return {
     sha256,

@@ -31,14 +31,10 @@ function openNamed(): number {
   }
 }
 
-/** Scratch in a temporary file. */
-export interface ScratchFile extends Scratch {
-  close(): void;
-}
-
 /** Opens a {@link Scratch} that is a file without a name where TMPDIR says. The caller closes it. Throws `DeviceError`. */
-export function openScratchFile(): ScratchFile {
+export function openScratchFile(): Scratch {
   const fd = openTemporaryFile();
+  let isOpen = true;
   return {
     write: (at, bytes) => {
       moveAll(bytes, (rest, done) => writeSync(fd, rest, 0, rest.length, at + done));
@@ -46,7 +42,10 @@ export function openScratchFile(): ScratchFile {
     read: (at, into) => {
       moveAll(into, (rest, done) => readSync(fd, rest, 0, rest.length, at + done));
     },
-    close: () => closeSync(fd),
+    close: () => {
+      if (isOpen) closeSync(fd);
+      isOpen = false;
+    },
   };
 }
 
@@ -59,7 +58,8 @@ function moveAll(bytes: Uint8Array, move: (rest: Uint8Array, done: number) => nu
       done += moved;
     }
   } catch (cause) {
-    const hint = 'TMPDIR names the folder for temporary files; the same command goes on with what was begun';
+    const hint =
+      'TMPDIR names the folder for temporary files: see that there is room, and run the same command again';
     throw new DeviceError(`${tmpdir()}: a temporary file there fails: ${reason(cause)}`, { cause, hint });
   }
 }

@@ -81,6 +81,11 @@ export class Leaves {
     if (wasHeld || slot !== undefined) this.#count--;
   }
 
+  /** Gives back the scratch; the maps must not be used any more. */
+  close(): void {
+    this.#scratch?.close();
+  }
+
   #load(key: number): Bits | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;

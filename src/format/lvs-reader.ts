@@ -133,9 +133,13 @@ export class LvsReader {
     yield this.#list(this.#headerFrame, 'header', 0);
     const admit = (frame: BegunFrame) => this.#admit(frame);
     const options = { hashes: !this.#isChecked, contents: this.#contents };
-    for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, options, admit)) {
-      const read = await this.#settle(frame, decoded);
-      if (read) yield read;
+    try {
+      for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, options, admit)) {
+        const read = await this.#settle(frame, decoded);
+        if (read) yield read;
+      }
+    } finally {
+      this.#order.close();
     }
   }
 

@@ -43,4 +43,9 @@ export class OrderCheck {
       );
     }
   }
+
+  /** No record comes any more. */
+  close(): void {
+    this.#written?.close();
+  }
 }

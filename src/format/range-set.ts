@@ -71,6 +71,11 @@ export class RangeSet {
     return joinTouching(this.#allRuns());
   }
 
+  /** Gives back what it has taken beside memory; it must not be used any more. Otherwise that is kept until the codec is closed. */
+  close(): void {
+    this.#leaves.close();
+  }
+
   *#allRuns(): Generator<Range> {
     for (const index of this.#pages.keys())
       yield* this.#runs({ offset: index * PAGE_SIZE, length: PAGE_SIZE });

@@ -4,7 +4,9 @@ export interface Scratch {
   write(at: number, bytes: Uint8Array): void;
   /** Fills `into` with what was written from byte `at` on. Throws `DeviceError`. */
   read(at: number, into: Uint8Array): void;
+  /** Gives its room back. A second call does nothing. */
+  close(): void;
 }
 
-/** Makes a new one. Whoever offers it closes it. Throws `DeviceError` where there can be none. */
+/** Makes a new one. Whoever offers it closes what its user has left open. Throws `DeviceError` where there can be none. */
 export type OpenScratch = () => Scratch;

@@ -51,6 +51,12 @@ export class WrittenOnce {
     return true;
   }
 
+  /** Gives back what it has taken beside memory; it must not be used any more. */
+  close(): void {
+    this.#overflow.close();
+    this.#others.close();
+  }
+
   /** Nobody needs it as long as no range steps back, so that a lack of room is no error yet. */
   #keep(range: Range): void {
     if (this.#forgotten || this.#ascending.append(range)) return;

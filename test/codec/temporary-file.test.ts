@@ -85,7 +85,7 @@ describe('a scratch file', () => {
       expect.objectContaining({
         name: 'DeviceError',
         message: `${folder}: a temporary file there fails: ${cause.message}`,
-        hint: expect.stringContaining('the same command goes on') as string,
+        hint: expect.stringContaining('run the same command again') as string,
         cause,
       }),
     );

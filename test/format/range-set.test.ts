@@ -160,6 +160,7 @@ describe('a set of device bytes', () => {
       const scratch = new MemoryScratch();
       return {
         read: (at, into) => scratch.read(at, into),
+        close: () => scratch.close(),
         write: (at, bytes) => {
           written++;
           scratch.write(at, bytes);

@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LvstreamError } from '#src/errors.js';
-import type { Range } from '#src/format/batch.js';
+import type { Range, RecordBatch } from '#src/format/batch.js';
 import { OrderCheck } from '#src/format/order-check.js';
 import { WrittenOnce } from '#src/format/written-once.js';
-import { noScratch } from './memory-scratch.js';
+import { ByteReader } from '#src/format/byte-reader.js';
+import { openStream } from '#src/format/open-stream.js';
+import { writeLvs } from '#src/format/write-lvs.js';
+import { sourceOf } from '../streams.js';
+import { createInlineCodec } from './inline-codec.js';
+import { MemoryScratch, noScratch } from './memory-scratch.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 20_000 : 200;
 /** Room for no partly covered block at all, for a few, and for many. */
@@ -95,5 +100,54 @@ describe('a stream that is called disjoint', () => {
     expect(() => {
       check.admit(8192 * (many - 1) + 100, 8, 77);
     }).toThrow(`byte 77: a record at ${8192 * (many - 1) + 100} is written twice`);
+  });
+});
+
+describe('a reader of a stream that memory is too small for', () => {
+  const PAGE = 2 ** 27;
+  const count = 6000;
+
+  /** A file of zeros far from each other, the last ones first. */
+  async function farApart(): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    const sink = {
+      write: async (bytes: Uint8Array) => {
+        parts.push(bytes.slice());
+      },
+    };
+    const ranges = Array.from({ length: count }, (_, i) => ({ offset: (count - i) * PAGE, length: 4096 }));
+    async function* batches(): AsyncGenerator<RecordBatch> {
+      yield { kind: 'zeros', ranges };
+    }
+    await writeLvs(batches(), sink, createInlineCodec(), {
+      kind: 'changes',
+      requires: [],
+      order: 'disjoint',
+    });
+    return Buffer.concat(parts);
+  }
+
+  it.each([
+    ['the end of the file', 0, undefined],
+    ['a file that is cut', 20, 'truncated'],
+  ])('gives its scratch back at %s', async (_, cut, fault) => {
+    const file = await farApart();
+    const open = new Set<MemoryScratch>();
+    const openScratch = () => {
+      const scratch = new MemoryScratch(() => open.delete(scratch));
+      open.add(scratch);
+      return scratch;
+    };
+    const codec = { ...createInlineCodec(), openScratch };
+    const reader = new ByteReader(sourceOf(file.subarray(0, file.length - cut)));
+    const { batches } = await openStream(reader, codec);
+    let most = 0;
+    const read = async () => {
+      for await (const _batch of batches) most = open.size;
+    };
+    if (fault) await expect(read()).rejects.toMatchObject({ fault });
+    else await read();
+    expect(most).toBe(1);
+    expect(open.size).toBe(0);
   });
 });
