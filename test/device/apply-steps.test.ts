@@ -21,7 +21,7 @@ import { PieceRunBuilder } from '#src/format/pieces.js';
 import { replaceCall } from '../files/replace-call.js';
 import { vectorInput } from '../format/vector-files.js';
 import { applied, batchOf, codec, lvsFile, plainStream, type TestRecord } from '../streams.js';
-import { apply, inputOf, openFile, OPTIONS } from './applying.js';
+import { apply as applyTo, inputOf, openFile, OPTIONS } from './applying.js';
 import { makeFolder } from './block-devices.js';
 import { memoryDevice } from './memory-device.js';
 
@@ -62,6 +62,9 @@ function digested(
 }
 const plain = () => inputOf(plainStream(RECORDS));
 
+/** Who else has the device open is not asked: that takes time, and is asked elsewhere. */
+const apply: typeof applyTo = (input, device, options) => applyTo(input, device, { inUse: true, ...options });
+
 class Killed extends Error {}
 
 /** Applies to the device of the test, of which some calls are others. */
@@ -70,7 +73,7 @@ async function applyWith(
   calls: (target: RandomAccessWriter) => Partial<RandomAccessWriter>,
   options: Partial<ApplyOptions> = {},
 ) {
-  const target = openTarget(at('device'), { inUse: false });
+  const target = openTarget(at('device'), { inUse: true });
   try {
     const other = { ...target, ...calls(target) };
     return await applyToTarget(input, other, codec, openFile, { ...OPTIONS, ...options });

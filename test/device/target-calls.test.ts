@@ -14,7 +14,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { identifyTarget, isSameDevice, openTarget, type Target } from '#src/device/target.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { kernelError, replaceCall } from '../files/replace-call.js';
-import { attachLoop, KIB, makeFile, makeFolder, MIB, run, startHolding } from './block-devices.js';
+import { attachLoop, KIB, makeFile, makeFolder, MIB, mountOn, run, startHolding } from './block-devices.js';
 
 /** What a target asks of the kernel, and what it makes of each answer. */
 
@@ -89,6 +89,25 @@ describe('what was opened', () => {
     target.write(filled(10), 5);
     target.sync();
     expect(target.size).toBe(MIB);
+  });
+
+  it('is refused with the mount that has claimed it', () => {
+    const device = attachLoop(makeFile(8 * MIB));
+    const point = mountOn(device);
+    expect(() => open(device)).toThrow(RefusedError);
+    expect(() => open(device)).toThrow(`${device}: is mounted on ${point}`);
+  });
+
+  it.each([
+    ['EBUSY', true],
+    ['EACCES', false],
+  ])('is no use of it where that can not be opened for another reason: %s, in use %s', (code, inUse) => {
+    const device = attachLoop(makeFile(MIB));
+    replaceCall('openSync', () => () => {
+      throw kernelError(code);
+    });
+    expect(() => open(device, { inUse })).toThrow(DeviceError);
+    expect(() => open(device, { inUse })).toThrow(`${device}: cannot be opened: `);
   });
 
   it('is named with what kept it from being opened', () => {
