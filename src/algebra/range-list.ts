@@ -1,9 +1,9 @@
 import type { Range } from '../format/batch.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 
 const BLOCK_SIZE = 1 << 16;
 /** Two numbers below 2^53, 7 bits a byte. */
 const MOST_OF_A_RANGE = 16;
-const SECTOR = 512;
 
 interface Block {
   readonly bytes: Uint8Array;
@@ -73,7 +73,7 @@ export class RangeList implements Iterable<Range> {
     const last = this.#blocks.at(-1);
     const fits = (unit: number) => gap % unit === 0 && length % unit === 0;
     if (last && last.used <= BLOCK_SIZE - MOST_OF_A_RANGE && fits(last.unit)) return last;
-    const block = { bytes: new Uint8Array(BLOCK_SIZE), unit: fits(SECTOR) ? SECTOR : 1, used: 0 };
+    const block = { bytes: new Uint8Array(BLOCK_SIZE), unit: fits(SECTOR_SIZE) ? SECTOR_SIZE : 1, used: 0 };
     this.#blocks.push(block);
     return block;
   }

@@ -1,5 +1,6 @@
 import { FormatError, RefusedError } from '../errors.js';
 import { createBufferPool, type RecordBatch } from '../format/batch.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 import type { FrameCodec } from '../format/codec.js';
 import { FIRST_LINE_FRAME } from '../format/first-line.js';
 import {
@@ -19,8 +20,6 @@ import { takeFrame } from '../format/zstd-frame.js';
 import { readPartial, readPartialAt, sizeOfPartial, type PartialFile } from './partial-file.js';
 
 const SEARCH_STEP = 1 << 20;
-/** What a disk writes whole. */
-const SECTOR_SIZE = 512;
 /** Longer headers are rare, and a longer file without its beginning may hold records. */
 const MOST_WITHOUT_START = 4096;
 

@@ -1,11 +1,10 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError } from '../errors.js';
 import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 import { RangeSet } from '../format/range-set.js';
 import type { OpenScratch } from '../format/scratch.js';
 import { cutRange, ZERO_PART } from './cut-range.js';
-
-const SECTOR = 512;
 
 /**
  * What a journal that was left unfinished records of the device, held against the device (§6.4): every recorded byte
@@ -125,7 +124,11 @@ export function* differences(range: Range, a: Uint8Array, b: Uint8Array): Genera
 /** The same by whole sectors: bytes that are equal by chance, one in 256, count as different too. */
 function* differentSectors(range: Range, a: Uint8Array, b: Uint8Array): Generator<Range> {
   if (Buffer.compare(a, b) === 0) return;
-  for (let at = 0, end = SECTOR - (range.offset % SECTOR); at < a.length; at = end, end += SECTOR) {
+  for (
+    let at = 0, end = SECTOR_SIZE - (range.offset % SECTOR_SIZE);
+    at < a.length;
+    at = end, end += SECTOR_SIZE
+  ) {
     const length = Math.min(end, a.length) - at;
     if (Buffer.compare(a.subarray(at, end), b.subarray(at, end)) !== 0)
       yield { offset: range.offset + at, length };

@@ -1,6 +1,7 @@
 import { Lookahead } from '../algebra/lookahead.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { type Range, type RecordBatch, zeroRecords } from '../format/batch.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 import type { FrameCodec } from '../format/codec.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
 import type { RangeSet } from '../format/range-set.js';
@@ -142,8 +143,6 @@ export class Judge {
   }
 }
 
-/** What a disk writes whole, whatever it is made of. */
-const SECTOR_SIZE = 512;
 const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
 
 function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {

@@ -1,5 +1,6 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { LvmError } from '../errors.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 import { decodeU64 } from '../format/record.js';
 
 /** Header, chunk 0 (dm-snap-persistent.c, `struct disk_header`): four little-endian u32. */
@@ -9,7 +10,6 @@ const HEADER_SIZE = 16;
 const VALID_POSITION = 4;
 const VERSION_POSITION = 8;
 const CHUNK_SIZE_POSITION = 12;
-const SECTOR_SIZE = 512;
 /** dm-exception-store.c refuses more than `INT_MAX >> SECTOR_SHIFT` sectors, and what is no power of two. */
 const MAX_CHUNK_SIZE_SECTORS = 1 << 21;
 

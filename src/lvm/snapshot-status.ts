@@ -1,9 +1,9 @@
 import { type MappedDevice, statusOf, type Target } from '../device/device-mapper.js';
 import { LvmError } from '../errors.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 import { mappedDeviceOf } from './live-volume.js';
 import type { LogicalVolume } from './logical-volumes.js';
 
-const SECTOR_SIZE = 512;
 /** Header and first metadata area: data chunks begin behind them (dm-snap-persistent.c). */
 const FIRST_DATA_CHUNK = 2;
 const EXCEPTION_SIZE = 16;

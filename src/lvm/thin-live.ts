@@ -62,7 +62,7 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
   const target = rangesOnly || dataSource !== undefined ? undefined : keep(openActivated(origin));
   const flushed = target ?? keepAny(keep, openIfActive(origin));
   const data = dataSource === undefined ? target : keep(openLiveDevice(dataSource));
-  const known = await readCourse(volumes, course, options, [base, flushed], origin);
+  const known = await readCourse(volumes, course, options, [base, flushed], { to: origin });
   if (dataSource !== undefined) refuseSmaller(data!, origin.size);
   const remarks = [...known.remarks, ...remarksOn(data)];
   if (base?.writer !== undefined) remarks.push(baseInUse(snapshot, base.writer));
@@ -105,7 +105,7 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
 async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep: Keep): Opening {
   const course = courseOfAll(volumes, volume);
   const data = keep(openActivated(volume));
-  const known = await readCourse(volumes, course, options, [data], volume);
+  const known = await readCourse(volumes, course, options, [data], { to: volume });
   const remarks = [...known.remarks, ...remarksOn(data)];
   return {
     ...describe(known, volume),
@@ -130,7 +130,7 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
     refuseUsed(keepAny(keep, isNeeded ? openActivated(volume) : openIfActive(volume)));
   const left = open(from, !rangesOnly && !keepEqual);
   const right = open(to, !rangesOnly);
-  const known = await readCourse(volumes, course, options, [left, right], to, from);
+  const known = await readCourse(volumes, course, options, [left, right], { from, to });
   const because = keepEqual || rangesOnly ? undefined : keepEqualBecause(left);
   const keepsAll = keepEqual || because !== undefined;
   return {
@@ -167,6 +167,12 @@ async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep)
   return { ...changes, remarks: [...abandoned, ...changes.remarks] };
 }
 
+/** The ends of a course of which more is asked than where they differ: what it covers of `to`, whether it is fixed of `from`. */
+interface AskedEnds {
+  readonly from?: LogicalVolume;
+  readonly to?: LogicalVolume;
+}
+
 /** What is known of the changes before any data is read. */
 interface Known {
   readonly course: ThinCourse;
@@ -188,8 +194,7 @@ async function readCourse(
   course: ThinCourse,
   { waitSeconds }: LiveOptions,
   opened: readonly (ActivatedVolume | undefined)[],
-  end?: LogicalVolume,
-  from?: LogicalVolume,
+  { from, to }: AskedEnds = {},
 ): Promise<Known> {
   const pool = findThinPool(volumes, course.poolUuid);
   const time = Date.now();
@@ -199,12 +204,12 @@ async function readCourse(
       ranges: collectThinRanges(rangesOfCourse(metadata, course)),
       chunkSize: metadata.superblock.dataBlockSize,
       covers:
-        end?.thin?.poolUuid === course.poolUuid ? coveredThinSnapshots(metadata, volumes, end) : undefined,
+        to?.thin?.poolUuid === course.poolUuid ? coveredThinSnapshots(metadata, volumes, to) : undefined,
       isFromFixed: from !== undefined && isSnapshot(metadata, from, course),
     };
   });
   const found = opened.flatMap((volume) => volume?.remark ?? []);
-  return { ...value, tracks: end && tracksOf(volumes, end), course, time, remarks: [...found, ...remarks] };
+  return { ...value, tracks: to && tracksOf(volumes, to), course, time, remarks: [...found, ...remarks] };
 }
 
 function isSnapshot(metadata: ThinMetadata, { originUuid }: LogicalVolume, { from }: ThinCourse): boolean {

@@ -1,4 +1,5 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
+import { SECTOR_SIZE } from '../format/block-part.js';
 import { decodeU64 } from '../format/record.js';
 import {
   countBlocks,
@@ -28,7 +29,6 @@ const METADATA_BLOCK_SIZE_POSITION = 340;
 const INCOMPATIBLE_FLAGS_POSITION = 360;
 
 const SUPERBLOCK = 0;
-const SECTOR_SIZE = 512;
 /** dm-thin.c: data blocks are multiples of 64 KiB up to 1 GiB. */
 const MIN_DATA_BLOCK_SECTORS = 128;
 const MAX_DATA_BLOCK_SECTORS = 1 << 21;
