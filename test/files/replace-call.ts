@@ -8,6 +8,7 @@ type Call =
   | 'fstatSync'
   | 'fsyncSync'
   | 'linkSync'
+  | 'lstatSync'
   | 'openSync'
   | 'read'
   | 'readdirSync'

@@ -10,6 +10,7 @@ import fs, {
   readlinkSync,
   rmSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -87,6 +88,48 @@ describe('a temporary file', () => {
     expect(names()).toEqual([own]);
     first.remove();
     create().remove();
+  });
+});
+
+describe('the name of a temporary file', () => {
+  it('leads to it, until it is removed', () => {
+    const temporary = create();
+    expect(temporary.isNamed()).toBe(true);
+    rmSync(temporary.path);
+    expect(temporary.isNamed()).toBe(false);
+  });
+
+  it('stays if another process has it now', () => {
+    const temporary = create();
+    rmSync(temporary.path);
+    plant(own);
+    expect(temporary.isNamed()).toBe(false);
+    temporary.remove();
+    expect(names()).toEqual([own]);
+    expect(held()).toBe(0);
+  });
+
+  it('is not told by the number of an inode alone, which another file system has too', () => {
+    const temporary = create();
+    const { ino, dev } = lstatSync(temporary.path);
+    replaceCall(
+      'lstatSync',
+      (call) =>
+        (...values: Parameters<typeof call>) =>
+          values[0] === temporary.path ? { ino, dev: dev + 1 } : call(...values),
+    );
+    expect(temporary.isNamed()).toBe(false);
+  });
+
+  it('may go at any time', () => {
+    const temporary = create();
+    replaceCall('lstatSync', (call) => (...values: Parameters<typeof call>) => {
+      const stats = call(...values);
+      if (values[0] === temporary.path && stats) unlinkSync(temporary.path);
+      return stats;
+    });
+    temporary.remove();
+    expect(held()).toBe(0);
   });
 });
 
