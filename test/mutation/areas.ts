@@ -52,4 +52,20 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
   },
+  image: {
+    modules: ['device/image'],
+    tests: ['test/device/image-opened.test.ts', 'test/device/image.test.ts'],
+  },
+  direct: {
+    modules: ['device/direct'],
+    tests: ['test/device/direct.test.ts'],
+  },
+  syscalls: {
+    modules: ['device/syscalls'],
+    tests: ['test/device/load-syscalls.test.ts', 'test/device/syscalls.test.ts'],
+  },
+  ahead: {
+    modules: ['device/read-ranges-ahead'],
+    tests: ['test/device/read-ahead-memory.test.ts', 'test/device/read-ranges-ahead.test.ts'],
+  },
 };
