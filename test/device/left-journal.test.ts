@@ -292,6 +292,16 @@ describe('an unfinished snapback under another name', () => {
     expect(readFileSync(device).equals(blocks('....'))).toBe(true);
   });
 
+  test('is not gone on with where something else was written', async () => {
+    const second = await stream('aa  ', between(9, 10));
+    await killedAfter(1, second, { snapback: at('u2') });
+    writeFileSync(device, blocks('z...'));
+    await expect(apply(second, { snapback: at('u2') })).rejects.toMatchObject({
+      message: `${device}: byte 0 is neither what the unfinished snapback recorded nor what the stream writes`,
+    });
+    expect(held()).toBe('z...');
+  });
+
   test('vouches for nothing that it has not overwritten', async () => {
     const second = await stream('aa  ', between(9, 10), { over: 'x...' });
     await killedAfter(0, second, { snapback: at('u2'), baseCheck: false });

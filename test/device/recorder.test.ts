@@ -52,6 +52,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+const idOf = (n: number) => new Uint8Array(16).fill(n);
 const partial = () => `${path}.partial`;
 const openFiles = () => readdirSync('/proc/self/fd').length;
 const options = { baseCheck: true, generator: 'test', dryRun: false };
@@ -92,6 +93,13 @@ async function save(
   await recorder.finish(header, stream.format === 'lvs' ? stream.closing() : undefined, true);
   recorder.close();
   return readFileSync(path);
+}
+
+async function closingOfSnapback(): Promise<{ header: StreamHeader; closing: Closing }> {
+  const opened = await openBytes(readFileSync(path));
+  if (opened.format !== 'lvs') throw new Error('a snapback is an lvs file');
+  for await (const batch of opened.batches) releaseBatch(batch);
+  return { header: opened.header, closing: opened.closing() };
 }
 
 async function rollBack(bytes: Uint8Array, snapback: Uint8Array): Promise<number> {
@@ -228,7 +236,6 @@ describe('a snapback', () => {
   });
 
   const RECORD = { offset: 0, data: new Uint8Array(8).fill(1) };
-  const idOf = (n: number) => new Uint8Array(16).fill(n);
   const noDigest = () => ({ digest: undefined }) as ClosingExtras;
   const DIGEST = new Uint8Array(32).fill(3);
 
@@ -242,10 +249,7 @@ describe('a snapback', () => {
     await recorder.writeRecorded(stream, true, () => undefined);
     await recorder.finish(header, closing(), isWhole);
     recorder.close();
-    const opened = await openBytes(readFileSync(path));
-    if (opened.format !== 'lvs') throw new Error('a snapback is an lvs file');
-    for await (const batch of opened.batches) releaseBatch(batch);
-    return { header: opened.header, closing: opened.closing() };
+    return closingOfSnapback();
   }
 
   it.each<
@@ -407,6 +411,26 @@ describe('a recorder', () => {
     const changed = await open(target);
     expect(changed.written?.size).toBe(2);
     changed.close();
+  });
+
+  it.each<[string, Partial<StreamHeader>, number[]]>([
+    ['the same one', { id: idOf(1) }, [1]],
+    ['another one', { id: idOf(2) }, [1, 2]],
+    ['a part of one without an id', {}, [1]],
+  ])('that goes on with what a stream left undoes that, and %s', async (_, header, ids) => {
+    const ends = { base: { id: 'lv:1' }, result: { id: 'lv:2' } };
+    const record = { offset: 0, data: Uint8Array.of(1, 2) };
+    const target = deviceOf(new Uint8Array(100).fill(9));
+    for (const each of [{ id: idOf(1) }, header]) {
+      const stream = await openBytes(await lvsFile([batchOf([record])], { ...ends, ...each }));
+      const made = stream.format === 'lvs' ? stream.header : undefined;
+      const recorder = await open(target, made);
+      await recorder.writeRecorded(stream, true, () => undefined);
+      if (each === header) await recorder.finish(made, undefined, false);
+      recorder.close();
+    }
+    const undoes = (await closingOfSnapback()).closing.undoes ?? [];
+    expect(undoes.map((id) => Buffer.from(id))).toEqual(ids.map((n) => Buffer.from(idOf(n))));
   });
 
   it('holds nothing open when its snapback could not be finished', async () => {
