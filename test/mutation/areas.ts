@@ -36,6 +36,18 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/lock-file'],
     tests: ['test/device/lock-file.test.ts'],
   },
+  left: {
+    modules: ['device/left-journal'],
+    tests: ['test/device/left-journal.test.ts'],
+  },
+  note: {
+    modules: ['device/apply-note'],
+    tests: ['test/device/apply-note.test.ts'],
+  },
+  done: {
+    modules: ['device/finished', 'device/way-back'],
+    tests: ['test/device/way-back.test.ts', 'test/device/finished.test.ts'],
+  },
   recorded: {
     modules: ['device/cut-range', 'device/recorded'],
     tests: ['test/device/recorded-ranges.test.ts'],
