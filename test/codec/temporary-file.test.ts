@@ -1,4 +1,13 @@
-import { closeSync, constants, fstatSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -60,6 +69,10 @@ describe('a scratch file', () => {
     expect(() => {
       scratch.write(0, Uint8Array.of(5));
     }).toThrow('EBADF');
+    const other = openSync(folder, 'r');
+    scratch.close();
+    expect(fstatSync(other).isDirectory()).toBe(true);
+    closeSync(other);
   });
 
   it('takes and gives what a call moves in parts', () => {

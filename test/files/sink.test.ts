@@ -313,6 +313,22 @@ describe('a pipe', () => {
     expect(Buffer.concat(got).equals(much)).toBe(true);
   });
 
+  it('that says it is full is written to again', async () => {
+    const { reader, writer } = openPipe();
+    const said = ['EAGAIN', 'EAGAIN'];
+    replaceCall('write', (call) => (...values: Parameters<typeof call>) => {
+      const code = values[0] === writer ? said.pop() : undefined;
+      if (code === undefined) call(...values);
+      else (values.at(-1) as (error: Error) => void)(kernelError(code));
+    });
+    await createOutputSink(writer, 'pipe').write(bytes);
+    closeSync(writer);
+    const part = Buffer.alloc(bytes.length + 1);
+    expect(part.subarray(0, readSync(reader, part)).equals(bytes)).toBe(true);
+    closeSync(reader);
+    expect(said).toEqual([]);
+  });
+
   it('whose reader has gone is told from one that fails', async () => {
     const { reader, writer } = openPipe();
     closeSync(reader);
