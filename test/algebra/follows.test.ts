@@ -23,6 +23,8 @@ interface Snapshot {
   readonly id: string;
   readonly time: number;
   readonly cells: readonly Cell[];
+  /** The thin device that it was made of. */
+  readonly device: number;
 }
 
 interface Stream extends Ends {
@@ -69,7 +71,12 @@ class History {
   }
 
   snapshot(): void {
-    this.snapshots.push({ id: `lv:${this.ids++}`, time: ++this.clock, cells: [...this.origin] });
+    this.snapshots.push({
+      id: `lv:${this.ids++}`,
+      time: ++this.clock,
+      cells: [...this.origin],
+      device: this.device,
+    });
   }
 
   /** Takes the volume back to a snapshot: a thick one by writing to it, a thin one by giving it the snapshot's tree. */
@@ -94,7 +101,7 @@ class History {
     const changed = ALL.filter((cell) => this.isChanged(base, cells, cell));
     const ends = {
       base: this.stateOf(base),
-      result: target ? this.stateOf(target) : this.liveState(),
+      result: target ? this.resultOf(target) : this.liveState(),
       exhaustive: exhaustive || target === undefined,
     };
     const kept = changed.filter((cell) => ends.exhaustive || base.cells[cell]!.value !== cells[cell]!.value);
@@ -186,6 +193,12 @@ class History {
     const older = this.snapshots.filter(({ time }) => time < snapshot.time);
     const covers = this.coveredOf(older, snapshot.cells);
     return { id: snapshot.id, time: snapshot.time, covers, tracks: this.tracks };
+  }
+
+  /** LVM forgets of what the other thin snapshots were made when one is merged: nothing is said of a state that leads to them. */
+  resultOf(snapshot: Snapshot): State | undefined {
+    const isForgotten = this.kind === 'thin' && snapshot.device !== this.device;
+    return isForgotten ? undefined : this.stateOf(snapshot);
   }
 
   liveState(): State {
