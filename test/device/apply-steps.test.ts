@@ -17,6 +17,7 @@ import { FormatError, RefusedError } from '#src/errors.js';
 import { runInterruptActions } from '#src/files/interrupt.js';
 import { openInput, type StreamInput } from '#src/files/open-input.js';
 import type { StreamHeader } from '#src/format/header.js';
+import { BATCH_SIZE } from '#src/format/layout.js';
 import { PieceRunBuilder } from '#src/format/pieces.js';
 import { replaceCall } from '../files/replace-call.js';
 import { vectorInput } from '../format/vector-files.js';
@@ -453,6 +454,18 @@ describe('a file', () => {
 });
 
 describe('a stream that is read first', () => {
+  it('as a plain file is refused for its last record before its first is written', async () => {
+    const before = new Uint8Array(2 * BATCH_SIZE).fill(9);
+    writeFileSync(at('device'), before);
+    const half = { data: new Uint8Array(BATCH_SIZE).fill(1) };
+    const records = [0, 1, 2].map((n) => ({ ...half, offset: n * BATCH_SIZE }));
+    writeFileSync(at('stream'), plainStream(records));
+    const input = await openInput(at('stream'), codec, { pieces: true });
+    await expect(apply(input, at('device'))).rejects.toThrow(`the stream goes up to byte ${3 * BATCH_SIZE}`);
+    input.close();
+    expectHolds(before);
+  });
+
   it.each<[string, (records: readonly TestRecord[]) => Promise<StreamInput>]>([
     ['of the format', async (records) => inputOf(await lvsFile(records.map((record) => batchOf([record]))))],
     [
@@ -560,6 +573,15 @@ describe('base digests', () => {
     data: new Uint8Array(512).fill(i + 1),
   }));
 
+  it('say that what an unfinished snapback has not recorded is as it was, so that it goes on', async () => {
+    const stream = inputOf(await digested({}, MANY));
+    await killAfter(1, stream, { snapback: at('undo') });
+    expect((await apply(stream, at('device'), { snapback: at('undo') })).outcome).toBe('finished');
+    expectHolds(applied(BEFORE, MANY));
+    await apply(await openFile(at('undo')), at('device'));
+    expectHolds(BEFORE);
+  });
+
   it('say that all is done, but not whether an unfinished snapback knows of it', async () => {
     const stream = inputOf(await digested({}, MANY));
     await killAfter(1, stream, { snapback: at('undo') });
@@ -635,6 +657,21 @@ describe('a snapback', () => {
     rmSync(at('two'));
     await apply(await openFile(at('three')), at('device'));
     await expect(apply(await openFile(at('one')), at('device'))).rejects.toThrow('starts from state');
+  });
+
+  it('is no matter to a stream that is none', async () => {
+    await saveTwo();
+    const stream = inputOf(await lvsFile([five(3)], { base: { id: 'lv:9' } }), { path: at('stream') });
+    expect((await apply(stream, at('device'))).outcome).toBe('applied');
+  });
+
+  it('is gone on with being rolled back, though what that has saved is newer', async () => {
+    await apply(inputOf(await digested()), at('device'), { snapback: at('one') });
+    await killAfter(1, await openFile(at('one')), { snapback: at('redo') });
+    expect((await apply(await openFile(at('one')), at('device'), { snapback: at('redo') })).outcome).toBe(
+      'finished',
+    );
+    expectHolds(BEFORE);
   });
 
   it('without a name is not held against others', async () => {

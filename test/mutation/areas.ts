@@ -60,6 +60,15 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/compare', 'device/digest-pieces', 'device/survey'],
     tests: ['test/device/comparisons.test.ts'],
   },
+  apply: {
+    modules: ['device/apply'],
+    tests: [
+      'test/device/apply-steps.test.ts',
+      'test/device/refusals.test.ts',
+      'test/device/room.test.ts',
+      'test/device/apply-note.test.ts',
+    ],
+  },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
