@@ -89,4 +89,13 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/read-ranges-ahead'],
     tests: ['test/device/read-ahead-memory.test.ts', 'test/device/read-ranges-ahead.test.ts'],
   },
+  inputs: {
+    modules: ['codec/temporary-file', 'files/descriptor', 'files/source', 'files/temporary-name'],
+    tests: [
+      'test/codec/temporary-file.test.ts',
+      'test/files/descriptor.test.ts',
+      'test/files/temporary-name.test.ts',
+      'test/files/source.test.ts',
+    ],
+  },
 };
