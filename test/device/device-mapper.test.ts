@@ -7,9 +7,13 @@ const says = (stdout: string, status = 0, stderr = '') => makeUp({ dmsetup: { st
 
 it('lists the devices of device-mapper, whatever their names', () => {
   const running = says(
-    ['253/0/1/L--w/vg-lv/LVM-abc-real', '253/12/0/LIsr/odd name/CRYPT/1/x', '', '253/3/2/L--r/s/', ''].join(
-      '\n',
-    ),
+    [
+      '253/0/1/L--w/vg-lv/LVM-abc-real',
+      '  253/12/0/LIsr/odd name/CRYPT/1/x',
+      '  ',
+      '253/3/2/L--r/s/',
+      '',
+    ].join('\n'),
   );
   const device = (name: string, uuid: string, number: string) => ({
     name,

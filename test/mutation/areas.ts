@@ -69,6 +69,23 @@ export const areas: Readonly<Record<string, Area>> = {
       'test/device/apply-note.test.ts',
     ],
   },
+  uses: {
+    modules: [
+      'device/device-mapper',
+      'device/in-use',
+      'device/mounts',
+      'device/open-files',
+      'device/open-for-writing',
+      'device/refuse-itself',
+      'device/stacked-devices',
+      'device/subject',
+    ],
+    tests: [
+      'test/device/device-mapper.test.ts',
+      'test/device/uses.test.ts',
+      'test/device/target-calls.test.ts',
+    ],
+  },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
