@@ -48,6 +48,10 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/finished', 'device/way-back'],
     tests: ['test/device/way-back.test.ts', 'test/device/finished.test.ts'],
   },
+  recorder: {
+    modules: ['device/recorder'],
+    tests: ['test/device/recorder.test.ts', 'test/device/left-journal.test.ts'],
+  },
   recorded: {
     modules: ['device/cut-range', 'device/recorded'],
     tests: ['test/device/recorded-ranges.test.ts'],
