@@ -4,17 +4,16 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError, FormatError, LvstreamError, reason } from '../errors.js';
 import { release, writeSomeAsync } from '../files/descriptor.js';
 import { giveName, syncFolder } from '../files/sink.js';
-import { createBufferPool, memoryOfBatch, releaseBatch, type RecordBatch } from '../format/batch.js';
+import { releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { Closing } from '../format/closing.js';
-import { frameRoom, MOST_IN_FLIGHT, type FrameCodec } from '../format/codec.js';
+import type { FrameCodec } from '../format/codec.js';
+import { CompressionQueue } from '../format/compression-queue.js';
 import { FIRST_LINE_FRAME } from '../format/first-line.js';
 import { FRAME_KINDS } from '../format/frame-entry.js';
-import { FrameIndex } from '../format/frame-index.js';
 import { encodeHeader, type StreamHeader } from '../format/header.js';
-import { FRAME_ROOM } from '../format/layout.js';
+import { IndexWriter } from '../format/index-writer.js';
 import { LvsReader } from '../format/lvs-reader.js';
 import { encodeMark } from '../format/mark.js';
-import { SeekTable } from '../format/seek-table.js';
 import { encodeZeroFrame, encodeZeroRanges } from '../format/zero-frame.js';
 import { createPieceDigester } from './digest-pieces.js';
 import { readMark, refuseLost, refuseUnlessBegun, type IsHeld } from './journal-damage.js';
@@ -40,9 +39,7 @@ export class Journal {
   #path: string;
   #file: PartialFile;
   readonly #codec: FrameCodec;
-  readonly #pending: { memory: number; frames: Promise<readonly Uint8Array[]> }[] = [];
-  #inFlight = 0;
-  readonly #rooms = createBufferPool(FRAME_ROOM);
+  readonly #queue: CompressionQueue<undefined>;
   #end: number;
   /** So much is on stable storage. */
   #synced: number;
@@ -54,6 +51,7 @@ export class Journal {
     this.#path = path;
     this.#file = file;
     this.#codec = codec;
+    this.#queue = new CompressionQueue(codec, ({ frame }) => this.#addUnit([frame]));
     this.header = header;
     this.#end = end;
     this.#synced = end;
@@ -115,18 +113,16 @@ export class Journal {
 
   /** Adds pre-images. Takes over the batch. */
   async add(batch: RecordBatch): Promise<void> {
-    const frames = batch.kind === 'zeros' ? Promise.resolve(zeroFrames(batch)) : this.#compress(batch);
-    frames.catch(() => undefined);
-    const memory = 2 * memoryOfBatch(batch);
-    this.#pending.push({ memory, frames });
-    this.#inFlight += memory;
-    while (this.#pending.length >= this.#codec.depth || this.#inFlight > MOST_IN_FLIGHT)
-      await this.#writeOldest();
+    if (batch.kind === 'data') await this.#queue.add(batch, 0, undefined);
+    else {
+      await this.#queue.drain();
+      await this.#addUnit([encodeZeroRanges(batch.ranges), encodeZeroFrame(batch.ranges)]);
+    }
   }
 
   /** All that was added is on stable storage when this is settled. */
   async flush(): Promise<void> {
-    while (this.#pending.length > 0) await this.#writeOldest();
+    await this.#queue.drain();
     await this.#sync();
     await this.#mark();
   }
@@ -181,25 +177,11 @@ export class Journal {
     this.#isOpen = false;
   }
 
-  async #compress(batch: Extract<RecordBatch, { kind: 'data' }>): Promise<readonly Uint8Array[]> {
-    const { frame, content } = await this.#codec.compress(
-      batch.bytes,
-      0,
-      this.#rooms.take(frameRoom(batch.bytes.length)),
-    );
-    releaseBatch({ ...batch, bytes: content });
-    return [frame];
-  }
-
-  async #writeOldest(): Promise<void> {
-    const { frames, memory } = this.#pending.shift()!;
+  /** Frames that are of use together alone, behind a mark. */
+  async #addUnit(frames: readonly Uint8Array[]): Promise<void> {
     if (!this.#isMarked) await this.#mark();
-    for (const frame of await frames) {
-      await this.#append(frame);
-      this.#rooms.give(frame.buffer);
-    }
+    for (const frame of frames) await this.#append(frame);
     this.#isMarked = false;
-    this.#inFlight -= memory;
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
@@ -224,35 +206,21 @@ export class Journal {
   }
 
   async #appendIndex(target: RandomAccessReader, close: (closing: Closing) => Closing): Promise<Closing> {
-    const index = new FrameIndex(this.#codec, true);
-    const seekTable = new SeekTable();
-    const pageSizes: number[] = [];
+    const index = new IndexWriter((bytes) => this.#append(bytes), this.#codec, true, true);
     const dataEnd = this.#end;
     const digestPieces = createPieceDigester(target, this.#codec);
     const reader = await LvsReader.open(readPartial(this.#file, 0), this.#codec);
     for await (const { position, entry, batch } of reader.frames()) {
-      index.list(entry, batch && digestPieces(batch));
+      const isFull = index.list(entry, batch && digestPieces(batch));
       if (batch) releaseBatch(batch);
-      seekTable.add(entry.frameSize, entry.contentSize);
-      if (index.isFull) pageSizes.push(await this.#appendPage(index.takePage(this.#end)));
+      if (isFull) await index.writePage(this.#end);
       if (position + entry.frameSize === dataEnd) break;
     }
     const order = reader.foundOrder() === 'sorted' ? 'sorted' : undefined;
     const closing = close({ ...reader.totals(), digest: reader.takeDigest(), order });
-    pageSizes.push(await this.#appendPage(index.takeLastPage(closing)));
-    for (const size of pageSizes) seekTable.add(size, 0);
-    for (const part of seekTable.encode()) await this.#append(part);
+    await index.finish(closing);
     return closing;
   }
-
-  async #appendPage(page: Uint8Array): Promise<number> {
-    await this.#append(page);
-    return page.length;
-  }
-}
-
-function zeroFrames({ ranges }: Extract<RecordBatch, { kind: 'zeros' }>): Uint8Array[] {
-  return [encodeZeroRanges(ranges), encodeZeroFrame(ranges)];
 }
 
 /** What a journal holds up to its first frame that is not whole. */

@@ -1,24 +1,20 @@
 import {
   countRecords,
-  createBufferPool,
   type DataBatch,
   encodedSize,
-  memoryOfBatch,
   type Range,
   type RecordBatch,
-  releaseBatch,
   type ZeroBatch,
 } from './batch.js';
 import type { Closing } from './closing.js';
-import { frameRoom, MOST_IN_FLIGHT, type CodedFrame, type FrameCodec } from './codec.js';
-import { FRAME_ROOM } from './layout.js';
+import type { CodedFrame, FrameCodec } from './codec.js';
+import { CompressionQueue } from './compression-queue.js';
 import { FIRST_LINE_BYTES, FIRST_LINE_FRAME } from './first-line.js';
 import { FRAME_KINDS, type FrameEntry } from './frame-entry.js';
-import { FrameIndex } from './frame-index.js';
+import { IndexWriter } from './index-writer.js';
 import { encodeHeader, type StreamHeader } from './header.js';
 import { MapPageDraft, MapRangeTally } from './map-ranges.js';
 import { declaredSize } from './order-check.js';
-import { SeekTable } from './seek-table.js';
 import { StreamDigest, updateDigestOfZeros, type Fold } from './stream-digest.js';
 import { Tally, type Extremes } from './totals.js';
 import { encodeZeroFrame, encodeZeroRanges } from './zero-frame.js';
@@ -41,14 +37,10 @@ interface MapRanges {
   readonly tally: MapRangeTally;
 }
 
-/** A frame under way: what it takes to write and list it once it is compressed. */
-interface Pending {
-  readonly batch: DataBatch;
-  readonly coded: Promise<CodedFrame>;
+/** What it takes to list a frame once it is compressed. */
+interface Listing {
   readonly fold: Fold;
   readonly extremes: Extremes;
-  /** Bytes that it holds. */
-  readonly memory: number;
 }
 
 const NOWHERE: Extremes = { low: 0, high: 0 };
@@ -61,21 +53,21 @@ export class LvsWriter {
   readonly #sink: ByteSink;
   readonly #codec: FrameCodec;
   readonly #header: StreamHeader;
-  readonly #index: FrameIndex;
+  readonly #index: IndexWriter;
   readonly #digest: StreamDigest;
-  readonly #seekTable = new SeekTable();
   readonly #tally = new Tally();
   readonly #map: MapRanges | undefined;
-  readonly #rooms = createBufferPool(FRAME_ROOM);
-  readonly #pending: Pending[] = [];
-  #inFlight = 0;
+  readonly #queue: CompressionQueue<Listing>;
   #position = 0;
 
   constructor(sink: ByteSink, codec: FrameCodec, header: StreamHeader) {
     this.#sink = sink;
     this.#codec = codec;
     this.#header = header;
-    this.#index = new FrameIndex(codec, header.baseDigests === true);
+    this.#index = new IndexWriter((bytes) => this.#append(bytes), codec, header.baseDigests === true);
+    this.#queue = new CompressionQueue(codec, (coded, batch, listing) =>
+      this.#placeData(coded, batch, listing),
+    );
     this.#digest = new StreamDigest(codec);
     if (header.kind === 'map')
       this.#map = { draft: new MapPageDraft(), tally: new MapRangeTally(declaredSize(header)) };
@@ -89,10 +81,10 @@ export class LvsWriter {
   /** Writes the header and the first line. */
   async start(): Promise<void> {
     const header = encodeHeader(this.#header);
-    await this.#place(header, 0, this.#describe(header, FRAME_KINDS.header, 0));
+    await this.#place(header, this.#describe(header, FRAME_KINDS.header, 0));
     this.#digest.update(FIRST_LINE_BYTES);
     const size = FIRST_LINE_BYTES.length;
-    await this.#place(FIRST_LINE_FRAME, size, this.#describe(FIRST_LINE_FRAME, FRAME_KINDS.firstLine, size));
+    await this.#place(FIRST_LINE_FRAME, this.#describe(FIRST_LINE_FRAME, FRAME_KINDS.firstLine, size));
   }
 
   /** Adds ranges of a map: ascending, no two of them touching, inside the device. Waits while pages are written. */
@@ -114,19 +106,12 @@ export class LvsWriter {
     const extremes = this.#tally.add(batch);
     const streamPosition = this.#digest.position;
     const fold = this.#digest.submit(batch.bytes);
-    const room = this.#rooms.take(frameRoom(batch.bytes.length));
-    const memory = memoryOfBatch(batch) + room.length;
-    const coded = this.#codec.compress(batch.bytes, streamPosition, room);
-    coded.catch(() => undefined);
-    this.#pending.push({ batch, coded, fold, extremes, memory });
-    this.#inFlight += memory;
-    while (this.#pending.length >= this.#codec.depth || this.#inFlight > MOST_IN_FLIGHT)
-      await this.#writeOldest();
+    await this.#queue.add(batch, streamPosition, { fold, extremes });
   }
 
   /** All batches that were added have been given to the sink when this is settled. */
-  async drain(): Promise<void> {
-    while (this.#pending.length > 0) await this.#writeOldest();
+  drain(): Promise<void> {
+    return this.#queue.drain();
   }
 
   /** Writes the last index page and the seek table and answers what the file says at its end. */
@@ -137,37 +122,33 @@ export class LvsWriter {
     const order = found === 'sorted' && this.#header.order !== 'sorted' ? found : undefined;
     const totals = { ...this.#tally.totals(), ...this.#map?.tally.totals() };
     const closing: Closing = { ...totals, digest, order, ...extras(digest) };
-    const page = this.#index.takeLastPage(closing, this.#map?.draft.take());
-    this.#seekTable.add(page.length, 0);
-    await this.#sink.write(page);
-    for (const part of this.#seekTable.encode()) await this.#sink.write(part);
+    await this.#index.finish(closing, this.#map?.draft.take());
     return closing;
   }
 
   async #addZeros(batch: ZeroBatch): Promise<void> {
     await this.drain();
     const ranges = encodeZeroRanges(batch.ranges);
-    await this.#place(ranges, 0, this.#describe(ranges, FRAME_KINDS.zeroRanges, 0));
+    await this.#place(ranges, this.#describe(ranges, FRAME_KINDS.zeroRanges, 0));
     const extremes = this.#tally.add(batch);
     updateDigestOfZeros(this.#digest, batch);
     const frame = encodeZeroFrame(batch.ranges);
     const contentSize = encodedSize(batch);
     const entry = this.#describe(frame, FRAME_KINDS.zeros, contentSize, extremes, countRecords(batch));
-    await this.#place(frame, contentSize, entry, batch.pieces);
+    await this.#place(frame, entry, batch.pieces);
   }
 
-  async #writeOldest(): Promise<void> {
-    const { batch, coded, fold, extremes, memory } = this.#pending.shift()!;
-    const { frame, content, sha256, blocks } = await coded;
-    this.#inFlight -= memory;
+  async #placeData(
+    { frame, content, sha256, blocks }: CodedFrame,
+    batch: DataBatch,
+    { fold, extremes }: Listing,
+  ): Promise<void> {
     fold(blocks);
     const { continues, open } = batch;
     const records = countRecords(batch);
     const sizes = { frameSize: frame.length, contentSize: content.length };
     const entry = { kind: FRAME_KINDS.data, continues, open, records, ...sizes, ...extremes, sha256 };
-    await this.#place(frame, content.length, entry, batch.pieces);
-    this.#rooms.give(frame.buffer);
-    releaseBatch({ ...batch, bytes: content });
+    await this.#place(frame, entry, batch.pieces);
   }
 
   #describe(
@@ -190,23 +171,17 @@ export class LvsWriter {
     };
   }
 
-  async #place(
-    frame: Uint8Array,
-    contentSize: number,
-    entry: FrameEntry,
-    pieces?: Uint8Array,
-  ): Promise<void> {
-    await this.#sink.write(frame);
-    this.#position += frame.length;
-    this.#seekTable.add(frame.length, contentSize);
-    this.#index.list(entry, pieces);
-    if (this.#index.isFull) await this.#writePage();
+  async #place(frame: Uint8Array, entry: FrameEntry, pieces?: Uint8Array): Promise<void> {
+    await this.#append(frame);
+    if (this.#index.list(entry, pieces)) await this.#writePage();
   }
 
   async #writePage(): Promise<void> {
-    const page = this.#index.takePage(this.#position, this.#map?.draft.take());
-    await this.#sink.write(page);
-    this.#position += page.length;
-    this.#seekTable.add(page.length, 0);
+    await this.#index.writePage(this.#position, this.#map?.draft.take());
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    await this.#sink.write(bytes);
+    this.#position += bytes.length;
   }
 }
