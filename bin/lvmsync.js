@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import '../dist/cli/lvmsync.js';
+import '../dist/cli/lvmsync/main.js';

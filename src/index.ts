@@ -19,22 +19,22 @@ export {
   releaseBatch,
   type BufferPool,
   type DataBatch,
-  type Range,
   type RecordBatch,
   type ZeroBatch,
 } from './format/batch.js';
+export type { Range } from './ranges/range.js';
 export { ByteReader, type ByteSource } from './format/byte-reader.js';
-export type { Closing, Totals } from './format/closing.js';
-export type { CodecFactory, FrameCodec } from './format/codec.js';
-export { endsOf, type Ends } from './format/ends.js';
-export { DialectSurvey, type DialectOptions } from './format/dialect.js';
-export { readFileIndex, type FileBytes, type FileIndex } from './format/file-index.js';
-export type { Derivation, Kind, Order, StreamHeader, TargetName } from './format/header.js';
-export { formatId, type StreamId } from './format/identifier.js';
-export type { Dialect } from './format/legacy.js';
+export type { Closing, Totals } from './format/lvs/maps/closing.js';
+export type { CodecFactory, FrameCodec } from './format/frame-codec.js';
+export { endsOf, type Ends } from './format/lvs/maps/ends.js';
+export { DialectSurvey, type DialectOptions } from './format/lvmsync/dialect.js';
+export { readFileIndex, type FileBytes, type FileIndex } from './format/lvs/file-index.js';
+export type { Derivation, Kind, Order, StreamHeader, TargetName } from './format/lvs/maps/header.js';
+export { formatId, type StreamId } from './format/lvs/maps/identifier.js';
+export type { Dialect } from './format/lvmsync/read-legacy.js';
 export { listRecords } from './format/list-records.js';
-export { LvsReader } from './format/lvs-reader.js';
-export { LvsWriter, type ByteSink, type ClosingExtras } from './format/lvs-writer.js';
+export { LvsReader } from './format/lvs/reader.js';
+export { LvsWriter, type ByteSink, type ClosingExtras } from './format/lvs/writer.js';
 export {
   isMap,
   openStream,
@@ -45,19 +45,19 @@ export {
   type StreamOptions,
 } from './format/open-stream.js';
 export { piecesOf } from './format/pieces.js';
-export { writePlain } from './format/plain.js';
+export { writePlain } from './format/lvmsync/plain.js';
 export { readThrough, type ReadThrough } from './format/read-through.js';
-export { resultStateId } from './format/result-state.js';
-export type { State } from './format/state.js';
-export { writeLvs } from './format/write-lvs.js';
-export { writeMap, type RangeParts } from './format/write-map.js';
+export { resultStateId } from './format/lvs/maps/result-state.js';
+export type { State } from './format/lvs/maps/state.js';
+export { writeLvs } from './format/lvs/write-lvs.js';
+export { writeMap, type RangeParts } from './format/lvs/write-map.js';
 
 export { following, isKnownNotToFollow, type Following } from './algebra/follows.js';
-export { Density } from './algebra/density.js';
-export { mergeRanges } from './algebra/merge-ranges.js';
+export { Density } from './ranges/density.js';
+export { mergeRanges } from './ranges/merge-ranges.js';
 export type { Packer } from './algebra/derived-header.js';
 export { packStream } from './algebra/pack-stream.js';
-export { RangeList } from './algebra/range-list.js';
+export { RangeList } from './ranges/range-list.js';
 export type { RandomAccessReader } from './algebra/random-access.js';
 export { readRanges } from './algebra/read-ranges.js';
 export { splitZeroRuns, takeZeroRecords } from './algebra/split-zeros.js';
@@ -72,15 +72,16 @@ export { openOutput, type Output } from './files/sink.js';
 export { openSource, spool, type Source } from './files/source.js';
 export { writeOutput } from './files/write-output.js';
 
-export { applyStream, type ApplyReport } from './device/apply.js';
+export { applyStream } from './apply/apply.js';
+export type { ApplyReport } from './apply/work.js';
 export { openDirect, type DirectReader } from './device/direct.js';
 export { openImage, type ImageReader } from './device/image.js';
 
-export { readChangedChunks, type ChangedChunks } from './lvm/changed-chunks.js';
-export type { ChunkPart, ChunkRun, ChunkSet } from './lvm/chunk-set.js';
-export { loadExceptions, type ExceptionPart } from './lvm/exception-part.js';
-export { createSnapshotView } from './lvm/snapshot-view.js';
-export type { Changes, OpenChanges } from './lvm/changes.js';
+export { readChangedChunks, type ChangedChunks } from './lvm/thick/changed-chunks.js';
+export type { ChunkPart, ChunkRun, ChunkSet } from './lvm/thick/chunk-set.js';
+export { loadExceptions, type ExceptionPart } from './lvm/thick/exception-part.js';
+export { createSnapshotView } from './lvm/thick/snapshot-view.js';
+export type { Changes, OpenChanges } from './changes/changes.js';
 export { openLiveChanges } from './lvm/live.js';
 export type { LiveOptions } from './lvm/live-options.js';
 export { findVolume, listVolumes, type LogicalVolume, type VolumeList } from './lvm/logical-volumes.js';
@@ -90,7 +91,12 @@ export {
   readThickSnapshot,
   thickChanges,
   type ThickSnapshot,
-} from './lvm/thick-dump.js';
-export { thinChanges, type ThinPair } from './lvm/thin-dump.js';
-export { listThinDevices, openThinMetadata, thinDifference, type ThinMetadata } from './lvm/thin-metadata.js';
-export { writeChangeMap, writeDump, writePlainDump, type DumpOptions } from './lvm/write-dump.js';
+} from './lvm/thick/thick-dump.js';
+export { thinChanges, type ThinPair } from './lvm/thin/thin-dump.js';
+export {
+  listThinDevices,
+  openThinMetadata,
+  thinDifference,
+  type ThinMetadata,
+} from './lvm/thin/thin-metadata.js';
+export { writeChangeMap, writeDump, writePlainDump, type DumpOptions } from './changes/write-changes.js';

@@ -2,23 +2,7 @@ import { fileURLToPath } from 'node:url';
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
-
-/**
- * The layers of `src/`, lowest first: each may import from those before it, and the packages named here
- * and no others. A pure layer may not reach for `node:` either: it could run in a browser.
- */
-const layers = [
-  { name: 'format', pure: true, packages: ['@msgpack/msgpack'] },
-  { name: 'interop', pure: true, packages: [] },
-  { name: 'algebra', pure: true, packages: [] },
-  { name: 'codec', pure: false, packages: ['zstd-napi', 'zstd-napi/binding.js', 'xxhash-wasm'] },
-  { name: 'files', pure: false, packages: ['koffi'] },
-  { name: 'device', pure: false, packages: ['koffi', 'execa'] },
-  { name: 'chain', pure: false, packages: [] },
-  { name: 'lvm', pure: false, packages: ['execa'] },
-  { name: 'remote', pure: false, packages: ['ssh2', 'execa'] },
-  { name: 'cli', pure: false, packages: ['yargs', 'yargs/helpers', 'cli-progress'] },
-];
+import { layers } from './layers.js';
 
 /** A path out of a layer's folder, from any depth in it, to one of the given names. */
 const climbingTo = (names) => `^(\\.\\./)+(${names.join('|')})(/|\\.js$)`;

@@ -1,11 +1,11 @@
 import { createCodec } from '#src/codec/codec.js';
 import type { RecordBatch } from '#src/format/batch.js';
 import { ByteReader, type ByteSource } from '#src/format/byte-reader.js';
-import type { FrameCodec } from '#src/format/codec.js';
-import { attachPieces } from '#src/format/attach-pieces.js';
-import { readFileIndex } from '#src/format/file-index.js';
-import type { StreamHeader } from '#src/format/header.js';
-import { LvsWriter, type ClosingExtras } from '#src/format/lvs-writer.js';
+import type { FrameCodec } from '#src/format/frame-codec.js';
+import { attachPieces } from '#src/format/lvs/attach-pieces.js';
+import { readFileIndex } from '#src/format/lvs/file-index.js';
+import type { StreamHeader } from '#src/format/lvs/maps/header.js';
+import { LvsWriter, type ClosingExtras } from '#src/format/lvs/writer.js';
 import { openStream, type ChangeStream } from '#src/format/open-stream.js';
 import { encodeRecordHeader } from '#src/format/record.js';
 import { SegmentList } from '#src/format/segments.js';

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
+import { layers } from './layers.js';
 import { describe, expect, it } from 'vitest';
 
 /** House rules that no linter has. */
@@ -78,6 +79,40 @@ describe('the whole tree', () => {
   });
 });
 
+/** The files of each folder of `src/`, by its path below it. */
+const rooms = [...new Set(sources.map(({ name }) => roomOf(name)))].map(
+  (room) => [room, sources.filter(({ name }) => roomOf(name) === room)] as const,
+);
+
+function roomOf(name: string): string {
+  return path.dirname(name).replace(/^src\/?/, '');
+}
+
+const importsOf = (name: string, text: string): string[] =>
+  [...text.matchAll(/^(?:import|export) [^;]*?from '(\.[^']+)\.js'/gms)].map(
+    ([, from]) => `${path.join(path.dirname(name), from!)}.ts`,
+  );
+
+/** The files of a circle of imports; none if there is no circle. */
+function findCircle(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const done = new Set<string>();
+  const visit = (name: string, way: readonly string[]): readonly string[] => {
+    if (way.includes(name)) return [...way, name];
+    if (done.has(name)) return [];
+    done.add(name);
+    for (const next of imports.get(name) ?? []) {
+      const circle = visit(next, [...way, name]);
+      if (circle.length > 0) return circle;
+    }
+    return [];
+  };
+  for (const name of imports.keys()) {
+    const circle = visit(name, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
 describe('src', () => {
   it('names no command that does not exist', () => {
     const { text: index } = sources.find(({ name }) => name === 'src/cli/commands.ts')!;
@@ -88,7 +123,9 @@ describe('src', () => {
 
   it('is named in kebab case', () => {
     const kebab = /^src(?:\/[a-z0-9]+(?:-[a-z0-9]+)*)+\.ts$/;
-    const strangers = names.filter((name) => name.startsWith('src/') && !kebab.test(name));
+    const strangers = names.filter(
+      (name) => name.startsWith('src/') && name !== 'src/README.md' && !kebab.test(name),
+    );
     expect(strangers).toEqual([]);
   });
 
@@ -112,6 +149,29 @@ describe('src', () => {
     expect(shared.map(([bare, places]) => `${bare}: ${[...places].join(', ')}`)).toEqual([]);
   });
 
+  it('has no room of more than 15 files that has no rooms of its own', () => {
+    const crowded = rooms.filter(
+      ([room, files]) => files.length > 15 && !rooms.some(([other]) => other.startsWith(`${room}/`)),
+    );
+    expect(crowded.map(([room]) => room)).toEqual([]);
+  });
+
+  it('has no room, and no order of them, that its page does not tell', () => {
+    const { text } = texts.find(({ name }) => name === 'src/README.md')!;
+    const told = [...text.matchAll(/^\| `([a-z/]+)\/` \|/gm)].map(([, room]) => room!);
+    expect(told.toSorted()).toEqual(
+      rooms
+        .map(([room]) => room)
+        .filter((room) => room !== '')
+        .toSorted(),
+    );
+    expect(told.filter((room) => !room.includes('/'))).toEqual(layers.map(({ name }) => name));
+  });
+
+  it('has no import in a circle', () => {
+    expect(findCircle(new Map(sources.map(({ name, text }) => [name, importsOf(name, text)])))).toEqual([]);
+  });
+
   it('has one barrel', () => {
     const others = sources.filter(({ name }) => name !== 'src/index.ts');
     expect(others.filter(({ name }) => name.endsWith('/index.ts')).map(({ name }) => name)).toEqual([]);
@@ -120,8 +180,8 @@ describe('src', () => {
 });
 
 describe('the layer rule', () => {
-  const layers = 'format interop algebra codec files device chain lvm remote cli'.split(' ');
-  const pure = layers.slice(0, 3);
+  const names = layers.map(({ name }) => name);
+  const pure = layers.filter((layer) => layer.pure).map(({ name }) => name);
 
   const eslint = new ESLint({
     cwd: root,
@@ -140,16 +200,16 @@ describe('the layer rule', () => {
     ).size;
   };
 
-  it.each(layers)('lets %s import the layers before it and no other', async (layer) => {
-    const position = layers.indexOf(layer);
-    const before = layers.slice(0, position).map((other) => `../${other}/thing.js`);
-    const after = layers.slice(position + 1).map((other) => `../${other}/thing.js`);
+  it.each(names)('lets %s import the layers before it and no other', async (layer) => {
+    const position = names.indexOf(layer);
+    const before = names.slice(0, position).map((other) => `../${other}/thing.js`);
+    const after = names.slice(position + 1).map((other) => `../${other}/thing.js`);
     expect(await complaints(`src/${layer}/planted.ts`, ['./own.js', '../errors.js', ...before])).toBe(0);
     expect(await complaints(`src/${layer}/planted.ts`, after)).toBe(after.length);
     expect(await complaints(`src/${layer}/deep/planted.ts`, ['../../index.js', '#src/index.js'])).toBe(2);
   });
 
-  it.each(layers)('holds %s to its packages', async (layer) => {
+  it.each(names)('holds %s to its packages', async (layer) => {
     expect(await complaints(`src/${layer}/planted.ts`, ['left-pad', 'fs'])).toBe(2);
     expect(await complaints(`src/${layer}/planted.ts`, ['node:fs'])).toBe(pure.includes(layer) ? 1 : 0);
   });

@@ -13,7 +13,7 @@ export default defineConfig({
     globalSetup: ['test/temporary-folder.ts', 'test/fault-table.ts'],
     exclude: [
       ...configDefaults.exclude,
-      'test/lvm/**',
+      'test/vm/**',
       'test/mutation/**',
       ...(slow ? [] : ['test/long/**']),
       ...filesWithoutTools(),

@@ -2,11 +2,11 @@ import {
   type BufferPool,
   createBufferPool,
   type DataBatch,
-  type Range,
   type RecordBatch,
   releaseBatch,
   zeroRecords,
 } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import {
   MAX_ZERO_CONTENT,
   PIECE_DIGEST_SIZE,
@@ -22,7 +22,7 @@ import {
   PieceRunBuilder,
 } from '../format/pieces.js';
 import { SegmentList } from '../format/segments.js';
-import { cutZeroRanges } from '../format/zero-frame.js';
+import { cutZeroRanges } from '../format/lvs/frames/zero-frame.js';
 import { DataDraft } from './data-draft.js';
 import { PieceCursor } from './piece-cursor.js';
 import type { RecordPart } from './record-cursor.js';

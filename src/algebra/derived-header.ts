@@ -1,5 +1,5 @@
-import { fitHeader } from '../format/fit.js';
-import type { Derivation, StreamHeader } from '../format/header.js';
+import { fitHeader } from '../format/lvs/maps/fit.js';
+import type { Derivation, StreamHeader } from '../format/lvs/maps/header.js';
 
 /** Who makes a stream and when, for the header of one that says nothing of itself. */
 export interface Packer {

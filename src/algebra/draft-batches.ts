@@ -1,4 +1,5 @@
-import type { BufferPool, DataBatch, Range } from '../format/batch.js';
+import type { BufferPool, DataBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { DataDraft } from './data-draft.js';
 import type { RandomAccessReader } from './random-access.js';
 

@@ -1,5 +1,5 @@
-import type { Ends } from '../format/ends.js';
-import { isNamed, type State } from '../format/state.js';
+import type { Ends } from '../format/lvs/maps/ends.js';
+import { isNamed, type State } from '../format/lvs/maps/state.js';
 
 /**
  * Whether a stream may be applied to a device that is at a state (§6.2): *same*, it is the stream's base; *covered*, it is

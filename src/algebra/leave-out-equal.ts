@@ -1,4 +1,5 @@
-import { type DataBatch, type Range, releaseBatch } from '../format/batch.js';
+import { type DataBatch, releaseBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { PIECE_SIZE, RECORD_HEADER_SIZE } from '../format/layout.js';
 import { DataDraft } from './data-draft.js';
 

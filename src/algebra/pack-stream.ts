@@ -1,9 +1,9 @@
-import type { Closing } from '../format/closing.js';
-import type { FrameCodec } from '../format/codec.js';
-import type { ByteSink, ClosingExtras } from '../format/lvs-writer.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import type { ByteSink, ClosingExtras } from '../format/lvs/writer.js';
 import { isMap, type ChangeStream, type LvsStream, type PlainStream } from '../format/open-stream.js';
-import { writeLvs } from '../format/write-lvs.js';
-import { writeMap } from '../format/write-map.js';
+import { writeLvs } from '../format/lvs/write-lvs.js';
+import { writeMap } from '../format/lvs/write-map.js';
 import { plainHeader, type Packer } from './derived-header.js';
 import { takeZeroRecords } from './split-zeros.js';
 

@@ -1,4 +1,4 @@
-import type { Range } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
 import {
   countRangePieces,
@@ -7,7 +7,7 @@ import {
   PieceRunBuilder,
   type PieceRun,
 } from '../format/pieces.js';
-import { Lookahead } from './lookahead.js';
+import { Lookahead } from '../ranges/lookahead.js';
 
 /**
  * What a batch says of its pieces (§4.6.2), taken in the order of its records. Where a piece is cut nobody knows what its

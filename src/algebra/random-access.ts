@@ -1,4 +1,4 @@
-import type { Range } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 
 /** A device or image that can be read anywhere. */
 export interface RandomAccessReader {

@@ -1,4 +1,5 @@
-import { type BufferPool, createBufferPool, type DataBatch, type Range } from '../format/batch.js';
+import { type BufferPool, createBufferPool, type DataBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { draftBatches, fillSegments } from './draft-batches.js';
 import type { RandomAccessReader } from './random-access.js';
 

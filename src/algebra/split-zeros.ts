@@ -1,6 +1,7 @@
-import { releaseBatch, type DataBatch, type Range, type RecordBatch } from '../format/batch.js';
+import { releaseBatch, type DataBatch, type RecordBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { MIN_ZERO_RUN, ZERO_RECORD_SIZE } from '../format/layout.js';
-import { cutZeroRanges } from '../format/zero-frame.js';
+import { cutZeroRanges } from '../format/lvs/frames/zero-frame.js';
 import { BatchBuilder, copySegments } from './batch-builder.js';
 import { createZeroTest, findZeroRuns, type ZeroPart } from './zero-runs.js';
 

@@ -1,4 +1,5 @@
-import type { DataBatch, Range } from '../format/batch.js';
+import type { DataBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { MIN_ZERO_RUN, PIECE_SIZE } from '../format/layout.js';
 
 /** Zeros inside one segment's data: `from` counts from its beginning. */

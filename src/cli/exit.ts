@@ -3,7 +3,7 @@ import { exitAtOnce } from '../device/syscalls.js';
 import { FormatError, LvstreamError, RefusedError, UsageError } from '../errors.js';
 import { runInterruptActions } from '../files/interrupt.js';
 import { ClosedOutputError } from '../files/sink.js';
-import { visible, visibleLines } from './visible.js';
+import { visible, visibleLines } from './print/visible.js';
 
 const FAILED = 1;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;

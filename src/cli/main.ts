@@ -3,8 +3,8 @@ import type { CommandEntry } from './command.js';
 import { COMMANDS } from './commands.js';
 import { runToExit } from './exit.js';
 import { packageVersion } from './package-version.js';
-import { print } from './print.js';
-import { findSimilar } from './similar.js';
+import { print } from './print/print.js';
+import { findSimilar } from './arguments/similar.js';
 
 await runToExit('lvstream', () => main(process.argv.slice(2)));
 
@@ -18,7 +18,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const entry = COMMANDS.find((command) => command.name === name);
   if (!entry) throw unknownCommand(name);
   const [{ runCommand }, { widenPipes }] = await Promise.all([
-    import('./parse.js'),
+    import('./arguments/parse.js'),
     import('./widen-pipes.js'),
     entry.load(),
   ]);

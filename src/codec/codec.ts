@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/codec.js';
+import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/frame-codec.js';
 import type { FrameWorker } from './frame-work.js';
 import { sha256, startSha256 } from './sha256.js';
 import { FIRST_HIGH_LEVEL } from './levels.js';
-import type { Scratch } from '../format/scratch.js';
+import type { Scratch } from '../ranges/scratch.js';
 import { openScratchFile } from './temporary-file.js';
 import { WorkerPool } from './worker-pool.js';
 

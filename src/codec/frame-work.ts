@@ -1,6 +1,6 @@
 import xxhash from 'xxhash-wasm';
 import binding from 'zstd-napi/binding.js';
-import type { CodedFrame, DecodedFrame } from '../format/codec.js';
+import type { CodedFrame, DecodedFrame } from '../format/frame-codec.js';
 import { hashBlocks, wholeBlocks } from '../format/stream-digest.js';
 import { FIRST_HIGH_LEVEL } from './levels.js';
 import { sha256 } from './sha256.js';

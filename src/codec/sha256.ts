@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto';
-import type { Sha256 } from '../format/codec.js';
+import type { Sha256 } from '../format/frame-codec.js';
 
 /** SHA-256 of the bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {

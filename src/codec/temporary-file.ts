@@ -2,7 +2,7 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeviceError, reason } from '../errors.js';
-import type { Scratch } from '../format/scratch.js';
+import type { Scratch } from '../ranges/scratch.js';
 
 /** asm-generic/fcntl.h */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;

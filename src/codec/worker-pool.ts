@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { CodedFrame, DecodedFrame } from '../format/codec.js';
+import type { CodedFrame, DecodedFrame } from '../format/frame-codec.js';
 
 export type Job =
   | {

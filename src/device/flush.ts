@@ -1,9 +1,9 @@
 import { closeSync, constants, fsyncSync, openSync, statSync } from 'node:fs';
 import { attempt, openDescriptor, statImage } from './image.js';
 import { readText, safely } from './kernel-files.js';
-import { isMountOf, listMounts, type Mount } from './mounts.js';
-import { holdersOf, loopsOn } from './stacked-devices.js';
-import { deviceNumber, partitionsOf, type Subject, subjectOf } from './subject.js';
+import { isMountOf, listMounts, type Mount } from './usage/mounts.js';
+import { holdersOf, loopsOn } from './usage/stacked-devices.js';
+import { deviceNumber, partitionsOf, type Subject, subjectOf } from './usage/subject.js';
 import { flushBuffers, syncFileSystem } from './syscalls.js';
 
 /**

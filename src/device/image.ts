@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, openSync, statSync, type BigIntStats
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { DeviceError } from '../errors.js';
 import { readSome, release } from '../files/descriptor.js';
-import type { Range } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { deviceSize, errorCode, isReadOnly, seekData, seekHole } from './syscalls.js';
 
 /** An image file or block device, open for reading. The caller closes it; reading afterwards throws. */

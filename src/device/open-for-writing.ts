@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { statImage } from './image.js';
 import { readText, safely } from './kernel-files.js';
-import { findSwapArea, isMountOf, listMounts } from './mounts.js';
-import { readOpenCount } from './open-count.js';
+import { findSwapArea, isMountOf, listMounts } from './usage/mounts.js';
+import { readOpenCount } from './usage/open-count.js';
 import {
   countOwnFiles,
   describeProcess,
@@ -11,9 +11,9 @@ import {
   isForReading,
   isForWriting,
   type OpenedFile,
-} from './open-files.js';
-import { holdersOf, loopsOn } from './stacked-devices.js';
-import { deviceNumber, isSame, settle, type Subject, subjectOf } from './subject.js';
+} from './usage/open-files.js';
+import { holdersOf, loopsOn } from './usage/stacked-devices.js';
+import { deviceNumber, isSame, settle, type Subject, subjectOf } from './usage/subject.js';
 import { isSameOpenFile, type ProcessFile } from './syscalls.js';
 
 /**

@@ -1,12 +1,7 @@
 import { draftBatches, fillSegments } from '../algebra/draft-batches.js';
 import { readRanges } from '../algebra/read-ranges.js';
-import {
-  type BufferPool,
-  createBufferPool,
-  type DataBatch,
-  type Range,
-  releaseBatch,
-} from '../format/batch.js';
+import { type BufferPool, createBufferPool, type DataBatch, releaseBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import { BATCH_SIZE } from '../format/layout.js';
 import { alignedMemory } from './aligned-memory.js';
 import type { AheadReader, AlignedReads } from './direct.js';

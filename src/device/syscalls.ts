@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 import type * as Koffi from 'koffi';
 import { DeviceError } from '../errors.js';
-import type { Range } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 
 /**
  * The Linux system calls that Node lacks. The numbers are those of x86, ARM and RISC-V with 64 bits

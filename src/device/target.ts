@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import { DeviceError, RefusedError } from '../errors.js';
-import type { Range } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import {
   allocatedIn,
   attempt,
@@ -26,9 +26,9 @@ import {
   statPath,
   type OpenFile,
 } from './image.js';
-import { lockTarget, refuseWhenUsed } from './in-use.js';
+import { lockTarget, refuseWhenUsed } from './usage/in-use.js';
 import { settle, syncFile } from './medium.js';
-import { deviceNumber } from './subject.js';
+import { deviceNumber } from './usage/subject.js';
 import { errorCode, logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
 
 export interface TargetOptions {

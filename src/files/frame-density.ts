@@ -1,22 +1,22 @@
-import type { Density } from '../algebra/density.js';
-import type { Range } from '../format/batch.js';
+import type { Density } from '../ranges/density.js';
+import type { Range } from '../ranges/range.js';
 import { FormatError } from '../errors.js';
 import { rangesOf } from '../format/batch.js';
-import type { FrameCodec } from '../format/codec.js';
-import type { FileBytes, FileIndex } from '../format/file-index.js';
-import { FRAME_KINDS } from '../format/frame-entry.js';
-import { equalBytes } from '../format/identifier.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import type { FileBytes, FileIndex } from '../format/lvs/file-index.js';
+import { FRAME_KINDS } from '../format/lvs/index/frame-entry.js';
+import { equalBytes } from '../format/lvs/maps/identifier.js';
 import {
   MAX_DATA_CONTENT,
   MAX_FRAME_SIZE,
   MAX_ZERO_RANGES_SIZE,
   RECORD_HEADER_SIZE,
 } from '../format/layout.js';
-import { decodeMapRanges, MapRangeTally } from '../format/map-ranges.js';
-import { declaredSize } from '../format/order-check.js';
-import { placeEntries, type PlacedEntry } from '../format/place-entries.js';
+import { decodeMapRanges, MapRangeTally } from '../format/lvs/index/map-ranges.js';
+import { declaredSize } from '../format/lvs/order-check.js';
+import { placeEntries, type PlacedEntry } from '../format/lvs/index/place-entries.js';
 import { parseContent } from '../format/segments.js';
-import { decodeZeroRanges } from '../format/zero-frame.js';
+import { decodeZeroRanges } from '../format/lvs/frames/zero-frame.js';
 
 /** A frame whose data covers less than this much of the span it writes to is worth a closer look. */
 const DENSE = 0.75;

@@ -1,14 +1,15 @@
-import { Density } from '../algebra/density.js';
+import { Density } from '../ranges/density.js';
 import { FormatError } from '../errors.js';
-import { eachRange, type Range } from '../format/batch.js';
-import type { Closing, Totals } from '../format/closing.js';
-import type { FrameCodec } from '../format/codec.js';
-import type { FileIndex } from '../format/file-index.js';
-import type { Order, StreamHeader } from '../format/header.js';
-import type { Dialect } from '../format/legacy.js';
+import { eachRange } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
+import type { Closing, Totals } from '../format/lvs/maps/closing.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import type { FileIndex } from '../format/lvs/file-index.js';
+import type { Order, StreamHeader } from '../format/lvs/maps/header.js';
+import type { Dialect } from '../format/lvmsync/read-legacy.js';
 import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
-import { walkRecords } from '../format/walk-headers.js';
+import { walkRecords } from '../format/lvmsync/walk-headers.js';
 import { addFrames, addRanges } from './frame-density.js';
 import { namingFaults, openIndex, type StreamFile, type StreamInput } from './open-input.js';
 

@@ -1,13 +1,13 @@
-import { clipRanges } from '../algebra/clip-ranges.js';
+import { clipRanges } from '../ranges/clip-ranges.js';
 import { derivedFrom } from '../algebra/derived-header.js';
-import { mergeRanges } from '../algebra/merge-ranges.js';
+import { mergeRanges } from '../ranges/merge-ranges.js';
 import { RefusedError } from '../errors.js';
-import type { Closing } from '../format/closing.js';
-import type { FrameCodec } from '../format/codec.js';
-import { endsOf } from '../format/ends.js';
-import type { ByteSink } from '../format/lvs-writer.js';
-import { writeMap } from '../format/write-map.js';
-import type { State } from '../format/state.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import { endsOf } from '../format/lvs/maps/ends.js';
+import type { ByteSink } from '../format/lvs/writer.js';
+import { writeMap } from '../format/lvs/write-map.js';
+import type { State } from '../format/lvs/maps/state.js';
 import type { ChangeMap } from './read-map.js';
 
 /**

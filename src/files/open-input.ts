@@ -1,13 +1,13 @@
 import { FormatError } from '../errors.js';
-import { attachPieces } from '../format/attach-pieces.js';
+import { attachPieces } from '../format/lvs/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import { ByteReader, type ByteSource } from '../format/byte-reader.js';
-import type { FrameCodec } from '../format/codec.js';
-import { readFileIndex, type FileBytes, type FileIndex } from '../format/file-index.js';
-import { FrameScanner } from '../format/frame-scanner.js';
-import { decodeHeader, type StreamHeader } from '../format/header.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import { readFileIndex, type FileBytes, type FileIndex } from '../format/lvs/file-index.js';
+import { FrameScanner } from '../format/lvs/frames/frame-scanner.js';
+import { decodeHeader, type StreamHeader } from '../format/lvs/maps/header.js';
 import { FIRST_LINE_SIZE, MAX_HEADER_SIZE, SKIPPABLE_HEADER_SIZE } from '../format/layout.js';
-import type { Dialect } from '../format/legacy.js';
+import type { Dialect } from '../format/lvmsync/read-legacy.js';
 import {
   isContainer,
   isMap,
@@ -16,8 +16,8 @@ import {
   type ChangeStream,
   type StreamOptions,
 } from '../format/open-stream.js';
-import { viewOf } from '../format/skippable.js';
-import { surveyFile } from '../format/walk-headers.js';
+import { viewOf } from '../format/lvs/frames/skippable.js';
+import { surveyFile } from '../format/lvmsync/walk-headers.js';
 import { openSource, spool, type Source } from './source.js';
 
 export interface InputOptions extends StreamOptions {

@@ -1,7 +1,7 @@
-import { RangeList } from '../algebra/range-list.js';
+import { RangeList } from '../ranges/range-list.js';
 import { RefusedError } from '../errors.js';
-import type { Closing } from '../format/closing.js';
-import type { StreamHeader } from '../format/header.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
+import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { isMap } from '../format/open-stream.js';
 import type { StreamInput } from './open-input.js';
 

@@ -1,18 +1,18 @@
 import { plainHeader, salvagedHeader, type Packer } from '../algebra/derived-header.js';
 import { fillPieces, findSalvage, takeUntil, type Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
-import { attachPieces } from '../format/attach-pieces.js';
+import { attachPieces } from '../format/lvs/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
-import type { Closing } from '../format/closing.js';
-import type { FrameCodec } from '../format/codec.js';
-import type { PlacedPage } from '../format/file-index.js';
-import { FrameScanner, type ScannedFrame } from '../format/frame-scanner.js';
-import type { StreamHeader } from '../format/header.js';
-import { decodePage } from '../format/index-page.js';
-import type { ByteSink } from '../format/lvs-writer.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import type { PlacedPage } from '../format/lvs/file-index.js';
+import { FrameScanner, type ScannedFrame } from '../format/lvs/frames/frame-scanner.js';
+import type { StreamHeader } from '../format/lvs/maps/header.js';
+import { decodePage } from '../format/lvs/index/index-page.js';
+import type { ByteSink } from '../format/lvs/writer.js';
 import { isMap, type ChangeStream } from '../format/open-stream.js';
-import { writeLvs } from '../format/write-lvs.js';
+import { writeLvs } from '../format/lvs/write-lvs.js';
 import type { StreamInput } from './open-input.js';
 
 /**

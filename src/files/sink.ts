@@ -16,7 +16,7 @@ import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DeviceError, RefusedError, reason } from '../errors.js';
-import type { ByteSink } from '../format/lvs-writer.js';
+import type { ByteSink } from '../format/lvs/writer.js';
 import { release, writeSomeAsync } from './descriptor.js';
 import { onInterrupt } from './interrupt.js';
 import { createTemporary, type TemporaryFile } from './temporary-name.js';

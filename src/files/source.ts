@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { openTemporaryFile } from '../codec/temporary-file.js';
 import { DeviceError, reason, UsageError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
-import type { ByteSink } from '../format/lvs-writer.js';
+import type { ByteSink } from '../format/lvs/writer.js';
 import { readSome, readSomeAsync, release } from './descriptor.js';
 import { createOutputSink } from './sink.js';
 

@@ -1,10 +1,5 @@
+import type { Range } from '../ranges/range.js';
 import { BATCH_SIZE, RECORD_HEADER_SIZE, ZERO_RECORD_SIZE } from './layout.js';
-
-/** Bytes of a device without their data; `end` is exclusive where a range is given by its ends. */
-export interface Range {
-  readonly offset: number;
-  readonly length: number;
-}
 
 /** What is known of each segment of a batch: arrays of one length, 16 bytes of memory a segment. */
 export interface SegmentArrays {

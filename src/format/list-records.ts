@@ -1,4 +1,5 @@
-import { eachRange, type Range, type RecordBatch, releaseBatch } from './batch.js';
+import { eachRange, type RecordBatch, releaseBatch } from './batch.js';
+import type { Range } from '../ranges/range.js';
 
 /** The records of a stream in order, each as a whole where it goes through several batches; about a batch at a time. */
 export async function* listRecords(batches: AsyncIterable<RecordBatch>): AsyncGenerator<readonly Range[]> {

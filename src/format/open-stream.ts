@@ -1,16 +1,17 @@
 import { FormatError } from '../errors.js';
-import type { Range, RecordBatch } from './batch.js';
+import type { RecordBatch } from './batch.js';
+import type { Range } from '../ranges/range.js';
 import type { ByteReader } from './byte-reader.js';
-import type { Closing } from './closing.js';
-import type { FrameCodec } from './codec.js';
-import { DialectSurvey, type DialectOptions } from './dialect.js';
-import type { StreamHeader } from './header.js';
-import { equalBytes } from './identifier.js';
+import type { Closing } from './lvs/maps/closing.js';
+import type { FrameCodec } from './frame-codec.js';
+import { DialectSurvey, type DialectOptions } from './lvmsync/dialect.js';
+import type { StreamHeader } from './lvs/maps/header.js';
+import { equalBytes } from './lvs/maps/identifier.js';
 import { BATCH_SIZE, HEADER_MAGIC } from './layout.js';
-import { readLegacy, type Dialect } from './legacy.js';
-import { LvsReader } from './lvs-reader.js';
-import { viewOf } from './skippable.js';
-import { truncated } from './zstd-frame.js';
+import { readLegacy, type Dialect } from './lvmsync/read-legacy.js';
+import { LvsReader } from './lvs/reader.js';
+import { viewOf } from './lvs/frames/skippable.js';
+import { truncated } from './lvs/frames/zstd-frame.js';
 
 export interface StreamOptions extends DialectOptions {
   /** The stream is a snapback of lvmsync 0.0.x, which has no first line: read it as that version. */

@@ -1,8 +1,9 @@
-import { releaseBatch, type Range, type RecordBatch } from './batch.js';
-import type { Closing, Totals } from './closing.js';
-import type { FrameCodec } from './codec.js';
+import { releaseBatch, type RecordBatch } from './batch.js';
+import type { Range } from '../ranges/range.js';
+import type { Closing, Totals } from './lvs/maps/closing.js';
+import type { FrameCodec } from './frame-codec.js';
 import { FIRST_LINE_BYTES } from './first-line.js';
-import type { Order } from './header.js';
+import type { Order } from './lvs/maps/header.js';
 import { isMap, type ChangeStream } from './open-stream.js';
 import { StreamDigest, updateDigestOfZeros } from './stream-digest.js';
 import { Tally } from './totals.js';

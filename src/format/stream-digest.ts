@@ -1,5 +1,5 @@
 import { zeroRecords, type ZeroBatch } from './batch.js';
-import type { FrameCodec, Sha256 } from './codec.js';
+import type { FrameCodec, Sha256 } from './frame-codec.js';
 import { DIGEST_BLOCK_SIZE, DIGEST_SIZE } from './layout.js';
 import { recordHeader } from './record.js';
 

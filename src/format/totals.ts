@@ -1,6 +1,7 @@
-import { countRecords, encodedSize, type Range, type RecordBatch, zeroRecords } from './batch.js';
-import type { Totals } from './closing.js';
-import type { Order } from './header.js';
+import { countRecords, encodedSize, type RecordBatch, zeroRecords } from './batch.js';
+import type { Range } from '../ranges/range.js';
+import type { Totals } from './lvs/maps/closing.js';
+import type { Order } from './lvs/maps/header.js';
 import { FIRST_LINE_SIZE, RECORD_HEADER_SIZE } from './layout.js';
 
 /** Where one batch writes: what its frame's index entry says. */

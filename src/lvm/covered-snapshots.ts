@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { LvmError } from '../errors.js';
-import type { State } from '../format/state.js';
+import type { State } from '../format/lvs/maps/state.js';
 import { type LiveDevice, stateOfVolume } from './live-volume.js';
 import { type LogicalVolume, type VolumeList, volumeBehind, volumeOf } from './logical-volumes.js';
-import { readSnapshotStatus } from './snapshot-status.js';
-import { listThinDevices, thinDifference, type ThinMetadata } from './thin-metadata.js';
+import { readSnapshotStatus } from './thick/snapshot-status.js';
+import { listThinDevices, thinDifference, type ThinMetadata } from './thin/thin-metadata.js';
 
 /** What a device that is read covers (§6.2): everything that was written to it since such a snapshot was made is in its table or tree. */
 

@@ -4,9 +4,9 @@ import { listMappedDevices, type MappedDevice } from '../device/device-mapper.js
 import { flushDevice } from '../device/flush.js';
 import { findWriter } from '../device/open-for-writing.js';
 import { pause } from '../device/pause.js';
-import { writesTo } from '../device/write-counter.js';
+import { writesTo } from '../device/usage/write-counter.js';
 import { LvmError } from '../errors.js';
-import type { State } from '../format/state.js';
+import type { State } from '../format/lvs/maps/state.js';
 import { type LogicalVolume, mappedUuid } from './logical-volumes.js';
 import type { Closable } from './opened.js';
 

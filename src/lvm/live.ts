@@ -1,5 +1,5 @@
 import { LvmError, UsageError } from '../errors.js';
-import type { OpenChanges } from './changes.js';
+import type { OpenChanges } from '../changes/changes.js';
 import type { LiveOptions } from './live-options.js';
 import { findVolume, listVolumes, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 
@@ -15,10 +15,10 @@ export async function openLiveChanges(name: string, options: LiveOptions): Promi
   refuseMerging(volumes, volume);
   if (options.to !== undefined) refuseMerging(volumes, findVolume(volumes, options.to));
   if (volume.thin === undefined) {
-    const { openThickChanges } = await import('./thick-live.js');
+    const { openThickChanges } = await import('./thick/thick-live.js');
     return openThickChanges({ volumes, volume }, options);
   }
-  const { openThinChanges } = await import('./thin-live.js');
+  const { openThinChanges } = await import('./thin/thin-live.js');
   return openThinChanges({ volumes, volume }, options);
 }
 

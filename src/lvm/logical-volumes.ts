@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { safely } from '../device/kernel-files.js';
-import { deviceNumber } from '../device/subject.js';
+import { deviceNumber } from '../device/usage/subject.js';
 import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
 import { LvmError } from '../errors.js';
 

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { readText } from '../device/kernel-files.js';
-import { deviceNumber } from '../device/subject.js';
+import { deviceNumber } from '../device/usage/subject.js';
 import { RefusedError } from '../errors.js';
 import type { ChangeMap } from '../files/read-map.js';
-import { endsOf } from '../format/ends.js';
-import type { State } from '../format/state.js';
-import type { OpenChanges } from './changes.js';
+import { endsOf } from '../format/lvs/maps/ends.js';
+import type { State } from '../format/lvs/maps/state.js';
+import type { OpenChanges } from '../changes/changes.js';
 import { openLiveDevice } from './live-volume.js';
 import { isQuiet, remarksOn } from './single-moment.js';
 

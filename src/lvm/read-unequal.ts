@@ -1,7 +1,8 @@
-import { clipRanges, rangesFrom } from '../algebra/clip-ranges.js';
+import { clipRanges, rangesFrom } from '../ranges/clip-ranges.js';
 import { leaveOutEqual } from '../algebra/leave-out-equal.js';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
-import type { DataBatch, Range } from '../format/batch.js';
+import type { DataBatch } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
 import type { LiveDevice } from './live-volume.js';
 
 /**

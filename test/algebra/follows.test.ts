@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { following, stateBetween } from '#src/algebra/follows.js';
-import type { Ends } from '#src/format/ends.js';
-import type { State } from '#src/format/state.js';
+import type { Ends } from '#src/format/lvs/maps/ends.js';
+import type { State } from '#src/format/lvs/maps/state.js';
 
 /**
  * Whether a stream follows (§6.2), over random histories of a small volume: it is written, snapshotted, and copied to a

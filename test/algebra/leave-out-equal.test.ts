@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { leaveOutEqual } from '#src/algebra/leave-out-equal.js';
 import { readRanges } from '#src/algebra/read-ranges.js';
-import { createBufferPool, type DataBatch, type Range, rangesOf } from '#src/format/batch.js';
-import { memoryDevice } from '../device/memory-device.js';
+import { createBufferPool, type DataBatch, rangesOf } from '#src/format/batch.js';
+import type { Range } from '#src/ranges/range.js';
+import { memoryDevice } from '../compare/memory-device.js';
 
 const PIECE = 4096;
 const numRuns = process.env['SLOW'] === '1' ? 10_000 : 100;

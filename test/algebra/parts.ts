@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { RecordPart } from '#src/algebra/record-cursor.js';
-import { rangesOf, type Range, type RecordBatch } from '#src/format/batch.js';
+import { rangesOf, type RecordBatch } from '#src/format/batch.js';
+import type { Range } from '#src/ranges/range.js';
 import {
   countRangePieces,
   decodePieceRuns,

@@ -6,11 +6,11 @@ import {
   createBufferPool,
   type BufferPool,
   type DataBatch,
-  type Range,
   rangesOf,
   releaseBatch,
 } from '#src/format/batch.js';
-import { memoryDevice } from '../device/memory-device.js';
+import type { Range } from '#src/ranges/range.js';
+import { memoryDevice } from '../compare/memory-device.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 10_000 : 200;
 const SIZE = 400;

@@ -8,8 +8,8 @@ import { isMap } from '#src/format/open-stream.js';
 import { applyPlain, formatPlain, normalise, parsePlain } from '../cli/plain-records.js';
 import { succeed } from '../cli/run-lvstream.js';
 import { openBytes } from '../streams.js';
-import { simulate } from '../thick/cow-model.js';
-import { MetadataBuilder, packMapping } from '../thin/metadata-builder.js';
+import { simulate } from '../lvm/thick/cow-model.js';
+import { MetadataBuilder, packMapping } from '../lvm/thin/metadata-builder.js';
 import type { Ended, Program } from './strace.js';
 
 /** Runs of every command that take a few system calls each, and what must have come of them. */

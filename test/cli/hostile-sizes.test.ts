@@ -2,8 +2,8 @@ import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'nod
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FIRST_LINE_FRAME } from '#src/format/first-line.js';
-import { encodeHeader } from '#src/format/header.js';
-import { encodePage, encodePageReference } from '#src/format/index-page.js';
+import { encodeHeader } from '#src/format/lvs/maps/header.js';
+import { encodePage, encodePageReference } from '#src/format/lvs/index/index-page.js';
 import { runMeasured } from '../long/run-measured.js';
 import { codec } from '../streams.js';
 import { Folder } from './run-lvstream.js';

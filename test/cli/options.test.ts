@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '#src/errors.js';
 import { parseSize } from '#src/cli/options.js';
-import { roundSize } from '#src/cli/sizes.js';
-import { visible, visibleJson } from '#src/cli/visible.js';
+import { roundSize } from '#src/cli/print/sizes.js';
+import { visible, visibleJson } from '#src/cli/print/visible.js';
 
 /** What people type and what they are shown. */
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nameSnapback } from '#src/cli/snapback-name.js';
+import { nameSnapback } from '#src/cli/arguments/snapback-name.js';
 import { UsageError } from '#src/errors.js';
 
 const NOW = new Date(2026, 10, 5, 9, 7, 3);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createPieceDigester } from '#src/device/digest-pieces.js';
-import { memoryDevice } from '../device/memory-device.js';
+import { createPieceDigester } from '#src/compare/digest-pieces.js';
+import { memoryDevice } from '../compare/memory-device.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { Folder, succeed } from './run-lvstream.js';
 import { traced, type SystemCall } from './traced.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '#src/cli/commands.js';
-import { findSimilar } from '#src/cli/similar.js';
+import { findSimilar } from '#src/cli/arguments/similar.js';
 import { readFileSync } from 'node:fs';
 import { captureFile, readCapture } from '../captures.js';
 import { Folder, lvstream } from './run-lvstream.js';

@@ -1,4 +1,5 @@
-import { applyStream, type ApplyOptions } from '#src/device/apply.js';
+import { applyStream } from '#src/apply/apply.js';
+import type { ApplyOptions } from '#src/apply/work.js';
 import { LvstreamError } from '#src/errors.js';
 import { openInput } from '#src/files/open-input.js';
 import { createInlineCodec } from '../format/inline-codec.js';

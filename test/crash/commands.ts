@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ApplyOptions } from '#src/device/apply.js';
+import type { ApplyOptions } from '#src/apply/work.js';
 import { hasDigests, type Format, type Shape, type World, type WorldStream } from './world.js';
 
 /** What is cut short: an apply, or the roll-back of one, with a snapback of its own or without. */

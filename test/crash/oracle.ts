@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ApplyOptions } from '#src/device/apply.js';
+import type { ApplyOptions } from '#src/apply/work.js';
 import { RefusedError } from '#src/errors.js';
 import { readLvsHeader } from '#src/files/lvs-header.js';
 import { applyHere, describeError } from './apply-here.js';

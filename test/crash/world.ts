@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPieceDigester } from '#src/device/digest-pieces.js';
+import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import type { RecordBatch } from '#src/format/batch.js';
-import { memoryDevice } from '../device/memory-device.js';
+import { memoryDevice } from '../compare/memory-device.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { applied, batchOf, lvsFile, plainStream, type TestRecord } from '../streams.js';
 import type { Random } from './random.js';

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { listMappedDevices, sendMessage, statusOf } from '#src/device/device-mapper.js';
 import { DeviceError } from '#src/errors.js';
-import { makeUp } from './made-up-kernel.js';
+import { makeUp } from './usage/made-up-kernel.js';
 
 const says = (stdout: string, status = 0, stderr = '') => makeUp({ dmsetup: { status, stdout, stderr } });
 

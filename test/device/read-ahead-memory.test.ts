@@ -2,9 +2,10 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import type { AheadReader } from '#src/device/direct.js';
 import { readRangesAhead } from '#src/device/read-ranges-ahead.js';
-import { createBufferPool, type BufferPool, type DataBatch, type Range } from '#src/format/batch.js';
+import { createBufferPool, type BufferPool, type DataBatch } from '#src/format/batch.js';
+import type { Range } from '#src/ranges/range.js';
 import { MIB } from './block-devices.js';
-import { memoryDevice } from './memory-device.js';
+import { memoryDevice } from '../compare/memory-device.js';
 
 /** What is read into is used again: to reserve it anew for each dump of a service takes addresses by the gigabyte. */
 

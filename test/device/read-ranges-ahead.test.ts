@@ -6,9 +6,10 @@ import { readRanges } from '#src/algebra/read-ranges.js';
 import { type AheadReader, openDirect } from '#src/device/direct.js';
 import { readRangesAhead } from '#src/device/read-ranges-ahead.js';
 import { DeviceError } from '#src/errors.js';
-import { createBufferPool, type DataBatch, type Range, releaseBatch } from '#src/format/batch.js';
+import { createBufferPool, type DataBatch, releaseBatch } from '#src/format/batch.js';
+import type { Range } from '#src/ranges/range.js';
 import { attachLoop, KIB, makeFile, MIB } from './block-devices.js';
-import { memoryDevice } from './memory-device.js';
+import { memoryDevice } from '../compare/memory-device.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 3000 : 60;
 const SIZE = 3 * MIB + 512;

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { RefusedError } from '#src/errors.js';
 import { readLvsHeader } from '#src/files/lvs-header.js';
 import { surveyDamage, writeSalvage } from '#src/files/salvage-input.js';
-import type { StreamHeader } from '#src/format/header.js';
+import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 import { batchOf, codec, lvsFile, openBytes, sourceOf } from '../streams.js';
-import { apply, inputOf, openFile } from './applying.js';
+import { apply, inputOf, openFile } from '../apply/applying.js';
 
 /** A snapback or salvage that was written can be read, whatever the stream said of itself. */
 

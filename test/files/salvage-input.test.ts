@@ -2,10 +2,10 @@ import { rmSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createPieceDigester } from '#src/device/digest-pieces.js';
+import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openInput } from '#src/files/open-input.js';
 import { surveyDamage, writeSalvage } from '#src/files/salvage-input.js';
-import { memoryDevice } from '../device/memory-device.js';
+import { memoryDevice } from '../compare/memory-device.js';
 import { batchOf, codec, lvsFile, openBytes } from '../streams.js';
 
 /** What is kept of a file that is cut anywhere: every whole record before the cut, with and without base digests. */

@@ -1,7 +1,7 @@
 import { createFrameWorker } from '#src/codec/frame-work.js';
 import { sha256, startSha256 } from '#src/codec/sha256.js';
-import type { DecodedFrame, FrameCodec } from '#src/format/codec.js';
-import { MemoryScratch } from './memory-scratch.js';
+import type { DecodedFrame, FrameCodec } from '#src/format/frame-codec.js';
+import { MemoryScratch } from '../ranges/memory-scratch.js';
 
 /** The codec without its threads, for tests that read thousands of small files. */
 export function createInlineCodec(level = 3): FrameCodec {

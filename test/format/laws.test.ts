@@ -4,7 +4,7 @@ import { packStream } from '#src/algebra/pack-stream.js';
 import { releaseBatch } from '#src/format/batch.js';
 import { ByteReader } from '#src/format/byte-reader.js';
 import { openStream } from '#src/format/open-stream.js';
-import { writePlain } from '#src/format/plain.js';
+import { writePlain } from '#src/format/lvmsync/plain.js';
 import { batchOf, codec, lvsFile, plainStream, sourceOf, type TestRecord } from '../streams.js';
 
 const RUNS = process.env['SLOW'] === undefined ? 100 : 10_000;

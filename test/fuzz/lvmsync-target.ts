@@ -1,7 +1,7 @@
 import { ByteReader } from '#src/format/byte-reader.js';
 import { FormatError } from '#src/errors.js';
 import { openStream, type StreamOptions } from '#src/format/open-stream.js';
-import { surveyFile, walkRecords } from '#src/format/walk-headers.js';
+import { surveyFile, walkRecords } from '#src/format/lvmsync/walk-headers.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { readStream, sourceOf } from '../format/read-stream.js';
 import { vectorFiles } from '../format/vector-files.js';

@@ -1,10 +1,15 @@
 import type { RandomAccessReader } from '#src/algebra/random-access.js';
 import { LvmError } from '#src/errors.js';
-import { loadExceptions } from '#src/lvm/exception-part.js';
-import { createSnapshotView } from '#src/lvm/snapshot-view.js';
-import { dumpChanges, dumpSnapshotData, readThickSnapshot, type ThickSnapshot } from '#src/lvm/thick-dump.js';
+import { loadExceptions } from '#src/lvm/thick/exception-part.js';
+import { createSnapshotView } from '#src/lvm/thick/snapshot-view.js';
+import {
+  dumpChanges,
+  dumpSnapshotData,
+  readThickSnapshot,
+  type ThickSnapshot,
+} from '#src/lvm/thick/thick-dump.js';
 import { readCapture, readManifest, thickCases } from '../captures.js';
-import { collect, joinedRanges, naiveRanges, recordsOf, simulate } from '../thick/cow-model.js';
+import { collect, joinedRanges, naiveRanges, recordsOf, simulate } from '../lvm/thick/cow-model.js';
 import { u64 } from '../vectors/bytes.js';
 import type { Target } from './fuzz.js';
 import { magnitude, same } from './lvs-target.js';

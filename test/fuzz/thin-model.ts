@@ -1,5 +1,5 @@
 import { crc32c } from '../reference/crc32c.js';
-import { BLOCK } from '../thin/metadata-builder.js';
+import { BLOCK } from '../lvm/thin/metadata-builder.js';
 
 /** Thin metadata by the book (dm-thin-metadata.c, dm-btree): nothing is passed by, every key is looked at. */
 

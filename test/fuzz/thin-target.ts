@@ -1,12 +1,12 @@
 import type { RandomAccessReader } from '#src/algebra/random-access.js';
 import { LvmError } from '#src/errors.js';
-import type { MappingRun } from '#src/lvm/thin-difference.js';
+import type { MappingRun } from '#src/lvm/thin/thin-difference.js';
 import {
   listThinDevices,
   openThinMetadata,
   thinDifference,
   type ThinMetadata,
-} from '#src/lvm/thin-metadata.js';
+} from '#src/lvm/thin/thin-metadata.js';
 import { readCapture, thinCases } from '../captures.js';
 import {
   BLOCK,
@@ -15,8 +15,8 @@ import {
   seal,
   sealSuperblock,
   type Entry,
-} from '../thin/metadata-builder.js';
-import { naiveDifference, thinDelta } from '../thin/thin-tools.js';
+} from '../lvm/thin/metadata-builder.js';
+import { naiveDifference, thinDelta } from '../lvm/thin/thin-tools.js';
 import { u32 } from '../vectors/bytes.js';
 import type { Target } from './fuzz.js';
 import { magnitude, same } from './lvs-target.js';

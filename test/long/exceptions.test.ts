@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { putHeader } from '../thick/cow-model.js';
+import { putHeader } from '../lvm/thick/cow-model.js';
 import { runMeasured } from './run-measured.js';
 
 /** A snapshot with 12 million exceptions, in an order that is not that of the origin: more than are loaded at once. */

@@ -16,9 +16,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCodec } from '#src/codec/codec.js';
 import type { RecordBatch } from '#src/format/batch.js';
-import type { StreamHeader } from '#src/format/header.js';
-import { writeLvs } from '#src/format/write-lvs.js';
-import { cutZeroRanges } from '#src/format/zero-frame.js';
+import type { StreamHeader } from '#src/format/lvs/maps/header.js';
+import { writeLvs } from '#src/format/lvs/write-lvs.js';
+import { cutZeroRanges } from '#src/format/lvs/frames/zero-frame.js';
 import { batchOf } from '../streams.js';
 import { type Measured, runMeasured } from './run-measured.js';
 

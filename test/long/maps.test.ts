@@ -7,8 +7,8 @@ import { createCodec } from '#src/codec/codec.js';
 import { openInput } from '#src/files/open-input.js';
 import { readMap } from '#src/files/read-map.js';
 import { writeOutput } from '#src/files/write-output.js';
-import type { Range } from '#src/format/batch.js';
-import { writeMap } from '#src/format/write-map.js';
+import type { Range } from '#src/ranges/range.js';
+import { writeMap } from '#src/format/lvs/write-map.js';
 import { runMeasured } from './run-measured.js';
 
 /** A map of 10 million ranges: 160 MB, the changes of several TiB. */

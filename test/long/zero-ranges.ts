@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Range, ZeroBatch } from '#src/format/batch.js';
-import { writeLvs } from '#src/format/write-lvs.js';
+import type { ZeroBatch } from '#src/format/batch.js';
+import type { Range } from '#src/ranges/range.js';
+import { writeLvs } from '#src/format/lvs/write-lvs.js';
 import { codec } from '../streams.js';
 
 const AT_ONCE = 65536;

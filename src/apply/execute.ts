@@ -1,0 +1,86 @@
+import type { ChangeStream } from '../format/open-stream.js';
+import { partialPath } from '../chain/partial-file.js';
+import type { Recorder } from '../chain/recorder.js';
+import { wayOutOfDamage } from '../chain/way-back.js';
+import { endOf } from '../compare/survey.js';
+import { FormatError } from '../errors.js';
+import { dropSecondName } from '../files/sink.js';
+import { dataSize, type RecordBatch } from '../format/batch.js';
+import { makeLasting } from './apply-note.js';
+import type { Plan } from './plan.js';
+import { openWhole, report, tooSmall, unfinished, type ApplyReport, type Work } from './work.js';
+import { writeAll, writeBatch } from './write-batch.js';
+
+/** Does what was planned. Throws `FormatError` of a stream that turns out to be damaged, and what writing does. */
+export async function executePlan(plan: Plan, work: Work): Promise<ApplyReport> {
+  if (plan.step === 'nothing') return settleApplied(plan, work);
+  if (work.options.dryRun)
+    return report(work, { outcome: 'checked', bytesSkipped: plan.survey?.pastEnd ?? 0 });
+  return write(plan, work);
+}
+
+/**
+ * An earlier run wrote it all, and may have been killed before it had it on stable storage, or while the snapback had both of
+ * its names.
+ */
+function settleApplied(
+  { pastEnd, snapback, note }: Extract<Plan, { step: 'nothing' }>,
+  work: Work,
+): ApplyReport {
+  if (snapback !== undefined && !work.options.dryRun) dropSecondName(partialPath(snapback), snapback);
+  makeLasting({ ...work, note });
+  return report(work, { outcome: 'already-applied', bytesSkipped: pastEnd, snapback });
+}
+
+async function write(
+  { stream: first, survey, recorder, note }: Extract<Plan, { step: 'write' }>,
+  work: Work,
+): Promise<ApplyReport> {
+  const { input, counts, options } = work;
+  const fault = work.damage?.fault;
+  const stream = input.rewindable ? await openWhole(work, true) : first;
+  if (options.sync && !recorder && survey?.verdict) note?.make();
+  await writeStream(stream, work, survey?.isSorted ?? false, recorder);
+  makeLasting({ ...work, note });
+  const isLvs = stream.format === 'lvs';
+  const isWhole = !fault;
+  await recorder?.finish(
+    isLvs ? stream.header : undefined,
+    isLvs && !fault ? stream.closing() : undefined,
+    isWhole,
+  );
+  const resumed = survey?.verdict?.kind === 'interrupted' || recorder?.recorded !== undefined;
+  const bytes = { bytesWritten: counts.written, bytesSkipped: counts.skipped };
+  return report(work, {
+    outcome: resumed ? 'finished' : 'applied',
+    ...bytes,
+    snapback: options.snapback,
+  });
+}
+
+async function writeStream(
+  stream: ChangeStream,
+  work: Work,
+  isSorted: boolean,
+  recorder: Recorder | undefined,
+): Promise<void> {
+  try {
+    const write = (batch: RecordBatch) => {
+      writeOne(batch, work);
+    };
+    if (recorder) await recorder.writeRecorded(stream, isSorted, write);
+    else await writeAll(stream.batches, write);
+  } catch (error) {
+    if (error instanceof FormatError && work.counts.written > 0)
+      error.hint = wayOutOfDamage(unfinished(work));
+    throw error;
+  }
+}
+
+function writeOne(batch: RecordBatch, { target, options, counts }: Work): void {
+  const end = endOf(batch);
+  if (end > target.size && !options.skipPastEnd) throw tooSmall(target, end);
+  const skipped = writeBatch(batch, target);
+  counts.skipped += skipped;
+  counts.written += dataSize(batch) - skipped;
+}

@@ -1,0 +1,398 @@
+import { randomUUID } from 'node:crypto';
+import { accessSync, constants, lstatSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { stateBetween } from '../algebra/follows.js';
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { randomId } from '../codec/random-id.js';
+import { DeviceError, RefusedError, reason } from '../errors.js';
+import { readLvsHeader } from '../files/lvs-header.js';
+import { refuseExisting, statIfThere } from '../files/sink.js';
+import {
+  createBufferPool,
+  eachRange,
+  memoryOfBatch,
+  releaseBatch,
+  type RecordBatch,
+} from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import { fitClosing, fitHeader } from '../format/lvs/maps/fit.js';
+import { endsOf, type Ends } from '../format/lvs/maps/ends.js';
+import type { StreamHeader } from '../format/lvs/maps/header.js';
+import { FIRST_LINE_BYTES } from '../format/first-line.js';
+import { BATCH_SIZE } from '../format/layout.js';
+import type { ChangeStream } from '../format/open-stream.js';
+import { RangeSet } from '../ranges/range-set.js';
+import { computedState } from '../format/lvs/maps/result-state.js';
+import type { State } from '../format/lvs/maps/state.js';
+import { StreamDigest } from '../format/stream-digest.js';
+import {
+  checkFollows,
+  findSnapbacks,
+  judgeSnapback,
+  linkTo,
+  refuseGrown,
+  type Link,
+  type OpenStreamFile,
+} from './chain-head.js';
+import { Journal } from './journal.js';
+import {
+  closeJournals,
+  closeLeft,
+  discardJournal,
+  discardResized,
+  findLeftJournals,
+  linkToLeft,
+  openJournal,
+  type LeftJournals,
+  type OpenJournal,
+} from './left-journal.js';
+import { isPartial, partialPath } from './partial-file.js';
+import { readPreImages } from '../compare/pre-images.js';
+import type { RecordedRanges } from '../compare/recorded-ranges.js';
+import { identifyTarget, isSameDevice, type TargetIdentity } from '../device/target.js';
+
+/** Bytes of batches whose pre-images go to stable storage together. */
+const GROUP_SIZE = 16 << 20;
+/** A batch of zeros takes no memory, but pre-images of its own. */
+const SMALL_SIZE = 1 << 20;
+
+interface RecorderContext {
+  readonly target: RandomAccessReader;
+  readonly codec: FrameCodec;
+  readonly openFile: OpenStreamFile;
+  /** The stream can be read again: a journal that was left unfinished can be gone on with. */
+  readonly rewindable: boolean;
+  readonly options: { readonly baseCheck: boolean; readonly generator: string; readonly dryRun: boolean };
+}
+
+/** What a snapback begins with: a journal that is gone on with, or a place in the chain. */
+type Start = (
+  | (OpenJournal & { readonly leftAs?: string | undefined; readonly isCovered: boolean })
+  | { readonly link: Link }
+) & { readonly left?: LeftJournals | undefined };
+
+/**
+ * Prepares to save what an apply overwrites (§6.3, §6.4): takes up a journal that was left unfinished, or links to the
+ * newest snapback of the device. Nothing is created, renamed or removed yet.
+ */
+export async function openRecorder(
+  path: string,
+  context: RecorderContext,
+  header: StreamHeader | undefined,
+): Promise<Recorder> {
+  refuseName(path);
+  refuseNoFolder(dirname(path));
+  refuseExisting(path);
+  const identity = identifyTarget(context.target.name);
+  const start = statIfThere(partialPath(path), lstatSync)
+    ? await resume(path, context, identity, header)
+    : await begin(path, context, identity, header);
+  return new Recorder(path, context, identity, start);
+}
+
+/** Saves what an apply overwrites, ahead of it. */
+export class Recorder {
+  readonly notices: string[] = [];
+  readonly #path: string;
+  readonly #context: RecorderContext;
+  readonly #identity: TargetIdentity;
+  #start: Start;
+  readonly #pool = createBufferPool(BATCH_SIZE);
+  /** Of a plain stream, which does not tell its own. */
+  #digest: StreamDigest | undefined;
+  #journal: Journal | undefined;
+
+  constructor(path: string, context: RecorderContext, identity: TargetIdentity, start: Start) {
+    this.#path = path;
+    this.#context = context;
+    this.#identity = identity;
+    this.#start = start;
+    if ('link' in start) this.notices.push(...(start.link.remark === undefined ? [] : [start.link.remark]));
+    else
+      this.notices.push(`goes on with ${partialPath(start.leftAs ?? path)}, which an interrupted apply left`);
+  }
+
+  /** What an unfinished journal records; undefined when there was none. */
+  get recorded(): RecordedRanges | undefined {
+    return 'link' in this.#start ? undefined : this.#start.recorded;
+  }
+
+  /** Where an interrupted apply may have written, as its journal vouches; undefined if it has left nothing on the device. */
+  get written(): RangeSet | undefined {
+    return 'link' in this.#start || this.#start.isIdle ? undefined : this.#start.recorded.saved;
+  }
+
+  /** An interrupted apply has left a journal that records something. */
+  get isUnfinished(): boolean {
+    return !('link' in this.#start) || this.#start.left?.unfinished !== undefined;
+  }
+
+  /** The stream's base digests refuse nothing, since the device may rightly hold newer data (§6.2). */
+  get isCovered(): boolean {
+    return 'link' in this.#start ? this.#start.link.isCovered : this.#start.isCovered;
+  }
+
+  /** Throws `RefusedError` if the device holds what neither the journal nor the stream, seen as a whole, accounts for. */
+  async checkRecorded(): Promise<void> {
+    if ('link' in this.#start) return;
+    const { journal, recorded } = this.#start;
+    if (recorded.isOpen)
+      await journal.review((batch) => {
+        recorded.addStream(batch);
+      });
+    recorded.check();
+  }
+
+  /**
+   * Passes the stream's batches to `write`, each after what it overwrites is on stable storage. Every byte's first
+   * pre-image is saved, once. `isSorted`: the whole stream is known to be sorted.
+   */
+  async writeRecorded(
+    stream: ChangeStream,
+    isSorted: boolean,
+    write: (batch: RecordBatch) => void,
+  ): Promise<void> {
+    const header = stream.format === 'lvs' ? stream.header : undefined;
+    const journal = await this.#openJournal(header);
+    this.#journal = journal;
+    if (!header) this.#digest = startDigest(this.#context.codec);
+    const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
+    const saved =
+      this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet(this.#context.codec.openScratch));
+    let group: RecordBatch[] = [];
+    let groupSize = 0;
+    const flush = async () => {
+      await journal.flush();
+      for (const batch of group) {
+        write(batch);
+        releaseBatch(batch);
+      }
+      group = [];
+      groupSize = 0;
+    };
+    const record = async (batch: RecordBatch) => {
+      const missing = missingOf(batch, saved, this.#context.target.size);
+      if (batch.kind === 'data') this.#digest?.update(batch.bytes);
+      for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
+        await journal.add(preImage);
+      group.push(batch);
+      groupSize += Math.max(SMALL_SIZE, memoryOfBatch(batch));
+      if (groupSize >= GROUP_SIZE) await flush();
+    };
+    for await (const batch of stream.batches) await record(batch);
+    await flush();
+  }
+
+  /**
+   * Turns the journal into the finished snapback. `closing`: the stream's, of an `.lvs` file. `isWhole`: nothing of the
+   * stream that has a place on the device was left out, so that the device is at the stream's result state.
+   */
+  async finish(
+    header: StreamHeader | undefined,
+    closing: Closing | undefined,
+    isWhole: boolean,
+  ): Promise<void> {
+    const journal = this.#journal!;
+    const digest = closing?.digest ?? this.#digest?.digest();
+    const id = header?.id ?? digest;
+    const before = journal.header.result!;
+    const result = header && endsOf(header, closing).result;
+    const named = isWhole ? result : undefined;
+    const unnamed =
+      isWhole && digest
+        ? computedState(before, { digest, time: header?.time }, this.#context.codec)
+        : ownState(before, result);
+    await journal.finish(this.#context.target, (totals) => {
+      const undoes = mergeIds(journal.header.undoes, id);
+      const known = { ...totals, undoes, consistent: closing?.consistent, endTime: Date.now() };
+      const whole = named && fitClosing({ ...known, base: named });
+      return whole ?? { ...known, base: unnamed };
+    });
+  }
+
+  /** The device is at no state that the chain knows: the new snapback follows nothing. */
+  startAnew(because: string): void {
+    if (!('link' in this.#start)) return;
+    const { link, left } = this.#start;
+    const before = { id: `uuid:${randomUUID()}`, covers: [] };
+    this.#start = { left, link: { before, sequence: link.sequence, follows: undefined, isCovered: false } };
+    this.notices.push(because);
+  }
+
+  /** A journal that is not finished stays as it is. */
+  close(): void {
+    this.#journal?.close();
+    if (!('link' in this.#start)) this.#start.journal.close();
+    if (this.#start.left) closeJournals(this.#start.left);
+  }
+
+  /** The journal to save in: the one that is gone on with, under its new name, or a new one behind what was left. */
+  async #openJournal(header: StreamHeader | undefined): Promise<Journal> {
+    const { target, codec } = this.#context;
+    const { left } = this.#start;
+    for (const idle of left?.idle ?? []) discardJournal(idle.path);
+    if (!('link' in this.#start)) {
+      if (this.#start.leftAs !== undefined) await this.#start.journal.rename(this.#path);
+      return this.#start.journal;
+    }
+    const { link } = this.#start;
+    if (left?.unfinished) await closeLeft(left.unfinished, target, link.before);
+    return Journal.create(this.#path, this.#describe(header, link), codec);
+  }
+
+  #describe(header: StreamHeader | undefined, { before, sequence, follows }: Link): StreamHeader {
+    const { generator } = this.#context.options;
+    const { path, deviceId, size } = this.#identity;
+    return fitHeader({
+      id: randomId(),
+      kind: 'snapback',
+      requires: [],
+      order: 'disjoint',
+      result: before,
+      baseDigests: true,
+      baseSize: size,
+      resultSize: size,
+      chunkSize: header?.chunkSize,
+      origin: header?.origin,
+      undoes: header?.id && [header.id],
+      target: { path, deviceId, size },
+      sequence,
+      follows: follows?.header.id,
+      toward: header?.result,
+      generator,
+      time: Date.now(),
+    });
+  }
+}
+
+/** The state after a part of a stream has been applied. */
+function ownState(before: State, result: State | undefined): State {
+  return stateBetween(`uuid:${randomUUID()}`, before, result, Date.now());
+}
+
+function startDigest(codec: FrameCodec): StreamDigest {
+  const digest = new StreamDigest(codec);
+  digest.update(FIRST_LINE_BYTES);
+  return digest;
+}
+
+/**
+ * A name that ends so is an unfinished snapback's: a finished one would be taken up again, and cut. One that begins with a
+ * dot is a file that is still being made: a chain would not see it.
+ */
+function refuseName(path: string): void {
+  const name = basename(path);
+  const isUsual = name !== '' && !path.endsWith('/') && path !== '-';
+  if (isUsual && !isPartial(name) && !name.startsWith('.')) return;
+  throw new RefusedError(`a snapback can't be called "${path}"`, {
+    hint: 'give it the name of a new file, such as NAME.undo.lvs',
+  });
+}
+
+function refuseNoFolder(folder: string): void {
+  if (statIfThere(folder, statSync)?.isDirectory() !== true) {
+    throw new DeviceError(`${folder}: is no folder, so no snapback can be saved there`, {
+      hint: 'make it first: mkdir -p',
+    });
+  }
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new DeviceError(`${folder}: no snapback can be saved there: ${reason(cause)}`, { cause });
+  }
+}
+
+/** Goes on with the journal that the snapback's own name has. */
+async function resume(
+  path: string,
+  context: RecorderContext,
+  identity: TargetIdentity,
+  header: StreamHeader | undefined,
+): Promise<Start> {
+  const made = (await readLvsHeader(partialPath(path)))?.target;
+  if (made && !isSameDevice(made, identity)) {
+    throw new RefusedError(`${partialPath(path)}: is an unfinished snapback of ${made.path}`, {
+      hint: 'choose another name for this snapback',
+    });
+  }
+  const { target, codec, options } = context;
+  const opened = await openJournal(path, target, codec, options.dryRun);
+  if (opened && opened.journal.header.target?.size === identity.size)
+    return goOn(path, opened, context, header);
+  if (opened) discardResized(path, opened, target, options.dryRun);
+  return begin(path, context, identity, header);
+}
+
+/** Closes the journal, which stays as it is, if the stream is known not to follow what the device was at. */
+function goOn(
+  path: string,
+  opened: OpenJournal,
+  { options }: RecorderContext,
+  header: StreamHeader | undefined,
+): OpenJournal & { readonly isCovered: boolean } {
+  const before = opened.journal.header.result!;
+  try {
+    const checks = options.baseCheck && header !== undefined;
+    const by = `by ${partialPath(path)}, which an interrupted apply left,`;
+    return { ...opened, isCovered: checks && checkFollows(before, endsOf(header), by) };
+  } catch (error) {
+    opened.journal.close();
+    throw error;
+  }
+}
+
+/** Finds the place of a new snapback: behind one that was left unfinished, which may be gone on with, or the newest one. */
+async function begin(
+  path: string,
+  context: RecorderContext,
+  identity: TargetIdentity,
+  header: StreamHeader | undefined,
+): Promise<Start> {
+  const { target, codec, rewindable, options } = context;
+  const left = await findLeftJournals(path, identity, { target, codec, keep: options.dryRun }, header);
+  const { unfinished } = left;
+  try {
+    if (unfinished?.step === 'same' && rewindable)
+      return { ...goOn(unfinished.path, unfinished, context, header), leftAs: unfinished.path, left };
+    const ends = options.baseCheck && header ? endsOf(header) : undefined;
+    const link = unfinished
+      ? linkToLeft(unfinished, target.name, ends)
+      : await findLink(path, context, identity, ends, header?.baseSize);
+    return { link, left };
+  } catch (error) {
+    closeJournals(left);
+    throw error;
+  }
+}
+
+async function findLink(
+  path: string,
+  { target, codec, openFile }: RecorderContext,
+  identity: TargetIdentity,
+  ends: Ends | undefined,
+  baseSize: number | undefined,
+): Promise<Link> {
+  const [newest] = await findSnapbacks(dirname(path), identity);
+  if (newest && ends) refuseGrown(newest, identity.size, baseSize);
+  const head = newest && (await judgeSnapback(newest, target, codec, openFile));
+  return linkTo(head, ends ?? {}, `uuid:${randomUUID()}`);
+}
+
+/** What of the batch's ranges has no pre-image yet, inside the device; what has been taken of them counts as saved. */
+function* missingOf(batch: RecordBatch, saved: RangeSet | undefined, size: number): Generator<Range> {
+  for (const { offset, length } of eachRange(batch)) {
+    if (offset >= size) continue;
+    const inside = { offset, length: Math.min(length, size - offset) };
+    const missing = saved?.missing(inside) ?? [inside];
+    saved?.add(inside);
+    yield* missing;
+  }
+}
+
+function mergeIds(ids: readonly Uint8Array[] = [], id: Uint8Array | undefined): Uint8Array[] | undefined {
+  const known = ids.some((other) => id && Buffer.compare(other, id) === 0);
+  const all = id && !known ? [...ids, id] : [...ids];
+  return all.length > 0 ? all : undefined;
+}

@@ -1,0 +1,47 @@
+import { createCodec } from '../../codec/codec.js';
+import { openInput, plainSize } from '../../files/open-input.js';
+import { RefusedError } from '../../errors.js';
+import { isMap } from '../../format/open-stream.js';
+import { writePlain } from '../../format/lvmsync/plain.js';
+import { defineCommand } from '../command.js';
+import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
+import { withProgress } from '../print/progress.js';
+import { remarkDialect } from '../print/remarks.js';
+import { reportWritten, writeCounted } from '../print/written.js';
+
+export const decompress = defineCommand({
+  declare: (yargs) =>
+    yargs
+      .positional('stream', {
+        type: 'string',
+        describe: 'a stream of any format; - or nothing: standard input',
+      })
+      .option('output', OUTPUT)
+      .option('force', FORCE)
+      .option('json', JSON_REPORT)
+      .options(DIALECT)
+      .example('$0 changes.lvs -o changes', 'give a stream back as lvmsync knows it'),
+  run: async (args) => {
+    const path = outputPath(args, [args.stream ?? '-']);
+    const codec = createCodec({ level: 0 });
+    const input = await openInput(inputPath(args.stream), codec, dialectOf(args));
+    const stream = await input.open();
+    if (isMap(stream)) {
+      const hint = 'lvstream info --records lists its ranges';
+      throw new RefusedError(`${input.name}: a map holds no records, and a plain stream no ranges`, { hint });
+    }
+    remarkDialect(input, stream, args);
+    const written = await withProgress(
+      'decompress',
+      () => plainSize(input, codec),
+      args,
+      (watch) =>
+        writeCounted(path, args, async (sink) => ({
+          ...(await writePlain(watch(stream.batches), sink)),
+          consistent: stream.format === 'lvs' ? stream.closing().consistent : undefined,
+        })),
+    );
+    await reportWritten(path, { format: 'lvmsync3', ...written }, args);
+    return 0;
+  },
+});

@@ -1,0 +1,147 @@
+import type { RandomAccessReader } from '../../algebra/random-access.js';
+import { createCodec } from '../../codec/codec.js';
+import { ResultComparison, type Comparison } from '../../compare/result-comparison.js';
+import { openSettled } from '../../device/medium.js';
+import { FormatError, LvstreamError, RefusedError } from '../../errors.js';
+import { openInput, plainSize, type InputOptions } from '../../files/open-input.js';
+import { ClosedOutputError } from '../../files/sink.js';
+import type { FrameCodec } from '../../format/frame-codec.js';
+import { formatId } from '../../format/lvs/maps/identifier.js';
+import { isMap, type ChangeStream } from '../../format/open-stream.js';
+import { readThrough, type ReadThrough } from '../../format/read-through.js';
+import { defineCommand } from '../command.js';
+import { describeError, exitStatus, gravestStatus, reportError } from '../exit.js';
+import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from '../options.js';
+import { print, printJson } from '../print/print.js';
+import { withProgress } from '../print/progress.js';
+import { describeDialect } from '../print/remarks.js';
+import { formatSize, sayTotals } from '../print/sizes.js';
+import { visible } from '../print/visible.js';
+
+type Options = InputOptions & {
+  readonly json: boolean;
+  readonly quiet?: boolean | undefined;
+  /** The device that must hold the streams' result. */
+  readonly device: RandomAccessReader | undefined;
+};
+
+/** The answer is no. */
+const DIFFERENT = 6;
+
+export const verify = defineCommand({
+  declare: (yargs) =>
+    yargs
+      .positional('stream', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'streams of any format',
+      })
+      .option('against', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'also check that this device holds what the stream writes',
+      })
+      .option('json', JSON_OUTPUT)
+      .options(DIALECT)
+      .example('$0 *.lvs', 'check every archive in the folder')
+      .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
+  run: async (args) => {
+    refuseInput('-', [...args.stream, args.against]);
+    const codec = createCodec({ level: 0 });
+    const device = args.against === undefined ? undefined : openSettled(args.against);
+    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, device };
+    try {
+      const statuses: number[] = [];
+      for (const path of args.stream) statuses.push(await verifyOne(path, codec, options));
+      return gravestStatus(statuses);
+    } finally {
+      device?.close();
+    }
+  },
+});
+
+async function verifyOne(path: string, codec: FrameCodec, options: Options): Promise<number> {
+  try {
+    const input = await openInput(path, codec, options);
+    try {
+      const stream = await input.open();
+      const comparison = compareWith(options.device, stream, input.name, codec);
+      const read = await withProgress(
+        `verify ${visible(input.name)}`,
+        () => plainSize(input, codec),
+        options,
+        (watch) =>
+          readThrough({ ...stream, batches: watch(stream.batches) }, codec, (batch) =>
+            comparison?.add(batch),
+          ),
+      );
+      const compared = comparison?.result();
+      if (options.json)
+        await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
+      else if (options.quiet !== true) await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
+      if (!compared || !options.device) return 0;
+      const isDifferent = compared.differentBytes + compared.pastEnd > 0;
+      if (!options.json && (isDifferent || options.quiet !== true))
+        await print(`${visible(options.device.name)}: ${sayCompared(compared)}\n`);
+      return isDifferent ? DIFFERENT : 0;
+    } finally {
+      input.close();
+    }
+  } catch (error) {
+    if (!(error instanceof LvstreamError) || error instanceof ClosedOutputError) throw error;
+    if (options.json) await printJson({ stream: path, ...describeFailure(error) });
+    else reportError('lvstream', error);
+    return exitStatus(error);
+  }
+}
+
+function compareWith(
+  device: RandomAccessReader | undefined,
+  stream: ChangeStream,
+  name: string,
+  { openScratch }: FrameCodec,
+): ResultComparison | undefined {
+  if (device === undefined) return undefined;
+  if (isMap(stream)) {
+    throw new RefusedError(`${name}: a map holds no data to compare`, {
+      hint: 'it lists ranges only; compare the stream that holds their data',
+    });
+  }
+  const order = stream.format === 'lvs' ? stream.header.order : 'given';
+  return new ResultComparison(device, order, openScratch);
+}
+
+function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
+  if (differentBytes + pastEnd === 0) return 'holds what the stream writes';
+  const differs =
+    differentBytes > 0 ? [`differs in ${formatSize(differentBytes)}, first at byte ${first[0]!.offset}`] : [];
+  const ends = pastEnd > 0 ? [`ends ${formatSize(pastEnd)} too early`] : [];
+  return [...differs, ...ends].join(' and ');
+}
+
+function describeRead(stream: ChangeStream, { totals, order, digest, closing }: ReadThrough) {
+  const { size, records, runs, data, zeros, low, high } = totals;
+  const verdict = closing ? 'whole' : 'readable';
+  const counted = { size, records, runs, data, zeros, low, high };
+  const kind = stream.format === 'lvs' ? stream.header.kind : undefined;
+  return { verdict, format: stream.format, kind, order, digest: digest && formatId(digest), ...counted };
+}
+
+function sayRead(stream: ChangeStream, { totals, digest, closing }: ReadThrough): string {
+  if (isMap(stream)) return `whole, ${sayTotals(totals, 'map')}`;
+  const what = [sayTotals(totals, undefined), digest && `digest ${formatId(digest)}`]
+    .filter(Boolean)
+    .join(', ');
+  if (closing) return `whole, ${what}`;
+  const dialect = describeDialect(stream);
+  const read = dialect === undefined ? '' : ` (${dialect})`;
+  return `readable to its end${read}, ${what}; a lvmsync stream cannot tell whether its end was cut off`;
+}
+
+function describeFailure(error: LvstreamError) {
+  const { hint } = error;
+  const message = describeError(error);
+  if (!(error instanceof FormatError)) return { verdict: 'failed', message, hint };
+  return { verdict: 'damaged', fault: error.fault, position: error.position, message, hint };
+}

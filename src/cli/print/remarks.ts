@@ -1,0 +1,28 @@
+import type { StreamInput } from '../../files/open-input.js';
+import type { ChangeStream } from '../../format/open-stream.js';
+import { visible } from './visible.js';
+
+/** Says something that is no error on standard error. */
+export function remark(text: string, { quiet = false }: { readonly quiet?: boolean | undefined }): void {
+  if (!quiet) process.stderr.write(`lvstream: ${visible(text)}\n`);
+}
+
+/** How a legacy stream is read, where that had to be concluded; undefined of the formats of today. */
+export function describeDialect(stream: ChangeStream): string | undefined {
+  if (stream.format === 'lvs') return undefined;
+  const { version, byteOrder, units } = stream.dialect;
+  if (version === 3 && byteOrder === 'big') return undefined;
+  const counted = version === 2 ? `, offsets in ${units}` : '';
+  return `version ${version}, ${byteOrder}-endian${counted}`;
+}
+
+/** Says how a legacy stream is read, and how to have it read otherwise. */
+export function remarkDialect(
+  { name }: StreamInput,
+  stream: ChangeStream,
+  options: { quiet?: boolean | undefined },
+): void {
+  const dialect = describeDialect(stream);
+  if (dialect === undefined) return;
+  remark(`${name}: read as ${dialect} (--byte-order and --units read it otherwise)`, options);
+}

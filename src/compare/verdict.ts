@@ -1,0 +1,193 @@
+import { Lookahead } from '../ranges/lookahead.js';
+import type { RandomAccessReader } from '../algebra/random-access.js';
+import { type RecordBatch, zeroRecords } from '../format/batch.js';
+import type { Range } from '../ranges/range.js';
+import { SECTOR_SIZE } from '../ranges/block-part.js';
+import type { FrameCodec } from '../format/frame-codec.js';
+import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
+import type { RangeSet } from '../ranges/range-set.js';
+import { expectedPieces, isAllZero, type Expected, type ExpectedPiece } from './piece-runs.js';
+
+/**
+ * What a device holds where a stream writes (§6.5): *base*, all as before the stream; *result*, all as after it;
+ * *either*, both at once; *interrupted*, an apply that was ended in the middle; *partly*, another mixture;
+ * *other*, something that is neither.
+ */
+export interface Verdict {
+  readonly kind: 'base' | 'result' | 'either' | 'interrupted' | 'partly' | 'other';
+  /** Device offset of the first piece that is neither, of *other*. */
+  readonly firstDifference?: number | undefined;
+  /** Bytes in pieces whose base nobody knows. */
+  readonly unknownBytes: number;
+}
+
+/** Enough for a few pieces; longer segments get the large one at once. */
+const FIRST_BUFFER_SIZE = 1 << 15;
+const BUFFER_SIZE = 1 << 20;
+
+/**
+ * Compares a device with what a disjoint stream expects and what it writes, piece by piece; feed it all batches in
+ * order. The device's part of one segment is read at once: up to 8 MiB of memory.
+ */
+export class Judge {
+  readonly #target: RandomAccessReader;
+  readonly #codec: FrameCodec;
+  readonly #exempt: RangeSet | undefined;
+  readonly #isNoted: boolean;
+  #buffer = new Uint8Array(FIRST_BUFFER_SIZE);
+  #record = -1;
+  #lastResult = -1;
+  #firstBase = Number.POSITIVE_INFINITY;
+  #firstDifference: number | undefined;
+  #unknownBytes = 0;
+  #isTorn = false;
+
+  /**
+   * `exempt`: pieces wholly in it are not looked at, because a journal vouches for them. `noted`: a note says that
+   * nothing but this stream has been written where the device held the base.
+   */
+  constructor(
+    target: RandomAccessReader,
+    codec: FrameCodec,
+    {
+      exempt,
+      noted = false,
+    }: { readonly exempt?: RangeSet | undefined; readonly noted?: boolean | undefined } = {},
+  ) {
+    this.#target = target;
+    this.#codec = codec;
+    this.#exempt = exempt;
+    this.#isNoted = noted;
+  }
+
+  /** Takes a batch into account; the batch stays the caller's. */
+  add(batch: RecordBatch): void {
+    if (batch.kind === 'zeros') this.#addZeros(batch);
+    else this.#addData(batch);
+  }
+
+  verdict(): Verdict {
+    return { kind: this.#kind(), firstDifference: this.#firstDifference, unknownBytes: this.#unknownBytes };
+  }
+
+  #kind(): Verdict['kind'] {
+    if (this.#firstDifference !== undefined) return 'other';
+    const anyResult = this.#lastResult >= 0;
+    const anyBase = this.#firstBase !== Number.POSITIVE_INFINITY;
+    if (this.#isTorn) return 'interrupted';
+    if (!anyResult) return anyBase ? 'base' : 'either';
+    if (!anyBase) return 'result';
+    return this.#isNoted || this.#lastResult <= this.#firstBase ? 'interrupted' : 'partly';
+  }
+
+  #addData(batch: Extract<RecordBatch, { kind: 'data' }>): void {
+    const pieces = expectedPieces(batch);
+    for (let i = 0; i < batch.count; i++) {
+      if (i > 0 || !batch.continues) this.#record++;
+      const segment = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
+      const held = this.#read(this.#inside(segment));
+      const written = batch.bytes.subarray(batch.positions[i], batch.positions[i]! + segment.length);
+      for (let done = 0; done < segment.length;) {
+        const { range, expected } = pieces.next().value!;
+        const end = done + range.length;
+        this.#compare(range, expected, held.subarray(done, end), written.subarray(done, end));
+        done = end;
+      }
+    }
+  }
+
+  #addZeros(batch: Extract<RecordBatch, { kind: 'zeros' }>): void {
+    const pieces = expectedPieces(batch);
+    const zerosOnZeros = isAllZero(batch);
+    for (const record of zeroRecords(batch.ranges)) {
+      this.#record++;
+      const held = new HeldZeros(this.#target, this.#inside(record));
+      if (zerosOnZeros && held.isHole) continue;
+      for (let done = 0; done < record.length;) {
+        const { range, expected } = zerosOnZeros ? zeroPiece(record, done) : pieces.next().value!;
+        this.#compare(range, expected, held.read(this.#inside(range)), ZERO_PIECE.subarray(0, range.length));
+        done += range.length;
+      }
+    }
+  }
+
+  /** Of a piece that the device ends in, nobody knows what the part that is there must be. */
+  #compare(range: Range, digest: Expected, held: Uint8Array, data: Uint8Array): void {
+    if (held.length === 0 || this.#exempt?.missing(this.#inside(range)).length === 0) return;
+    const expected = held.length < range.length && digest !== 'zero' ? 'unknown' : digest;
+    const isResult = equal(held, data.subarray(0, held.length));
+    if (expected === 'unknown') this.#unknownBytes += range.length;
+    const isBase = this.#isBase(expected, held);
+    if (isResult && !isBase) this.#lastResult = this.#record;
+    if (isBase && !isResult && this.#firstBase > this.#record) this.#firstBase = this.#record;
+    if (isBase || isResult) return;
+    if (this.#isNoted && holdsSectorOf(data, held, range.offset)) this.#isTorn = true;
+    else this.#firstDifference ??= range.offset;
+  }
+
+  #inside({ offset, length }: Range): Range {
+    const { size } = this.#target;
+    return { offset: Math.min(offset, size), length: Math.max(0, Math.min(length, size - offset)) };
+  }
+
+  #isBase(expected: Expected, held: Uint8Array): boolean {
+    if (expected === 'unknown') return true;
+    if (expected === 'zero') return equal(held, ZERO_PIECE.subarray(0, held.length));
+    return equal(this.#codec.sha256(held).subarray(0, PIECE_DIGEST_SIZE), expected);
+  }
+
+  #read({ offset, length }: Range): Uint8Array {
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(Math.max(length, BUFFER_SIZE));
+    const held = this.#buffer.subarray(0, length);
+    this.#target.readInto(held, offset);
+    return held;
+  }
+}
+
+const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
+
+function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {
+  const at = offset + done;
+  const end = Math.min(offset + length, (Math.floor(at / PIECE_SIZE) + 1) * PIECE_SIZE);
+  return { range: { offset: at, length: end - at }, expected: 'zero' };
+}
+
+/** Reads the pieces of a range of the device in order, without reading where it has no data. */
+class HeldZeros {
+  readonly #target: RandomAccessReader;
+  readonly #data: Lookahead<Range>;
+  readonly #buffer = new Uint8Array(PIECE_SIZE);
+
+  constructor(target: RandomAccessReader, range: Range) {
+    this.#target = target;
+    this.#data = new Lookahead(target.allocated?.(range) ?? [range]);
+  }
+
+  /** Nothing of the range has data. */
+  get isHole(): boolean {
+    return this.#data.head === undefined;
+  }
+
+  read({ offset, length }: Range): Uint8Array {
+    const data = this.#data;
+    while (data.head && data.head.offset + data.head.length <= offset) data.advance();
+    if (!data.head || data.head.offset >= offset + length) return ZERO_PIECE.subarray(0, length);
+    const held = this.#buffer.subarray(0, length);
+    this.#target.readInto(held, offset);
+    return held;
+  }
+}
+
+/** Of a piece that was torn at least one sector is the stream's: all of the base would be base. */
+function holdsSectorOf(data: Uint8Array, held: Uint8Array, offset: number): boolean {
+  for (let at = 0; at < held.length;) {
+    const end = Math.min(held.length, at + SECTOR_SIZE - ((offset + at) % SECTOR_SIZE));
+    if (equal(held.subarray(at, end), data.subarray(at, end))) return true;
+    at = end;
+  }
+  return false;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,22 @@
+import type { RecordBatch } from '../batch.js';
+import type { Closing } from './maps/closing.js';
+import type { FrameCodec } from '../frame-codec.js';
+import type { StreamHeader } from './maps/header.js';
+import { LvsWriter, type ByteSink, type ClosingExtras } from './writer.js';
+
+/**
+ * Writes a whole `.lvs` file: decode(writeLvs(batches)) = batches. Takes over the batches. `extras` is asked when the
+ * last batch has been taken in. Answers what the file says at its end.
+ */
+export async function writeLvs(
+  batches: AsyncIterable<RecordBatch>,
+  sink: ByteSink,
+  codec: FrameCodec,
+  header: StreamHeader,
+  extras?: (digest: Uint8Array) => ClosingExtras,
+): Promise<Closing> {
+  const writer = new LvsWriter(sink, codec, header);
+  await writer.start();
+  for await (const batch of batches) await writer.add(batch);
+  return writer.finish(extras);
+}
