@@ -51,7 +51,7 @@ export function mountOn(device: string): string {
   run('mount', device, point);
   run('sync', '--file-system', point);
   onTestFinished(() => {
-    run('umount', point);
+    run('umount', '--lazy', point);
   });
   return point;
 }

@@ -90,6 +90,10 @@ export const areas: Readonly<Record<string, Area>> = {
       'test/device/target-calls.test.ts',
     ],
   },
+  flush: {
+    modules: ['device/flush', 'device/medium'],
+    tests: ['test/device/flush-steps.test.ts', 'test/device/flush.test.ts'],
+  },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
