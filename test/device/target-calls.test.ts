@@ -126,6 +126,18 @@ describe('what was opened', () => {
     expect(() => open(device)).toThrow(RefusedError);
   });
 
+  it('is refused where it is set read-only, for reading alone too', () => {
+    const device = attachLoop(makeFile(MIB), '--read-only');
+    const before = openFiles();
+    for (const readOnly of [false, true]) {
+      expect(() => open(device, { readOnly })).toThrow(DeviceError);
+      expect(() => open(device, { readOnly })).toThrow(
+        `${device}: cannot be opened: it is read-only (EROFS)`,
+      );
+    }
+    expect(openFiles()).toBe(before);
+  });
+
   it('is one device under all of its nodes, whatever the options', () => {
     const device = attachLoop(makeFile(MIB));
     const node = nodeOf(device);
@@ -313,6 +325,13 @@ describe('zeroing', () => {
       expect(readFileSync(device).equals(expected)).toBe(true);
       expect(readFileSync(medium).equals(expected)).toBe(true);
     }
+  });
+
+  it('is done each time, where holes can not be made', () => {
+    const file = fileWithoutHoles(SIZE);
+    const target = open(file);
+    for (const offset of [0, 4096, 8192]) target.zero({ offset, length: 4096 });
+    expect(zeroed(file, 0, 3 * 4096)).toBe(true);
   });
 
   it('that fails is told', () => {

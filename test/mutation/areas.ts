@@ -94,6 +94,10 @@ export const areas: Readonly<Record<string, Area>> = {
     modules: ['device/flush', 'device/medium'],
     tests: ['test/device/flush-steps.test.ts', 'test/device/flush.test.ts'],
   },
+  target: {
+    modules: ['device/target'],
+    tests: ['test/device/target-calls.test.ts'],
+  },
   outputs: {
     modules: ['files/sink', 'files/write-output'],
     tests: ['test/files/sink.test.ts'],
