@@ -14,7 +14,7 @@ import {
 } from '../format/layout.js';
 import { decodeMark, MARK_START, type Mark } from '../format/lvs/mark.js';
 import { parseContent } from '../format/segments.js';
-import { viewOf } from '../format/lvs/frames/skippable.js';
+import { viewOf } from '../format/view.js';
 import { decodeZeroRanges } from '../format/lvs/frames/zero-frame.js';
 import { takeFrame } from '../format/lvs/frames/zstd-frame.js';
 import { readPartial, readPartialAt, sizeOfPartial, type PartialFile } from './partial-file.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { splitZeroRuns } from '../algebra/split-zeros.js';
 import { onInterrupt } from '../files/interrupt.js';
 import { openInput, type StreamInput } from '../files/open-input.js';
-import { makeTemporaryFolder } from '../codec/temporary-file.js';
+import { makeTemporaryFolder } from '../codec/scratch-file.js';
 import { writeOutput } from '../files/write-output.js';
 import { zeroRecords, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/frame-codec.js';

@@ -6,6 +6,10 @@ import { ClosedOutputError } from '../files/sink.js';
 import { visible, visibleLines } from './print/visible.js';
 
 const FAILED = 1;
+/** Done, but for what was left out: damage, or what lies past a device's end. */
+export const LEFT_OUT = 5;
+/** The answer is no. */
+export const DIFFERENT = 6;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /**
@@ -44,7 +48,7 @@ export function exitStatus(error: unknown): number {
 }
 
 /** Graver statuses first: damage and refusals need somebody to act, whatever else was found. */
-const BY_GRAVITY = [3, 4, 1, 6, 5, 0];
+const BY_GRAVITY = [3, 4, FAILED, DIFFERENT, LEFT_OUT, 0];
 
 /** The one status that stands for several things done. */
 export function gravestStatus(statuses: readonly number[]): number {

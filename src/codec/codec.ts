@@ -4,7 +4,7 @@ import type { FrameWorker } from './frame-work.js';
 import { sha256, startSha256 } from './sha256.js';
 import { FIRST_HIGH_LEVEL } from './levels.js';
 import type { Scratch } from '../ranges/scratch.js';
-import { openScratchFile } from './temporary-file.js';
+import { openScratchFile } from './scratch-file.js';
 import { WorkerPool } from './worker-pool.js';
 
 /** Streams of no more frames than this are done in the calling thread: starting another one takes longer. */

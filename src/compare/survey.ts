@@ -2,7 +2,7 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { eachRange, releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { FileBytes } from '../format/lvs/file-index.js';
-import type { Dialect } from '../format/lvmsync/read-legacy.js';
+import type { Dialect } from '../format/lvmsync/dialect.js';
 import { walkRecords } from '../format/lvmsync/walk-headers.js';
 import type { RangeSet } from '../ranges/range-set.js';
 import { Tally } from '../format/totals.js';

@@ -6,7 +6,7 @@ import type { Closing, Totals } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { FileIndex } from '../format/lvs/file-index.js';
 import type { Order, StreamHeader } from '../format/lvs/maps/header.js';
-import type { Dialect } from '../format/lvmsync/read-legacy.js';
+import type { Dialect } from '../format/lvmsync/dialect.js';
 import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
 import { walkRecords } from '../format/lvmsync/walk-headers.js';

@@ -3,7 +3,7 @@ import { ByteReader } from '../format/byte-reader.js';
 import { FrameScanner } from '../format/lvs/frames/frame-scanner.js';
 import { decodeHeader, type StreamHeader } from '../format/lvs/maps/header.js';
 import { HEADER_MAGIC } from '../format/layout.js';
-import { viewOf } from '../format/lvs/frames/skippable.js';
+import { viewOf } from '../format/view.js';
 import { openRegular } from './source.js';
 
 /** The header of an `.lvs` file, finished or not; undefined of any other file and of a damaged header. */

@@ -7,7 +7,7 @@ import { readFileIndex, type FileBytes, type FileIndex } from '../format/lvs/fil
 import { FrameScanner } from '../format/lvs/frames/frame-scanner.js';
 import { decodeHeader, type StreamHeader } from '../format/lvs/maps/header.js';
 import { FIRST_LINE_SIZE, MAX_HEADER_SIZE, SKIPPABLE_HEADER_SIZE } from '../format/layout.js';
-import type { Dialect } from '../format/lvmsync/read-legacy.js';
+import type { Dialect } from '../format/lvmsync/dialect.js';
 import {
   isContainer,
   isMap,
@@ -16,7 +16,7 @@ import {
   type ChangeStream,
   type StreamOptions,
 } from '../format/open-stream.js';
-import { viewOf } from '../format/lvs/frames/skippable.js';
+import { viewOf } from '../format/view.js';
 import { surveyFile } from '../format/lvmsync/walk-headers.js';
 import { openSource, spool, type Source } from './source.js';
 

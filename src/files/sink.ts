@@ -19,7 +19,7 @@ import { DeviceError, RefusedError, reason } from '../errors.js';
 import type { ByteSink } from '../format/lvs/writer.js';
 import { release, writeSomeAsync } from './descriptor.js';
 import { onInterrupt } from './interrupt.js';
-import { createTemporary, type TemporaryFile } from './temporary-name.js';
+import { createUnfinished, type UnfinishedOutput } from './unfinished-output.js';
 
 const openAsync = promisify(openCallback);
 const STDOUT = 1;
@@ -294,9 +294,9 @@ async function writeSome(fd: number, name: string, bytes: Uint8Array): Promise<n
   }
 }
 
-function create(place: string, path: string): TemporaryFile {
+function create(place: string, path: string): UnfinishedOutput {
   try {
-    return createTemporary(place);
+    return createUnfinished(place);
   } catch (cause) {
     throw new DeviceError(`${path}: can't be created: ${reason(cause)}`, { cause });
   }

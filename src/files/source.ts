@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
-import { openTemporaryFile } from '../codec/temporary-file.js';
+import { openTemporaryFile } from '../codec/scratch-file.js';
 import { DeviceError, reason, UsageError } from '../errors.js';
 import type { ByteSource } from '../format/byte-reader.js';
 import type { ByteSink } from '../format/lvs/writer.js';

@@ -4,13 +4,14 @@ import type { Range } from '../ranges/range.js';
 import type { ByteReader } from './byte-reader.js';
 import type { Closing } from './lvs/maps/closing.js';
 import type { FrameCodec } from './frame-codec.js';
-import { DialectSurvey, type DialectOptions } from './lvmsync/dialect.js';
+import { DialectSurvey, type DialectOptions } from './lvmsync/dialect-survey.js';
 import type { StreamHeader } from './lvs/maps/header.js';
 import { equalBytes } from './lvs/maps/identifier.js';
 import { BATCH_SIZE, HEADER_MAGIC } from './layout.js';
-import { readLegacy, type Dialect } from './lvmsync/read-legacy.js';
+import { readLegacy } from './lvmsync/read-legacy.js';
+import type { Dialect } from './lvmsync/dialect.js';
 import { LvsReader } from './lvs/reader.js';
-import { viewOf } from './lvs/frames/skippable.js';
+import { viewOf } from './view.js';
 import { truncated } from './lvs/frames/zstd-frame.js';
 
 export interface StreamOptions extends DialectOptions {

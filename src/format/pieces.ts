@@ -2,7 +2,7 @@ import { FormatError } from '../errors.js';
 import { eachRange, zeroRecords, type RecordBatch } from './batch.js';
 import type { Range } from '../ranges/range.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from './layout.js';
-import { viewOf } from './lvs/frames/skippable.js';
+import { viewOf } from './view.js';
 
 /**
  * Piece digests (§4.6.2): what the device must hold where a batch writes, before it is written. A piece is a

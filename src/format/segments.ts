@@ -2,7 +2,7 @@ import { FormatError } from '../errors.js';
 import { createSegments, type BufferPool, type DataBatch, type SegmentArrays } from './batch.js';
 import { BATCH_SIZE, RECORD_HEADER_SIZE } from './layout.js';
 import { checkRecord, decodeU64 } from './record.js';
-import { viewOf } from './lvs/frames/skippable.js';
+import { viewOf } from './view.js';
 
 const FIRST_CAPACITY = 512;
 

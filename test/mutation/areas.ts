@@ -49,7 +49,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ['test/chain/way-back.test.ts', 'test/apply/finished.test.ts'],
   },
   recorder: {
-    modules: ['chain/recorder'],
+    modules: ['chain/open-recorder', 'chain/recorder'],
     tests: ['test/chain/recorder.test.ts', 'test/chain/left-journal.test.ts'],
   },
   recorded: {
@@ -119,11 +119,11 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ['test/device/read-ahead-memory.test.ts', 'test/device/read-ranges-ahead.test.ts'],
   },
   inputs: {
-    modules: ['codec/temporary-file', 'files/descriptor', 'files/source', 'files/temporary-name'],
+    modules: ['codec/scratch-file', 'files/descriptor', 'files/source', 'files/unfinished-output'],
     tests: [
-      'test/codec/temporary-file.test.ts',
+      'test/codec/scratch-file.test.ts',
       'test/files/descriptor.test.ts',
-      'test/files/temporary-name.test.ts',
+      'test/files/unfinished-output.test.ts',
       'test/files/source.test.ts',
     ],
   },

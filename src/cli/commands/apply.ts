@@ -4,6 +4,7 @@ import type { ApplyReport } from '../../apply/work.js';
 import { isBegun } from '../../apply/finished.js';
 import { openInput } from '../../files/open-input.js';
 import { defineCommand } from '../command.js';
+import { LEFT_OUT } from '../exit.js';
 import { DIALECT, dialectOf, JSON_REPORT, LEVEL, refuseInput } from '../options.js';
 import { generator } from '../package-version.js';
 import { print, printJson } from '../print/print.js';
@@ -73,7 +74,7 @@ export const apply = defineCommand({
       if (args.json) await printJson(report);
       else if (!args.quiet) await print(`${visible(`${args.device}: ${describe(report)}`)}\n`);
       if (report.fault) warn(`left out everything from the damage on: ${report.fault.message}`);
-      return report.fault || report.bytesSkipped > 0 ? 5 : 0;
+      return report.fault || report.bytesSkipped > 0 ? LEFT_OUT : 0;
     } finally {
       input.close();
       await codec.close();

@@ -5,6 +5,7 @@ import { openInput, plainSize, type InputOptions } from '../../files/open-input.
 import { surveyDamage, writeSalvage } from '../../files/salvage-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { defineCommand } from '../command.js';
+import { LEFT_OUT } from '../exit.js';
 import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, LEVEL, OUTPUT, outputPath } from '../options.js';
 import { generator } from '../package-version.js';
 import { withProgress } from '../print/progress.js';
@@ -12,8 +13,6 @@ import { randomId } from '../../codec/random-id.js';
 import { remark, remarkDialect } from '../print/remarks.js';
 import { countOf, formatSize } from '../print/sizes.js';
 import { reportWritten, writeCounted } from '../print/written.js';
-
-const SOMETHING_LEFT_OUT = 5;
 
 export const compress = defineCommand({
   declare: (yargs) =>
@@ -47,7 +46,7 @@ export const compress = defineCommand({
       await reportWritten(path, { format: 'lvs', ...written }, args);
       const kept = `${countOf(salvage.records, 'record')} before it, ${formatSize(salvage.data)}`;
       remark(`${salvage.fault.message}: kept the ${kept}; what follows is lost`, {});
-      return SOMETHING_LEFT_OUT;
+      return LEFT_OUT;
     }
     const stream = await input.open();
     remarkDialect(input, stream, args);

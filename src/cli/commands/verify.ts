@@ -10,7 +10,7 @@ import { formatId } from '../../format/lvs/maps/identifier.js';
 import { isMap, type ChangeStream } from '../../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../../format/read-through.js';
 import { defineCommand } from '../command.js';
-import { describeError, exitStatus, gravestStatus, reportError } from '../exit.js';
+import { describeError, DIFFERENT, exitStatus, gravestStatus, reportError } from '../exit.js';
 import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from '../options.js';
 import { print, printJson } from '../print/print.js';
 import { withProgress } from '../print/progress.js';
@@ -24,9 +24,6 @@ type Options = InputOptions & {
   /** The device that must hold the streams' result. */
   readonly device: RandomAccessReader | undefined;
 };
-
-/** The answer is no. */
-const DIFFERENT = 6;
 
 export const verify = defineCommand({
   declare: (yargs) =>

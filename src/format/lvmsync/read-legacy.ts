@@ -2,43 +2,15 @@ import { FormatError } from '../../errors.js';
 import { createBufferPool, type BufferPool, type DataBatch } from '../batch.js';
 import type { ByteReader } from '../byte-reader.js';
 import { BATCH_SIZE, PIECE_SIZE, RECORD_HEADER_SIZE } from '../layout.js';
-import { checkRecord, decodeU64, encodeRecordHeader, isMultipleU64 } from '../record.js';
+import { checkRecord, encodeRecordHeader, isMultipleU64 } from '../record.js';
 import { SegmentList, type OpenRecord } from '../segments.js';
-import { viewOf } from '../lvs/frames/skippable.js';
+import { CHUNK_SIZE_1, headerSize, lengthOf, offsetOf, type Dialect } from './dialect.js';
+import { viewOf } from '../view.js';
 
 /** Room for the longest record that is never cut, its header, and a block to cut longer ones at. */
 const BUFFER_SIZE = BATCH_SIZE + PIECE_SIZE;
 /** Version 1 records that are a batch with the longer headers of version 3. */
 const RECORDS_1 = 255;
-
-/** The lvmsync streams (§3): how their record headers say where data goes. */
-export interface Dialect {
-  readonly version: 1 | 2 | 3;
-  readonly byteOrder: 'big' | 'little';
-  /** What the number in a header counts: version 1 always chunks, version 3 always bytes. */
-  readonly units: 'bytes' | 'chunks';
-  /** Somebody said so, so that records which speak against it are no reason to stop. */
-  readonly told?: boolean | undefined;
-}
-
-/** Version 1's chunk. */
-const CHUNK_SIZE_1 = 4096;
-
-/** Size of a record header in the dialect. */
-export function headerSize({ version }: Dialect): number {
-  return version === 1 ? 8 : RECORD_HEADER_SIZE;
-}
-
-/** Data length that the header at `at` tells. */
-export function lengthOf(view: DataView, at: number, { version }: Dialect): number {
-  return version === 1 ? CHUNK_SIZE_1 : view.getUint32(at + 8, false);
-}
-
-/** Device byte offset that the header at `at` tells; NaN when it is 2^53 or more. */
-export function offsetOf(view: DataView, at: number, dialect: Dialect): number {
-  const value = decodeU64(view, at, dialect.byteOrder === 'little');
-  return dialect.units === 'chunks' ? value * lengthOf(view, at, dialect) : value;
-}
 
 /**
  * Reads the records of a plain stream whose first line has been consumed, as batches of PROTO[3] records (§3).

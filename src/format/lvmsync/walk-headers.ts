@@ -1,9 +1,10 @@
 import type { Range } from '../../ranges/range.js';
-import { DialectSurvey, type DialectOptions } from './dialect.js';
+import { DialectSurvey, type DialectOptions } from './dialect-survey.js';
 import type { FileBytes } from '../lvs/file-index.js';
-import { checkEnd, headerSize, lengthOf, offsetOf, UnitsCheck, type Dialect } from './read-legacy.js';
+import { checkEnd, UnitsCheck } from './read-legacy.js';
+import { headerSize, lengthOf, offsetOf, type Dialect } from './dialect.js';
 import { checkRecord } from '../record.js';
-import { viewOf } from '../lvs/frames/skippable.js';
+import { viewOf } from '../view.js';
 
 /** As much is read at once; the data of longer records is passed over. */
 const WINDOW = 1 << 18;

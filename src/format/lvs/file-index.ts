@@ -15,7 +15,7 @@ import {
   SKIPPABLE_HEADER_SIZE,
 } from '../layout.js';
 import { decodeSeekEnd, SEEK_END_SIZE, seekTableSize } from './index/seek-table.js';
-import { viewOf } from './frames/skippable.js';
+import { viewOf } from '../view.js';
 import { truncated } from './frames/zstd-frame.js';
 
 /** A file that can be read anywhere. */

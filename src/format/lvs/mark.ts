@@ -1,7 +1,8 @@
 import { equalBytes } from './maps/identifier.js';
 import { MARK_MAGIC, MARK_SIZE, SKIPPABLE_HEADER_SIZE } from '../layout.js';
 import { decodeU64, encodeU64 } from '../record.js';
-import { isSealed, sealFrame, viewOf } from './frames/skippable.js';
+import { isSealed, sealFrame } from './frames/skippable.js';
+import { viewOf } from '../view.js';
 
 /** What stands before each unit of frames in an unfinished snapback (§6.4). Bytes of the file. */
 export interface Mark {

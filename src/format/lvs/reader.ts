@@ -19,7 +19,7 @@ import { checkEntry, checkPieces } from './index/page-checks.js';
 import { countPieces } from '../pieces.js';
 import { hashSeekTable, SeekTableDigest } from './index/seek-table.js';
 import { parseContent, type OpenRecord } from '../segments.js';
-import { viewOf } from './frames/skippable.js';
+import { viewOf } from '../view.js';
 import { StreamDigest, updateDigestOfZeros } from '../stream-digest.js';
 import { Tally, type Extremes } from '../totals.js';
 

@@ -20,7 +20,8 @@ import {
   ZSTD_MAGIC,
 } from '../../layout.js';
 import { equalBytes } from '../maps/identifier.js';
-import { isSkippable, viewOf } from './skippable.js';
+import { isSkippable } from './skippable.js';
+import { viewOf } from '../../view.js';
 import { FIRST_LINE_FRAME } from '../../first-line.js';
 import { decodeZeroRanges, encodeZeroFrame, type ZeroRanges } from './zero-frame.js';
 import { createBufferPool, type BufferPool } from '../../batch.js';

@@ -1,10 +1,6 @@
 import { crc32c } from '../../crc32c.js';
 import { CRC_SIZE, SKIPPABLE_FIRST, SKIPPABLE_HEADER_SIZE, SKIPPABLE_LAST } from '../../layout.js';
-
-/** A DataView over exactly `bytes`. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
+import { viewOf } from '../../view.js';
 
 export function isSkippable(magic: number): boolean {
   return magic >= SKIPPABLE_FIRST && magic <= SKIPPABLE_LAST;

@@ -14,7 +14,8 @@ import {
   ZERO_RECORD_SIZE,
 } from '../../layout.js';
 import { decodeU64, encodeRecordHeader, encodeU64 } from '../../record.js';
-import { isSealed, sealFrame, viewOf } from './skippable.js';
+import { isSealed, sealFrame } from './skippable.js';
+import { viewOf } from '../../view.js';
 
 const FRAME_HEADER_SIZE = 10;
 const BLOCK_HEADER_SIZE = 3;

@@ -3,7 +3,7 @@ import type { BufferPool } from '../../batch.js';
 import { frameRoom } from '../../frame-codec.js';
 import type { ByteReader } from '../../byte-reader.js';
 import { MAX_DATA_CONTENT, MAX_FRAME_SIZE } from '../../layout.js';
-import { viewOf } from './skippable.js';
+import { viewOf } from '../../view.js';
 import { hasLongZero } from './zstd-block.js';
 
 const FIRST_BYTES = 5;

@@ -1,6 +1,6 @@
 import { DIGEST_SIZE, ENTRY_SIZE } from '../../layout.js';
 import { decodeU64, encodeU64 } from '../../record.js';
-import { viewOf } from '../frames/skippable.js';
+import { viewOf } from '../../view.js';
 
 /** What stands in a listed frame (§4.6.1). The numbers are those on disk. */
 export const FRAME_KINDS = { header: 0, firstLine: 1, data: 2, zeroRanges: 3, zeros: 4, other: 5 } as const;

@@ -15,7 +15,8 @@ import {
 } from '../../layout.js';
 import { MapError } from '../maps/msgpack-map.js';
 import { decodeU64, encodeU64 } from '../../record.js';
-import { isSealed, sealFrame, viewOf } from '../frames/skippable.js';
+import { isSealed, sealFrame } from '../frames/skippable.js';
+import { viewOf } from '../../view.js';
 
 const LAST = 1;
 const PIECES = 2;

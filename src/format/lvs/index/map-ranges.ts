@@ -3,7 +3,7 @@ import type { Range } from '../../../ranges/range.js';
 import type { Totals } from '../maps/closing.js';
 import { MAP_RANGE_SIZE, OFFSET_LIMIT } from '../../layout.js';
 import { decodeU64, encodeU64 } from '../../record.js';
-import { viewOf } from '../frames/skippable.js';
+import { viewOf } from '../../view.js';
 
 /** A writer's page takes as many ranges: 1 MiB. */
 const PAGE_RANGES = 65536;

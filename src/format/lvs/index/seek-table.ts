@@ -7,7 +7,7 @@ import {
 } from '../../layout.js';
 import type { ByteReader } from '../../byte-reader.js';
 import type { Sha256 } from '../../frame-codec.js';
-import { viewOf } from '../frames/skippable.js';
+import { viewOf } from '../../view.js';
 import { truncated } from '../frames/zstd-frame.js';
 
 const PART_ENTRIES = 8192;

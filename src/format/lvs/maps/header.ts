@@ -23,7 +23,8 @@ import {
   SKIPPABLE_HEADER_SIZE,
 } from '../../layout.js';
 import { decodeMap, encodeReadable, isMap, MapError, type MsgpackMap } from './msgpack-map.js';
-import { isSealed, sealFrame, viewOf } from '../frames/skippable.js';
+import { isSealed, sealFrame } from '../frames/skippable.js';
+import { viewOf } from '../../view.js';
 import { decodeState, decodeTexts, encodeState, type State } from './state.js';
 
 const KINDS = ['changes', 'snapback', 'map'] as const;

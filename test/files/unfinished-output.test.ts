@@ -16,7 +16,7 @@ import fs, {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createTemporary, type TemporaryFile } from '#src/files/temporary-name.js';
+import { createUnfinished, type UnfinishedOutput } from '#src/files/unfinished-output.js';
 import { kernelError, replaceCall } from './replace-call.js';
 
 let folder: string;
@@ -45,8 +45,8 @@ const held = () =>
 /** The number of a process that has ended. */
 const deadPid = (): number => spawnSync('true').pid;
 
-function create(): TemporaryFile {
-  const temporary = createTemporary(path);
+function create(): UnfinishedOutput {
+  const temporary = createUnfinished(path);
   onTestFinished(() => {
     if (held() > 0) temporary.remove();
   });
@@ -84,7 +84,7 @@ describe('a temporary file', () => {
 
   it('is not taken from under whoever still writes it in this process', () => {
     const first = create();
-    expect(() => createTemporary(path)).toThrow('EEXIST');
+    expect(() => createUnfinished(path)).toThrow('EEXIST');
     expect(names()).toEqual([own]);
     first.remove();
     create().remove();

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { release } from './descriptor.js';
 
 /** An output file while it is written, under a name that is made of its own and the process's. */
-export interface TemporaryFile {
+export interface UnfinishedOutput {
   readonly fd: number;
   readonly path: string;
   /** Closes it; its name stays. */
@@ -24,7 +24,7 @@ const open = new Set<string>();
  * Makes a new file for what is to become `path`, its owner's alone: a stream is as confidential as the device that it is of.
  * What a process that was killed has left of the same file is removed. Throws what open(2) does.
  */
-export function createTemporary(path: string): TemporaryFile {
+export function createUnfinished(path: string): UnfinishedOutput {
   for (const each of leftOf(path)) removeIfOwn(each);
   const name = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   const fd = openSync(name, 'wx', 0o600);

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeTemporaryFolder, openScratchFile, openTemporaryFile } from '#src/codec/temporary-file.js';
+import { makeTemporaryFolder, openScratchFile, openTemporaryFile } from '#src/codec/scratch-file.js';
 import { DeviceError } from '#src/errors.js';
 import { kernelError, moveInParts, replaceCall } from '../files/replace-call.js';
 
