@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { renameSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { stateBetween } from '../algebra/follows.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError } from '../errors.js';
 import { syncFolder } from '../files/sink.js';
 import type { FrameCodec } from '../format/frame-codec.js';
+import { formatHex } from '../format/lvs/maps/identifier.js';
 import type { Ends } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import type { State } from '../format/lvs/maps/state.js';
@@ -144,12 +145,23 @@ export async function closeLeft(
   }));
 }
 
-/** Removes the journal of a snapback, of which nothing is to be taken back: the device holds what it records. */
-export function discardJournal(path: string): void {
-  attempt(`${partialPath(path)}: can't be removed`, () => {
-    unlinkSync(partialPath(path));
+/**
+ * Takes the journal of a snapback out of the way, of which nothing is to be taken back: the device holds what it records. One
+ * that records more, of a device that was larger, is put aside.
+ */
+export function discardJournal(path: string, opened: OpenJournal): void {
+  const [partial, aside] = [partialPath(path), asidePath(path, opened)];
+  attempt(`${partial}: can't be ${aside === undefined ? 'removed' : `put aside as ${aside}`}`, () => {
+    if (aside === undefined) unlinkSync(partial);
+    else renameSync(partial, aside);
   });
   syncFolder(path);
+}
+
+/** Where {@link discardJournal} puts a journal that records what the device has no place for now; undefined of others. */
+export function asidePath(path: string, { journal, recorded }: OpenJournal): string | undefined {
+  if (!recorded.isCutOff) return undefined;
+  return join(dirname(path), `.${basename(partialPath(path))}.${formatHex(journal.header.id!)}`);
 }
 
 /**
@@ -190,8 +202,8 @@ function refuseResized({ journal }: OpenJournal, path: string, { name, size }: R
 }
 
 /**
- * Closes a journal that was begun when the device had another size, and removes it unless to `keep`. Throws `RefusedError`
- * if the device does not hold all that it records.
+ * Closes a journal that was begun when the device had another size, and takes it out of the way unless to `keep`. Throws
+ * `RefusedError` if the device does not hold all that it records.
  */
 export function discardResized(
   path: string,
@@ -201,7 +213,7 @@ export function discardResized(
 ): void {
   opened.journal.close();
   if (!opened.isIdle) refuseResized(opened, path, target);
-  if (!keep) discardJournal(path);
+  if (!keep) discardJournal(path, opened);
 }
 
 function several({ name }: RandomAccessReader, one: string, other: string): RefusedError {

@@ -8,6 +8,7 @@ import { endsOf, type Ends } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { checkFollows, findSnapbacks, judgeSnapback, linkTo, refuseGrown, type Link } from './chain-head.js';
 import {
+  asidePath,
   closeJournals,
   discardResized,
   findLeftJournals,
@@ -83,7 +84,7 @@ async function resume(
   if (opened && opened.journal.header.target?.size === identity.size)
     return goOn(path, opened, context, header);
   if (opened) discardResized(path, opened, target, options.dryRun);
-  return begin(path, context, identity, header);
+  return { ...(await begin(path, context, identity, header)), aside: opened && asidePath(path, opened) };
 }
 
 /** Closes the journal, which stays as it is, if the stream is known not to follow what the device was at. */

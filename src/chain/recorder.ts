@@ -25,6 +25,7 @@ import { StreamDigest } from '../format/stream-digest.js';
 import type { Link, OpenStreamFile } from './chain-head.js';
 import { Journal } from './journal.js';
 import {
+  asidePath,
   closeJournals,
   closeLeft,
   discardJournal,
@@ -55,7 +56,11 @@ export interface RecorderContext {
 export type Start = (
   | (OpenJournal & { readonly leftAs?: string | undefined; readonly isCovered: boolean })
   | { readonly link: Link }
-) & { readonly left?: LeftJournals | undefined };
+) & {
+  readonly left?: LeftJournals | undefined;
+  /** Where a journal of that name was put aside. */
+  readonly aside?: string | undefined;
+};
 
 /** Saves what an apply overwrites, ahead of it. */
 export class Recorder {
@@ -74,6 +79,10 @@ export class Recorder {
     this.#context = context;
     this.#identity = identity;
     this.#start = start;
+    for (const aside of asideOf(start))
+      this.notices.push(
+        `${aside} keeps what an interrupted apply recorded past the end that the device has now`,
+      );
     if ('link' in start) this.notices.push(...(start.link.remark === undefined ? [] : [start.link.remark]));
     else
       this.notices.push(`goes on with ${partialPath(start.leftAs ?? path)}, which an interrupted apply left`);
@@ -197,7 +206,7 @@ export class Recorder {
   async #openJournal(header: StreamHeader | undefined): Promise<Journal> {
     const { target, codec } = this.#context;
     const { left } = this.#start;
-    for (const idle of left?.idle ?? []) discardJournal(idle.path);
+    for (const idle of left?.idle ?? []) discardJournal(idle.path, idle);
     if (!('link' in this.#start)) {
       if (this.#start.leftAs !== undefined) await this.#start.journal.rename(this.#path);
       return this.#start.journal;
@@ -230,6 +239,12 @@ export class Recorder {
       time: Date.now(),
     });
   }
+}
+
+/** Where journals are put, or have been, that record what the device has no place for now. */
+function asideOf({ left, aside }: Start): string[] {
+  const idle = (left?.idle ?? []).map((each) => asidePath(each.path, each));
+  return [aside, ...idle].filter((path) => path !== undefined);
 }
 
 /** The state after a part of a stream has been applied. */

@@ -14,6 +14,7 @@ import { cutRange, ZERO_PART } from './cut-range.js';
 export class RecordedRanges {
   /** Bytes whose first pre-image is recorded. */
   readonly saved: RangeSet;
+  #isCutOff = false;
   readonly #changed: RangeSet;
   readonly #target: RandomAccessReader;
   readonly #takeBack: string;
@@ -33,6 +34,7 @@ export class RecordedRanges {
   addPreImages(batch: RecordBatch): void {
     this.#eachPart(batch, (part, data) => {
       this.saved.add(part);
+      if (!endsInside(part, this.#target)) this.#isCutOff = true;
       const range = { ...part, length: Math.min(part.length, this.#target.size - part.offset) };
       if (range.length <= 0) return;
       const recorded = data.subarray(0, range.length);
@@ -61,6 +63,11 @@ export class RecordedRanges {
         for (const different of differences(changed, this.#read(changed), part)) this.#changed.add(different);
       }
     });
+  }
+
+  /** Something is recorded that lies past the end which the device has now. */
+  get isCutOff(): boolean {
+    return this.#isCutOff;
   }
 
   /** Bytes are not accounted for yet: the same may be asked of the recorded pre-images, byte by byte. */

@@ -456,9 +456,22 @@ describe('an unfinished snapback of a device that has another size by now', () =
     expect(await follow(apply(next, { snapback: at(name) }))).toBe(5);
     expect(readFileSync(device).equals(blocks(before))).toBe(true);
     await apply(next, { snapback: at(name) });
-    expect(names()).toEqual([name]);
+    expect(names().filter((each) => !each.startsWith('.'))).toEqual([name]);
     await rollBack(name);
     expect(readFileSync(device).equals(blocks(before))).toBe(true);
+  });
+
+  test.each(['u2', 'u3'])('keeps what lay past the end of a device that is smaller now: %s', async (name) => {
+    await killedAfter(1, await stream('a  a', between(9, 10)), { snapback: at('u2') });
+    writeFileSync(device, blocks('...'));
+    const report = await apply(await stream(' c ', { ...between(9, 12), ...sized('...') }), {
+      snapback: at(name),
+    });
+    const [aside] = names().filter((each) => each.startsWith('.'));
+    expect(report.notices.join()).toContain(at(aside!));
+    writeFileSync(device, blocks('...x'));
+    await takeBack(aside!);
+    expect(held()).toBe('....');
   });
 
   test('is nothing to a dry run', async () => {
