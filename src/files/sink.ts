@@ -49,8 +49,13 @@ interface Force {
  */
 export async function openOutput(path: string, { force }: Force = {}): Promise<Output> {
   refuseTaken(path, { force });
-  if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output');
-  if (isStreamed(path)) return directOutput(await openDirect(path), path);
+  if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output', () => undefined);
+  if (isStreamed(path)) {
+    const fd = await openDirect(path);
+    return directOutput(fd, path, () => {
+      release(fd);
+    });
+  }
   const place = behindLinks(path);
   const temporary = create(place, path);
   const forget = onInterrupt(() => {
@@ -96,8 +101,15 @@ function behindLinks(path: string): string {
   }
 }
 
-function directOutput(fd: number, name: string): Output {
-  return { ...createOutputSink(fd, name), name, commit: async () => undefined, abort: () => undefined };
+function directOutput(fd: number, name: string, close: () => void): Output {
+  return {
+    ...createOutputSink(fd, name),
+    name,
+    commit: async () => {
+      close();
+    },
+    abort: close,
+  };
 }
 
 /**

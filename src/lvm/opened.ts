@@ -2,7 +2,8 @@ import { onInterrupt } from '../files/interrupt.js';
 
 /** Something open, or made for a while. */
 export interface Closable {
-  close(): void;
+  /** What is promised is to be awaited, where there is time for that. */
+  close(): unknown;
 }
 
 /** Has something closed with all the rest. */
@@ -14,7 +15,7 @@ export type Keep = <T extends Closable>(item: T) => T;
  */
 export async function openTogether<T extends object>(
   open: (keep: Keep) => Promise<T>,
-): Promise<T & Closable> {
+): Promise<T & { close(): void }> {
   const kept: Closable[] = [];
   const close = (): void => {
     forget();

@@ -10,6 +10,7 @@ import { generator } from '../package-version.js';
 import { print, printJson } from '../print/print.js';
 import { nameSnapback } from '../arguments/snapback-name.js';
 import { visible } from '../print/visible.js';
+import { withOpen } from '../with-open.js';
 
 const flag = { type: 'boolean', default: false } as const;
 
@@ -55,30 +56,23 @@ export const apply = defineCommand({
       .example('$0 vm.lvs /dev/vg/vm --snapback vm.undo.lvs', 'apply vm.lvs, and be able to undo it'),
   run: async (args) => {
     refuseInput('-', [args.stream, args.device]);
-    const codec = createCodec({ level: args.level });
     const snapback =
       args.snapback === undefined ? undefined : nameSnapback(args.snapback, args.device, new Date());
-    const rewindable = args.salvage || (await isBegun(snapback, args.device));
-    const openFile = (path: string) => openInput(path, codec, { pieces: true });
-    const options = { pieces: true, rewindable, ...dialectOf(args) };
-    const input = await openInput(args.stream, codec, options);
-    try {
+    const report = await withOpen(async (keep) => {
+      const codec = keep(createCodec({ level: args.level }));
+      const rewindable = args.salvage || (await isBegun(snapback, args.device));
+      const options = { pieces: true, rewindable, ...dialectOf(args) };
+      const input = keep(await openInput(args.stream, codec, options));
       if (!args.baseCheck && !args.quiet)
         warn('the device is not checked to be what the stream was made for (--no-base-check)');
-      const report = await applyStream(input, args.device, codec, openFile, {
-        ...args,
-        snapback,
-        generator: generator(),
-      });
-      if (!args.quiet) for (const notice of report.notices) warn(notice);
-      if (args.json) await printJson(report);
-      else if (!args.quiet) await print(`${visible(`${args.device}: ${describe(report)}`)}\n`);
-      if (report.fault) warn(`left out everything from the damage on: ${report.fault.message}`);
-      return report.fault || report.bytesSkipped > 0 ? LEFT_OUT : 0;
-    } finally {
-      input.close();
-      await codec.close();
-    }
+      const openFile = (path: string) => openInput(path, codec, { pieces: true });
+      return applyStream(input, args.device, codec, openFile, { ...args, snapback, generator: generator() });
+    });
+    if (!args.quiet) for (const notice of report.notices) warn(notice);
+    if (args.json) await printJson(report);
+    else if (!args.quiet) await print(`${visible(`${args.device}: ${describe(report)}`)}\n`);
+    if (report.fault) warn(`left out everything from the damage on: ${report.fault.message}`);
+    return report.fault || report.bytesSkipped > 0 ? LEFT_OUT : 0;
   },
 });
 

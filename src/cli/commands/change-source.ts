@@ -1,9 +1,13 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
+import { createCodec } from '../../codec/codec.js';
 import { UsageError } from '../../errors.js';
+import type { FrameCodec } from '../../format/frame-codec.js';
 import type { State } from '../../format/lvs/maps/state.js';
 import type { OpenChanges } from '../../changes/changes.js';
 import type { CommonOptions } from '../command.js';
 import { outputPath, parseSize, wholeNumber, type OutputArguments } from '../options.js';
+import { remark, remarking } from '../print/remarks.js';
+import { withOpen } from '../with-open.js';
 
 const text = { type: 'string', requiresArg: true } as const;
 const flag = { type: 'boolean', default: false } as const;
@@ -101,8 +105,27 @@ export function outputOf(args: ChangeArguments & OutputArguments): string {
   return outputPath(args, [cow, origin, thinMetadata, source, map, dataSource]);
 }
 
+/**
+ * Opens the changes that the options name, does something with them, and says what there is to know of them. What was made
+ * to read them may not go away again: nothing is to be said to be done before this returns.
+ */
+export async function withChanges<T>(
+  args: ChangeArguments,
+  level: number,
+  act: (changes: OpenChanges, codec: FrameCodec) => Promise<T>,
+): Promise<T> {
+  return withOpen(async (keep) => {
+    const codec = keep(createCodec({ level }));
+    const changes = keep(await openChanges(args));
+    const say = (text: string): void => {
+      remark(text, args);
+    };
+    return remarking(changes, say, () => act(changes, codec));
+  });
+}
+
 /** Opens what the options name; the caller closes it. Each form's own options mean nothing to the others: that is a mistake. */
-export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
+async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
   if (args.map !== undefined) return openMapOf(args, args.map);
   if (args.snapshot !== undefined) return openLive(args, args.snapshot);
   refuse('only of a snapshot that is named', live(args));
@@ -111,7 +134,7 @@ export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
     const thick = { cow, origin, 'snapshot-data': snapshotData, undo, 'base-digests': baseDigests };
     refuse('not with --thin-metadata', thick);
     const { openThinImages } = await import('./dump-thin.js');
-    return named(openThinImages(thinMetadata, args), args);
+    return named(await openThinImages(thinMetadata, args), args);
   }
   if (cow === undefined && origin === undefined)
     throw new UsageError('no snapshot is named', {
@@ -120,7 +143,8 @@ export async function openChanges(args: ChangeArguments): Promise<OpenChanges> {
   refuse('only with --thin-metadata', { to, ...thinOnly(args) });
   const { openThickImages } = await import('./dump-thick.js');
   const reverse = undo || snapshotData;
-  const { base, result, ...changes } = named(openThickImages({ ...args, snapshotData: reverse }), args);
+  const opened = await openThickImages({ ...args, snapshotData: reverse });
+  const { base, result, ...changes } = named(opened, args);
   return reverse ? { ...changes, base: result, result: base } : { ...changes, base, result };
 }
 

@@ -4,6 +4,7 @@ import { FormatError } from '../../errors.js';
 import { openInput, plainSize, type InputOptions } from '../../files/open-input.js';
 import { surveyDamage, writeSalvage } from '../../files/salvage-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
+import type { Keep } from '../../lvm/opened.js';
 import { defineCommand } from '../command.js';
 import { LEFT_OUT } from '../exit.js';
 import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, LEVEL, OUTPUT, outputPath } from '../options.js';
@@ -13,6 +14,7 @@ import { randomId } from '../../codec/random-id.js';
 import { remark, remarkDialect } from '../print/remarks.js';
 import { countOf, formatSize } from '../print/sizes.js';
 import { reportWritten, writeCounted } from '../print/written.js';
+import { withOpen } from '../with-open.js';
 
 export const compress = defineCommand({
   declare: (yargs) =>
@@ -34,34 +36,36 @@ export const compress = defineCommand({
       .example('$0 changes -o changes.lvs', 'pack a stream of lvmsync'),
   run: async (args) => {
     const path = outputPath(args, [args.stream ?? '-']);
-    const codec = createCodec({ level: args.level });
-    const options = { ...dialectOf(args), pieces: true, salvage: args.salvage };
-    const { input, salvage } = await openAndSurvey(inputPath(args.stream), codec, options);
-    const packer = { generator: generator(), time: Date.now() };
-    if (salvage?.fault) {
-      const source = { ...packer, id: randomId() };
-      const written = await writeCounted(path, args, (sink) =>
-        writeSalvage(input, salvage, sink, codec, source),
+    return withOpen(async (keep) => {
+      const codec = keep(createCodec({ level: args.level }));
+      const options = { ...dialectOf(args), pieces: true, salvage: args.salvage };
+      const { input, salvage } = await openAndSurvey(inputPath(args.stream), codec, options, keep);
+      const packer = { generator: generator(), time: Date.now() };
+      if (salvage?.fault) {
+        const source = { ...packer, id: randomId() };
+        const written = await writeCounted(path, args, (sink) =>
+          writeSalvage(input, salvage, sink, codec, source),
+        );
+        await reportWritten(path, { format: 'lvs', ...written }, args);
+        const kept = `${countOf(salvage.records, 'record')} before it, ${formatSize(salvage.data)}`;
+        remark(`${salvage.fault.message}: kept the ${kept}; what follows is lost`, {});
+        return LEFT_OUT;
+      }
+      const stream = await input.open();
+      remarkDialect(input, stream, args);
+      const written = await withProgress(
+        'compress',
+        () => plainSize(input, codec),
+        args,
+        (watch) =>
+          writeCounted(path, args, (sink) =>
+            packStream({ ...stream, batches: watch(stream.batches) }, sink, codec, packer),
+          ),
       );
-      await reportWritten(path, { format: 'lvs', ...written }, args);
-      const kept = `${countOf(salvage.records, 'record')} before it, ${formatSize(salvage.data)}`;
-      remark(`${salvage.fault.message}: kept the ${kept}; what follows is lost`, {});
-      return LEFT_OUT;
-    }
-    const stream = await input.open();
-    remarkDialect(input, stream, args);
-    const written = await withProgress(
-      'compress',
-      () => plainSize(input, codec),
-      args,
-      (watch) =>
-        writeCounted(path, args, (sink) =>
-          packStream({ ...stream, batches: watch(stream.batches) }, sink, codec, packer),
-        ),
-    );
-    const kind = stream.format === 'lvs' ? stream.header.kind : 'changes';
-    await reportWritten(path, { format: 'lvs', kind, ...written }, args);
-    return 0;
+      const kind = stream.format === 'lvs' ? stream.header.kind : 'changes';
+      await reportWritten(path, { format: 'lvs', kind, ...written }, args);
+      return 0;
+    });
   },
 });
 
@@ -70,9 +74,10 @@ async function openAndSurvey(
   path: string,
   codec: FrameCodec,
   { salvage, ...options }: InputOptions & { readonly salvage: boolean },
+  keep: Keep,
 ) {
   try {
-    const input = await openInput(path, codec, { ...options, rewindable: salvage });
+    const input = keep(await openInput(path, codec, { ...options, rewindable: salvage }));
     return { input, salvage: salvage ? await surveyDamage(input) : undefined };
   } catch (error) {
     if (salvage && error instanceof FormatError && error.fault === 'truncated')

@@ -8,6 +8,7 @@ import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, OUTPUT, outputPath }
 import { withProgress } from '../print/progress.js';
 import { remarkDialect } from '../print/remarks.js';
 import { reportWritten, writeCounted } from '../print/written.js';
+import { withOpen } from '../with-open.js';
 
 export const decompress = defineCommand({
   declare: (yargs) =>
@@ -23,25 +24,29 @@ export const decompress = defineCommand({
       .example('$0 changes.lvs -o changes', 'give a stream back as lvmsync knows it'),
   run: async (args) => {
     const path = outputPath(args, [args.stream ?? '-']);
-    const codec = createCodec({ level: 0 });
-    const input = await openInput(inputPath(args.stream), codec, dialectOf(args));
-    const stream = await input.open();
-    if (isMap(stream)) {
-      const hint = 'lvstream info --records lists its ranges';
-      throw new RefusedError(`${input.name}: a map holds no records, and a plain stream no ranges`, { hint });
-    }
-    remarkDialect(input, stream, args);
-    const written = await withProgress(
-      'decompress',
-      () => plainSize(input, codec),
-      args,
-      (watch) =>
-        writeCounted(path, args, async (sink) => ({
-          ...(await writePlain(watch(stream.batches), sink)),
-          consistent: stream.format === 'lvs' ? stream.closing().consistent : undefined,
-        })),
-    );
-    await reportWritten(path, { format: 'lvmsync3', ...written }, args);
-    return 0;
+    return withOpen(async (keep) => {
+      const codec = keep(createCodec({ level: 0 }));
+      const input = keep(await openInput(inputPath(args.stream), codec, dialectOf(args)));
+      const stream = await input.open();
+      if (isMap(stream)) {
+        const hint = 'lvstream info --records lists its ranges';
+        throw new RefusedError(`${input.name}: a map holds no records, and a plain stream no ranges`, {
+          hint,
+        });
+      }
+      remarkDialect(input, stream, args);
+      const written = await withProgress(
+        'decompress',
+        () => plainSize(input, codec),
+        args,
+        (watch) =>
+          writeCounted(path, args, async (sink) => ({
+            ...(await writePlain(watch(stream.batches), sink)),
+            consistent: stream.format === 'lvs' ? stream.closing().consistent : undefined,
+          })),
+      );
+      await reportWritten(path, { format: 'lvmsync3', ...written }, args);
+      return 0;
+    });
   },
 });

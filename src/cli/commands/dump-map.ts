@@ -2,6 +2,7 @@ import { createCodec } from '../../codec/codec.js';
 import { UsageError } from '../../errors.js';
 import type { OpenChanges } from '../../changes/changes.js';
 import { openMapChanges } from '../../lvm/map-changes.js';
+import { withOpen } from '../with-open.js';
 import { readMapFrom } from './merge.js';
 
 /** The changes that a map lists, read from a device. Throws `UsageError`, and what reading and opening throw. */
@@ -9,7 +10,6 @@ export async function openMap(map: string, dataSource: string | undefined): Prom
   if (dataSource === undefined) {
     throw new UsageError('--data-source is missing', { hint: 'name the volume to read the data from' });
   }
-  const codec = createCodec({ level: 0 });
-  const listed = await readMapFrom(map, codec).finally(() => codec.close());
+  const listed = await withOpen((keep) => readMapFrom(map, keep(createCodec({ level: 0 }))));
   return openMapChanges(listed, dataSource);
 }

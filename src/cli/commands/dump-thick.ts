@@ -1,6 +1,7 @@
 import { openImage } from '../../device/image.js';
 import { UsageError } from '../../errors.js';
 import type { OpenChanges } from '../../changes/changes.js';
+import { openTogether } from '../../lvm/opened.js';
 import { momentOf } from '../../lvm/single-moment.js';
 import { readThickSnapshot, thickChanges } from '../../lvm/thick/thick-dump.js';
 
@@ -14,7 +15,7 @@ export interface ThickArguments {
 }
 
 /** The changes of a thick snapshot, from its exception store. Throws `UsageError`, and what opening and reading throw. */
-export function openThickImages(args: ThickArguments): OpenChanges {
+export async function openThickImages(args: ThickArguments): Promise<OpenChanges> {
   const { cow, origin, snapshotData } = args;
   if (cow === undefined || origin === undefined) {
     throw new UsageError(`--${cow === undefined ? 'cow' : 'origin'} is missing`, {
@@ -22,13 +23,9 @@ export function openThickImages(args: ThickArguments): OpenChanges {
     });
   }
   const moment = momentOf(origin, args);
-  const images = [openImage(origin), openImage(cow)] as const;
-  const [device, store] = images;
-  return {
-    ...thickChanges(readThickSnapshot(store, device), snapshotData),
-    ...moment,
-    close: () => {
-      for (const image of images) image.close();
-    },
-  };
+  return openTogether(async (keep) => {
+    const device = keep(openImage(origin));
+    const store = keep(openImage(cow));
+    return { ...thickChanges(readThickSnapshot(store, device), snapshotData), ...moment };
+  });
 }

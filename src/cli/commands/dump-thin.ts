@@ -1,6 +1,7 @@
 import { openImage } from '../../device/image.js';
 import { UsageError } from '../../errors.js';
 import type { OpenChanges } from '../../changes/changes.js';
+import { openTogether } from '../../lvm/opened.js';
 import { momentOf } from '../../lvm/single-moment.js';
 import { thinChanges } from '../../lvm/thin/thin-dump.js';
 import { openThinMetadata } from '../../lvm/thin/thin-metadata.js';
@@ -22,21 +23,17 @@ export interface ThinArguments {
  * The changes from one thin device to another, from their pool's metadata. Throws `UsageError`, and what opening
  * throws; that the pool has both devices is found here too, before anything is written.
  */
-export function openThinImages(thinMetadata: string, args: ThinArguments): OpenChanges {
+export async function openThinImages(thinMetadata: string, args: ThinArguments): Promise<OpenChanges> {
   const [from, to] = [deviceId('from', args.from), deviceId('to', args.to)];
   const sourcePath = given('source', args.source);
   const moment = momentOf(sourcePath, args);
-  const images = [openImage(thinMetadata), openImage(sourcePath)] as const;
-  const [metadata, source] = images;
   const { metadataSnapshot } = args;
-  const pair = { pool: openThinMetadata(metadata, { metadataSnapshot }), from, to, source };
-  return {
-    ...thinChanges(pair),
-    ...moment,
-    close: () => {
-      for (const image of images) image.close();
-    },
-  };
+  return openTogether(async (keep) => {
+    const metadata = keep(openImage(thinMetadata));
+    const source = keep(openImage(sourcePath));
+    const pool = openThinMetadata(metadata, { metadataSnapshot });
+    return { ...thinChanges({ pool, from, to, source }), ...moment };
+  });
 }
 
 function deviceId(option: string, text: string | undefined): number {

@@ -1,20 +1,18 @@
-import { createCodec } from '../../codec/codec.js';
 import { randomId } from '../../codec/random-id.js';
 import { countBytes, type OpenChanges } from '../../changes/changes.js';
 import { writeDump, writePlainDump } from '../../changes/write-changes.js';
-import { declareChanges, LIVE_GROUP, openChanges, outputOf, OUTPUT_GROUP, refuse } from './change-source.js';
+import { declareChanges, LIVE_GROUP, outputOf, OUTPUT_GROUP, refuse, withChanges } from './change-source.js';
+import type { FrameCodec } from '../../format/frame-codec.js';
 import { defineCommand } from '../command.js';
 import { FORCE, JSON_REPORT, LEVEL, OUTPUT } from '../options.js';
 import { generator } from '../package-version.js';
 import { withProgress } from '../print/progress.js';
-import { remark } from '../print/remarks.js';
 import { reportWritten, writeCounted, type Written } from '../print/written.js';
 
 const flag = { type: 'boolean', default: false } as const;
 
 interface DumpArguments {
   readonly format: 'lvs' | 'lvmsync';
-  readonly level: number;
   readonly baseDigests: boolean;
   readonly baseState?: string | undefined;
   readonly resultState?: string | undefined;
@@ -59,8 +57,10 @@ export const dump = defineCommand({
   run: async (args) => {
     if (args.format === 'lvmsync') refuseForPlain(args);
     const path = outputOf(args);
-    const changes = await openChanges(args);
-    await reportWritten(path, await writeAndClose(changes, path, args), args);
+    const written = await withChanges(args, args.level, (changes, codec) =>
+      write(changes, codec, path, args),
+    );
+    await reportWritten(path, written, args);
     return 0;
   },
 });
@@ -71,22 +71,13 @@ function refuseForPlain({ baseDigests, baseState, resultState }: DumpArguments):
   refuse('only with --format lvs', inHead, 'a plain stream has no place for it');
 }
 
-/** What was made to read the changes may not go away again: nothing is said to be done before it has. */
-async function writeAndClose(changes: OpenChanges, path: string, args: DumpArguments): Promise<Written> {
-  try {
-    const before = [...changes.remarks];
-    for (const text of before) remark(text, args);
-    const written = await write(changes, path, args);
-    for (const text of changes.remarks.slice(before.length)) remark(text, args);
-    return written;
-  } finally {
-    changes.close();
-  }
-}
-
-async function write(changes: OpenChanges, path: string, args: DumpArguments): Promise<Written> {
-  const { format, level, baseDigests } = args;
-  const codec = createCodec({ level });
+async function write(
+  changes: OpenChanges,
+  codec: FrameCodec,
+  path: string,
+  args: DumpArguments,
+): Promise<Written> {
+  const { format, baseDigests } = args;
   const options = { baseDigests, id: randomId(), generator: generator() };
   const total = async () => countBytes(changes);
   const written = await withProgress('dump', total, args, (watch) =>

@@ -1,15 +1,12 @@
-import { createCodec } from '../../codec/codec.js';
-import { LvstreamError } from '../../errors.js';
 import { inspect, type Inspection } from '../../files/inspect.js';
-import { openInput, type InputOptions, type StreamInput } from '../../files/open-input.js';
-import { ClosedOutputError } from '../../files/sink.js';
-import type { FrameCodec } from '../../format/frame-codec.js';
+import type { StreamInput } from '../../files/open-input.js';
 import { listRanges, listRecords } from '../../format/list-records.js';
 import { isMap } from '../../format/open-stream.js';
 import { declaredSize } from '../../format/lvs/order-check.js';
 import { defineCommand } from '../command.js';
 import { describeForPrograms, describeStream } from './describe-stream.js';
-import { exitStatus, gravestStatus, reportError } from '../exit.js';
+import { eachStream } from './each-stream.js';
+import { reportError } from '../exit.js';
 import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from '../options.js';
 import { drawDensity } from '../print/picture.js';
 import { print } from '../print/print.js';
@@ -18,8 +15,6 @@ import { visible, visibleJson } from '../print/visible.js';
 const WIDTH_IN_PIPE = 64;
 const MAX_WIDTH = 100;
 const INDENT = '  ';
-
-type Options = InputOptions & { readonly json: boolean; readonly records: boolean };
 
 export const info = defineCommand({
   declare: (yargs) =>
@@ -40,36 +35,23 @@ export const info = defineCommand({
       .example('$0 vm.lvs', 'what vm.lvs holds, and for which device'),
   run: async (args) => {
     refuseInput('-', args.stream);
-    const codec = createCodec({ level: 0 });
-    const options = { ...dialectOf(args), json: args.json, records: args.records, rewindable: args.records };
-    const statuses: number[] = [];
-    for (const path of args.stream) statuses.push(await tellOrReport(path, codec, options));
-    return gravestStatus(statuses);
+    const { json, records } = args;
+    return eachStream(
+      args.stream,
+      { ...dialectOf(args), rewindable: records },
+      {
+        act: async (input, codec) => {
+          const found = await inspect(input, codec);
+          await (json ? printForPrograms(input, found, records) : printForPeople(input, found, records));
+          return 0;
+        },
+        report: async (_, error) => {
+          reportError('lvstream', error);
+        },
+      },
+    );
   },
 });
-
-/** One stream that can't be told of is no reason to keep silent about the others. */
-async function tellOrReport(path: string, codec: FrameCodec, options: Options): Promise<number> {
-  try {
-    await tell(path, codec, options);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof LvstreamError) || error instanceof ClosedOutputError) throw error;
-    reportError('lvstream', error);
-    return exitStatus(error);
-  }
-}
-
-async function tell(path: string, codec: FrameCodec, options: Options): Promise<void> {
-  const input = await openInput(path, codec, options);
-  try {
-    const found = await inspect(input, codec);
-    if (options.json) await printForPrograms(input, found, options.records);
-    else await printForPeople(input, found, options.records);
-  } finally {
-    input.close();
-  }
-}
 
 async function printForPeople(input: StreamInput, found: Inspection, records: boolean): Promise<void> {
   const lines = describeStream(found);

@@ -10,6 +10,7 @@ import { FORCE, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
 import { generator } from '../package-version.js';
 import { remark } from '../print/remarks.js';
 import { reportWritten, writeCounted } from '../print/written.js';
+import { withOpen } from '../with-open.js';
 
 export const merge = defineCommand({
   declare: (yargs) =>
@@ -26,8 +27,8 @@ export const merge = defineCommand({
       .example('$0 monday.map tuesday.map -o both.map', 'all that changed on either day'),
   run: async (args) => {
     const path = outputPath(args, args.stream);
-    const codec = createCodec({ level: 0 });
-    try {
+    const written = await withOpen(async (keep) => {
+      const codec = keep(createCodec({ level: 0 }));
       const maps: ChangeMap[] = [];
       for (const stream of args.stream) maps.push(await readMapFrom(stream, codec));
       for (const number of findUncertain(maps))
@@ -36,23 +37,16 @@ export const merge = defineCommand({
           args,
         );
       const options = { id: randomId(), generator: generator(), time: Date.now() };
-      const written = await writeCounted(path, args, (sink) => mergeMaps(maps, sink, codec, options));
-      await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
-    } finally {
-      await codec.close();
-    }
+      return writeCounted(path, args, (sink) => mergeMaps(maps, sink, codec, options));
+    });
+    await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
     return 0;
   },
 });
 
 /** Reads a map by name. Throws what opening and reading throw, and `RefusedError` for any other stream. */
 export async function readMapFrom(path: string, codec: FrameCodec): Promise<ChangeMap> {
-  const input = await openInput(path, codec).catch(sayWhatMapsAre);
-  try {
-    return await readMap(input);
-  } finally {
-    input.close();
-  }
+  return withOpen(async (keep) => readMap(keep(await openInput(path, codec).catch(sayWhatMapsAre))));
 }
 
 /** However else such a file could be read, it would be no map. */

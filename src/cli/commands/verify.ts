@@ -1,29 +1,29 @@
 import type { RandomAccessReader } from '../../algebra/random-access.js';
-import { createCodec } from '../../codec/codec.js';
 import { ResultComparison, type Comparison } from '../../compare/result-comparison.js';
 import { openSettled } from '../../device/medium.js';
-import { FormatError, LvstreamError, RefusedError } from '../../errors.js';
-import { openInput, plainSize, type InputOptions } from '../../files/open-input.js';
-import { ClosedOutputError } from '../../files/sink.js';
+import { FormatError, RefusedError, type LvstreamError } from '../../errors.js';
+import { plainSize, type StreamInput } from '../../files/open-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { formatId } from '../../format/lvs/maps/identifier.js';
 import { isMap, type ChangeStream } from '../../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../../format/read-through.js';
 import { defineCommand } from '../command.js';
-import { describeError, DIFFERENT, exitStatus, gravestStatus, reportError } from '../exit.js';
+import { eachStream } from './each-stream.js';
+import { describeError, DIFFERENT, reportError } from '../exit.js';
 import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from '../options.js';
 import { print, printJson } from '../print/print.js';
 import { withProgress } from '../print/progress.js';
 import { describeDialect } from '../print/remarks.js';
 import { formatSize, sayTotals } from '../print/sizes.js';
 import { visible } from '../print/visible.js';
+import { withOpen } from '../with-open.js';
 
-type Options = InputOptions & {
+interface Options {
   readonly json: boolean;
   readonly quiet?: boolean | undefined;
   /** The device that must hold the streams' result. */
   readonly device: RandomAccessReader | undefined;
-};
+}
 
 export const verify = defineCommand({
   declare: (yargs) =>
@@ -45,52 +45,38 @@ export const verify = defineCommand({
       .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
   run: async (args) => {
     refuseInput('-', [...args.stream, args.against]);
-    const codec = createCodec({ level: 0 });
-    const device = args.against === undefined ? undefined : openSettled(args.against);
-    const options = { ...dialectOf(args), json: args.json, quiet: args.quiet, device };
-    try {
-      const statuses: number[] = [];
-      for (const path of args.stream) statuses.push(await verifyOne(path, codec, options));
-      return gravestStatus(statuses);
-    } finally {
-      device?.close();
-    }
+    return withOpen(async (keep) => {
+      const device = args.against === undefined ? undefined : keep(openSettled(args.against));
+      const options = { json: args.json, quiet: args.quiet, device };
+      return eachStream(args.stream, dialectOf(args), {
+        act: (input, codec) => verifyOne(input, codec, options),
+        report: async (path, error) => {
+          if (args.json) await printJson({ stream: path, ...describeFailure(error) });
+          else reportError('lvstream', error);
+        },
+      });
+    });
   },
 });
 
-async function verifyOne(path: string, codec: FrameCodec, options: Options): Promise<number> {
-  try {
-    const input = await openInput(path, codec, options);
-    try {
-      const stream = await input.open();
-      const comparison = compareWith(options.device, stream, input.name, codec);
-      const read = await withProgress(
-        `verify ${visible(input.name)}`,
-        () => plainSize(input, codec),
-        options,
-        (watch) =>
-          readThrough({ ...stream, batches: watch(stream.batches) }, codec, (batch) =>
-            comparison?.add(batch),
-          ),
-      );
-      const compared = comparison?.result();
-      if (options.json)
-        await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
-      else if (options.quiet !== true) await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
-      if (!compared || !options.device) return 0;
-      const isDifferent = compared.differentBytes + compared.pastEnd > 0;
-      if (!options.json && (isDifferent || options.quiet !== true))
-        await print(`${visible(options.device.name)}: ${sayCompared(compared)}\n`);
-      return isDifferent ? DIFFERENT : 0;
-    } finally {
-      input.close();
-    }
-  } catch (error) {
-    if (!(error instanceof LvstreamError) || error instanceof ClosedOutputError) throw error;
-    if (options.json) await printJson({ stream: path, ...describeFailure(error) });
-    else reportError('lvstream', error);
-    return exitStatus(error);
-  }
+async function verifyOne(input: StreamInput, codec: FrameCodec, options: Options): Promise<number> {
+  const stream = await input.open();
+  const comparison = compareWith(options.device, stream, input.name, codec);
+  const read = await withProgress(
+    `verify ${visible(input.name)}`,
+    () => plainSize(input, codec),
+    options,
+    (watch) =>
+      readThrough({ ...stream, batches: watch(stream.batches) }, codec, (batch) => comparison?.add(batch)),
+  );
+  const compared = comparison?.result();
+  if (options.json) await printJson({ stream: input.name, ...describeRead(stream, read), against: compared });
+  else if (options.quiet !== true) await print(`${visible(input.name)}: ${sayRead(stream, read)}\n`);
+  if (!compared || !options.device) return 0;
+  const isDifferent = compared.differentBytes + compared.pastEnd > 0;
+  if (!options.json && (isDifferent || options.quiet !== true))
+    await print(`${visible(options.device.name)}: ${sayCompared(compared)}\n`);
+  return isDifferent ? DIFFERENT : 0;
 }
 
 function compareWith(

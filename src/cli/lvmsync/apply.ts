@@ -6,6 +6,7 @@ import { openInput } from '../../files/open-input.js';
 import { warn, type Chattiness } from './options.js';
 import { generator } from '../package-version.js';
 import { widenPipes } from '../widen-pipes.js';
+import { withOpen } from '../with-open.js';
 
 /** What an apply by the original's command line can be told: where to save what is overwritten. */
 export function applyOptions(snapback: string | undefined): ApplyOptions {
@@ -22,19 +23,16 @@ export async function apply(
   snapback: string | undefined,
   chattiness: Chattiness,
 ): Promise<void> {
-  const codec = createCodec({ level: 3 });
-  const rewindable = await isBegun(snapback, device);
-  const openFile = (path: string) => openInput(path, codec, { pieces: true, rewindable });
-  widenPipes();
-  const input = await openFile(stream);
-  try {
-    const report = await applyStream(input, device, codec, openFile, applyOptions(snapback));
-    const { outcome, bytesWritten, notices } = report;
-    for (const notice of notices) warn(notice, chattiness);
-    if (chattiness.verbose || chattiness.debug)
-      warn(`${device}: ${outcome}, ${bytesWritten} bytes written`, chattiness);
-  } finally {
-    input.close();
-    await codec.close();
-  }
+  const report = await withOpen(async (keep) => {
+    const codec = keep(createCodec({ level: 3 }));
+    const rewindable = await isBegun(snapback, device);
+    const openFile = (path: string) => openInput(path, codec, { pieces: true, rewindable });
+    widenPipes();
+    const input = keep(await openFile(stream));
+    return applyStream(input, device, codec, openFile, applyOptions(snapback));
+  });
+  const { outcome, bytesWritten, notices } = report;
+  for (const notice of notices) warn(notice, chattiness);
+  if (chattiness.verbose || chattiness.debug)
+    warn(`${device}: ${outcome}, ${bytesWritten} bytes written`, chattiness);
 }

@@ -18,9 +18,12 @@ import { warn, type Chattiness } from './options.js';
 import { outputPath } from '../options.js';
 import { generator } from '../package-version.js';
 import { withProgress } from '../print/progress.js';
+import { remarking } from '../print/remarks.js';
 import { widenPipes } from '../widen-pipes.js';
+import { withOpen } from '../with-open.js';
 
-const WAIT_SECONDS = 30;
+/** What the original sends, which knows nothing of the rest. */
+const ALL_CHANGES = { undo: false, full: false, keepEqual: false, rangesOnly: false, waitSeconds: 30 };
 
 /** Where the changes go: standard output, or a device, with the undo saved if that is named. */
 export interface Destination {
@@ -37,36 +40,28 @@ export async function send(
   { device, snapback }: Destination,
   chattiness: Chattiness,
 ): Promise<void> {
-  const changes = await openLiveChanges(snapshot, {
-    ...{
-      dataSource,
-      undo: false,
-      full: false,
-      keepEqual: false,
-      rangesOnly: false,
-      waitSeconds: WAIT_SECONDS,
-    },
-  });
-  const started = performance.now();
-  const counter = { bytes: 0 };
-  try {
-    const before = [...changes.remarks];
-    for (const text of before) warn(text, chattiness);
-    widenPipes();
-    const total = async () => countBytes(changes);
-    await withProgress('lvmsync', total, chattiness, async (watch): Promise<void> => {
-      const counting: Watch = (batches) => watch(count(batches, counter));
-      if (device === undefined)
-        await writeOutput(outputPath({}, [dataSource]), {}, (output) =>
-          writePlainDump(changes, output, counting),
-        );
-      else await applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
+  const counter = { bytes: 0, started: 0 };
+  const deviceSize = await withOpen(async (keep) => {
+    const changes = keep(await openLiveChanges(snapshot, { ...ALL_CHANGES, dataSource }));
+    counter.started = performance.now();
+    const say = (text: string): void => {
+      warn(text, chattiness);
+    };
+    await remarking(changes, say, async () => {
+      widenPipes();
+      const total = async () => countBytes(changes);
+      await withProgress('lvmsync', total, chattiness, async (watch): Promise<void> => {
+        const counting: Watch = (batches) => watch(count(batches, counter));
+        if (device === undefined)
+          await writeOutput(outputPath({}, [dataSource]), {}, (output) =>
+            writePlainDump(changes, output, counting),
+          );
+        else await applyHere(changes, snapshot, { device, snapback }, counting, chattiness);
+      });
     });
-    for (const text of changes.remarks.slice(before.length)) warn(text, chattiness);
-  } finally {
-    changes.close();
-  }
-  report(counter.bytes, performance.now() - started, changes.resultSize, chattiness);
+    return changes.resultSize;
+  });
+  report(counter.bytes, performance.now() - counter.started, deviceSize, chattiness);
 }
 
 /** Writes to a device of this host. What an interrupted run has left is gone on with, for which all must be read first. */
@@ -78,16 +73,13 @@ async function applyHere(
   chattiness: Chattiness,
 ): Promise<void> {
   refuseSource(device, snapshot);
-  const codec = createCodec({ level: 3 });
-  const openFile = (path: string) => openInput(path, codec, { pieces: true });
-  const input = await openChangesInput(changes, snapshot, { device, snapback }, codec, watch);
-  try {
-    const { notices } = await applyStream(input, device, codec, openFile, applyOptions(snapback));
-    for (const notice of notices) warn(notice, chattiness);
-  } finally {
-    input.close();
-    await codec.close();
-  }
+  const { notices } = await withOpen(async (keep) => {
+    const codec = keep(createCodec({ level: 3 }));
+    const openFile = (path: string) => openInput(path, codec, { pieces: true });
+    const input = keep(await openChangesInput(changes, snapshot, { device, snapback }, codec, watch));
+    return applyStream(input, device, codec, openFile, applyOptions(snapback));
+  });
+  for (const notice of notices) warn(notice, chattiness);
 }
 
 async function openChangesInput(

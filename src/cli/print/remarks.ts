@@ -1,3 +1,4 @@
+import type { OpenChanges } from '../../changes/changes.js';
 import type { StreamInput } from '../../files/open-input.js';
 import type { ChangeStream } from '../../format/open-stream.js';
 import { visible } from './visible.js';
@@ -5,6 +6,19 @@ import { visible } from './visible.js';
 /** Says something that is no error on standard error. */
 export function remark(text: string, { quiet = false }: { readonly quiet?: boolean | undefined }): void {
   if (!quiet) process.stderr.write(`lvstream: ${visible(text)}\n`);
+}
+
+/** Reads changes, and says what there is to know of them: what is known beforehand, and what is found at their end. */
+export async function remarking<T>(
+  changes: OpenChanges,
+  say: (text: string) => void,
+  read: () => Promise<T>,
+): Promise<T> {
+  const before = [...changes.remarks];
+  before.forEach(say);
+  const result = await read();
+  changes.remarks.slice(before.length).forEach(say);
+  return result;
 }
 
 /** How a legacy stream is read, where that had to be concluded; undefined of the formats of today. */
