@@ -37,12 +37,13 @@ export { LvsReader } from './format/lvs/reader.js';
 export { LvsWriter, type ByteSink, type ClosingExtras } from './format/lvs/writer.js';
 export {
   isMap,
+  isPlain,
   openStream,
   type ChangeStream,
-  type LvsStream,
   type MapStream,
   type PlainStream,
   type StreamOptions,
+  withDigest,
 } from './format/open-stream.js';
 export { piecesOf } from './format/pieces.js';
 export { writePlain } from './format/lvmsync/plain.js';

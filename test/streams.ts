@@ -77,7 +77,7 @@ export function sourceOf(bytes: Uint8Array, chunk = Number.POSITIVE_INFINITY): B
 /** Opens a stream in memory, with its base digests where it has any, unless they are not wanted. */
 export async function openBytes(bytes: Uint8Array, pieces = true): Promise<ChangeStream> {
   const stream = await openStream(new ByteReader(sourceOf(bytes)), codec);
-  if (stream.format !== 'lvs' || stream.header.baseDigests !== true || !pieces) return stream;
+  if (stream.header.baseDigests !== true || !pieces) return stream;
   const file = {
     size: bytes.length,
     readAt: async (target: Uint8Array, position: number) => {

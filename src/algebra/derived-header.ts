@@ -1,5 +1,6 @@
 import { fitHeader } from '../format/lvs/maps/fit.js';
 import type { Derivation, StreamHeader } from '../format/lvs/maps/header.js';
+import { isPlain, type ChangeStream } from '../format/open-stream.js';
 
 /** Who makes a stream and when, for the header of one that says nothing of itself. */
 export interface Packer {
@@ -8,9 +9,9 @@ export interface Packer {
   readonly time: number;
 }
 
-/** The header that a plain stream gets, which tells nothing but its records (§3). */
-export function plainHeader(packer: Packer): StreamHeader {
-  return { kind: 'changes', requires: [], order: 'given', ...packer };
+/** The header that a stream gets in an `.lvs` file: its own, and of a plain one, which says nothing, who packed it. */
+export function packedHeader(stream: ChangeStream, packer: Packer): StreamHeader {
+  return isPlain(stream) ? { ...stream.header, ...packer } : stream.header;
 }
 
 /** What a stream that is made of others says of them; `by`: what was done to them. A plain one among them has no id. */

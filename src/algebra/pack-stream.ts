@@ -1,10 +1,10 @@
 import type { Closing } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { ByteSink, ClosingExtras } from '../format/lvs/writer.js';
-import { isMap, type ChangeStream, type LvsStream, type PlainStream } from '../format/open-stream.js';
+import { isMap, isPlain, type ChangeStream, type PlainStream } from '../format/open-stream.js';
 import { writeLvs } from '../format/lvs/write-lvs.js';
 import { writeMap } from '../format/lvs/write-map.js';
-import { plainHeader, type Packer } from './derived-header.js';
+import { packedHeader, type Packer } from './derived-header.js';
 import { takeZeroRecords } from './split-zeros.js';
 
 /**
@@ -18,12 +18,9 @@ export function packStream(
   codec: FrameCodec,
   packer: Packer,
 ): Promise<Closing> {
-  return stream.format === 'lvs' ? repack(stream, sink, codec) : pack(stream, sink, codec, packer);
-}
-
-function repack(stream: LvsStream, sink: ByteSink, codec: FrameCodec): Promise<Closing> {
   const extras = () => keptExtras(stream.closing());
   if (isMap(stream)) return writeMap(stream.ranges, sink, codec, stream.header, extras);
+  if (isPlain(stream)) return pack(stream, sink, codec, packer);
   return writeLvs(stream.batches, sink, codec, stream.header, extras);
 }
 
@@ -31,8 +28,7 @@ function keptExtras({ base, result, undoes, consistent, endTime, unknown }: Clos
   return { base, result, undoes, consistent, endTime, unknown };
 }
 
-function pack({ batches }: PlainStream, sink: ByteSink, codec: FrameCodec, packer: Packer): Promise<Closing> {
-  return writeLvs(takeZeroRecords(batches), sink, codec, plainHeader(packer), () => ({
-    endTime: Date.now(),
-  }));
+function pack(stream: PlainStream, sink: ByteSink, codec: FrameCodec, packer: Packer): Promise<Closing> {
+  const header = packedHeader(stream, packer);
+  return writeLvs(takeZeroRecords(stream.batches), sink, codec, header, () => ({ endTime: Date.now() }));
 }

@@ -46,9 +46,9 @@ interface NoteContext {
  */
 export function findNote(
   { input: { path }, target, codec, damage }: NoteContext,
-  header: StreamHeader | undefined,
+  header: StreamHeader,
 ): ApplyNote | undefined {
-  if (path === undefined || !header?.id || header.baseDigests !== true || damage?.fault) return undefined;
+  if (path === undefined || !header.id || header.baseDigests !== true || damage?.fault) return undefined;
   const name = `${path}.applying`;
   const text = textOf(header.id, target.name, codec);
   const held = readNote(name);

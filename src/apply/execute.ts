@@ -37,18 +37,12 @@ async function write(
   work: Work,
 ): Promise<ApplyReport> {
   const { input, counts, options } = work;
-  const fault = work.damage?.fault;
   const stream = input.rewindable ? await openWhole(work, true) : first;
   if (options.sync && !recorder && survey?.verdict) note?.make();
   await writeStream(stream, work, survey?.isSorted ?? false, recorder);
   makeLasting({ ...work, note });
-  const isLvs = stream.format === 'lvs';
-  const isWhole = !fault;
-  await recorder?.finish(
-    isLvs ? stream.header : undefined,
-    isLvs && !fault ? stream.closing() : undefined,
-    isWhole,
-  );
+  const isWhole = !work.damage?.fault;
+  await recorder?.finish(isWhole);
   const resumed = survey?.verdict?.kind === 'interrupted' || recorder?.recorded !== undefined;
   const bytes = { bytesWritten: counts.written, bytesSkipped: counts.skipped };
   return report(work, {

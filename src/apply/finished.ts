@@ -44,7 +44,7 @@ interface FinishedContext {
 export async function findFinished(
   path: string | undefined,
   { input, target, codec, openFile, options }: FinishedContext,
-  header: StreamHeader | undefined,
+  header: StreamHeader,
 ): Promise<{ readonly pastEnd: number } | undefined> {
   if (!input.rewindable || path === undefined || statIfThere(path, lstatSync)?.isFile() !== true)
     return undefined;
@@ -55,7 +55,7 @@ export async function findFinished(
   if (verdict.kind !== 'base' && verdict.kind !== 'either') return undefined;
   const { digest, differentBytes, pastEnd } = await compareResult(input, target, codec);
   const isHeld = differentBytes === 0 && (pastEnd === 0 || options.skipPastEnd);
-  return isHeld && isNamed(closing.undoes ?? made.undoes, header?.id ?? digest!) ? { pastEnd } : undefined;
+  return isHeld && isNamed(closing.undoes ?? made.undoes, header.id ?? digest!) ? { pastEnd } : undefined;
 }
 
 /** By its id, or the digest of a stream that has none (§5.2). */
@@ -66,10 +66,9 @@ function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
 /** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
 async function compareResult(input: StreamInput, target: RandomAccessReader, codec: FrameCodec) {
   const stream = await input.open();
-  const order = stream.format === 'lvs' ? stream.header.order : 'given';
-  const comparison = new ResultComparison(target, order, codec.openScratch);
-  const { digest } = await readThrough(stream, codec, (batch) => {
+  const comparison = new ResultComparison(target, stream.header.order, codec.openScratch);
+  const { closing } = await readThrough(stream, codec, (batch) => {
     comparison.add(batch);
   });
-  return { ...comparison.result(), digest };
+  return { ...comparison.result(), digest: closing.digest };
 }

@@ -9,6 +9,7 @@ import type { Verdict } from '../compare/verdict.js';
 import { identifyTarget } from '../device/target.js';
 import { RefusedError } from '../errors.js';
 import { namingFaults } from '../files/open-input.js';
+import { endsOf } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import type { Dialect } from '../format/lvmsync/dialect.js';
 import type { FileBytes } from '../format/lvs/file-index.js';
@@ -45,7 +46,7 @@ interface Write {
 export async function planApply(work: Work): Promise<Plan> {
   const { options, damage } = work;
   const stream = await openWhole(work);
-  const header = stream.format === 'lvs' ? stream.header : undefined;
+  const { header } = stream;
   const note = findNote(work, header);
   refuseUnfit(header, work);
   const finished = damage?.fault ? undefined : await findFinished(options.snapback, work, header);
@@ -67,8 +68,7 @@ async function planWith(
   stream: ChangeStream,
   note: ApplyNote | undefined,
 ): Promise<Plan> {
-  const header = stream.format === 'lvs' ? stream.header : undefined;
-  const survey = work.input.rewindable ? await surveyFirst(work, header, recorder, note) : undefined;
+  const survey = work.input.rewindable ? await surveyFirst(work, recorder, note) : undefined;
   const verdict = survey?.verdict;
   if (verdict) noteVerdict(verdict, work, note);
   if (survey && verdict?.kind === 'result' && recorder?.isUnfinished !== true)
@@ -84,7 +84,7 @@ function isBetween(verdict: Verdict | undefined): boolean {
   return verdict?.kind === 'interrupted' || verdict?.kind === 'partly';
 }
 
-async function openRecorderFor(work: Work, header: StreamHeader | undefined): Promise<Recorder | undefined> {
+async function openRecorderFor(work: Work, header: StreamHeader): Promise<Recorder | undefined> {
   const { snapback } = work.options;
   if (snapback === undefined) return undefined;
   const recorder = await openRecorder(snapback, { ...work, rewindable: work.input.rewindable }, header);
@@ -99,28 +99,21 @@ async function openRecorderFor(work: Work, header: StreamHeader | undefined): Pr
 }
 
 /** What the header alone tells. */
-function refuseUnfit(
-  header: StreamHeader | undefined,
-  { input, target, notices, options: { skipPastEnd } }: Work,
-): void {
-  if (header?.kind === 'map') {
+function refuseUnfit(header: StreamHeader, { input, target, notices, options: { skipPastEnd } }: Work): void {
+  if (header.kind === 'map') {
     throw new RefusedError(`${input.name}: a map holds no data to apply`, {
       hint: 'it lists ranges only; apply the stream that holds their data',
     });
   }
-  const size = header?.resultSize ?? 0;
+  const size = header.resultSize ?? 0;
   if (size > target.size && !skipPastEnd)
     throw tooSmall(target, size, `the stream is of a device of ${size} bytes`);
   noteLarger(header, target, notices);
 }
 
 /** A device that is larger than any that the stream is of may be another one than was meant. */
-function noteLarger(
-  header: StreamHeader | undefined,
-  { name, size }: RandomAccessWriter,
-  notices: string[],
-): void {
-  const declared = Math.max(header?.baseSize ?? 0, header?.resultSize ?? 0);
+function noteLarger(header: StreamHeader, { name, size }: RandomAccessWriter, notices: string[]): void {
+  const declared = Math.max(header.baseSize ?? 0, header.resultSize ?? 0);
   if (declared === 0 || declared >= size) return;
   notices.push(
     `${name} has ${size} bytes, and the stream is of a device of ${declared}: what lies behind stays as it is`,
@@ -130,7 +123,6 @@ function noteLarger(
 /** Reads the whole stream once before anything is written. */
 async function surveyFirst(
   work: Work,
-  header: StreamHeader | undefined,
   recorder: Recorder | undefined,
   note: ApplyNote | undefined,
 ): Promise<Survey> {
@@ -138,7 +130,7 @@ async function surveyFirst(
   if (input.file && input.dialect && !recorder?.recorded && !work.damage?.fault)
     return surveyPlain(work, input.file, input.dialect);
   const stream = await openWhole(work);
-  const compares = header?.baseDigests === true && options.baseCheck && recorder?.isCovered !== true;
+  const compares = stream.header.baseDigests === true && options.baseCheck && recorder?.isCovered !== true;
   const survey = await surveyStream(stream.batches, codec, {
     size: target.size,
     device: compares ? target : undefined,
@@ -149,7 +141,7 @@ async function surveyFirst(
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   await recorder?.checkRecorded();
   const isDone = survey.verdict?.kind === 'result';
-  if (header && options.baseCheck && !isDone) await checkTurnOf(work, header, stream, recorder);
+  if (options.baseCheck && !isDone) await checkTurnOf(work, stream, recorder);
   if (survey.verdict) refuseVerdict(survey.verdict, work, recorder);
   return survey;
 }
@@ -168,16 +160,12 @@ async function surveyPlain(
 }
 
 async function checkTurnOf(
-  work: Work,
-  header: StreamHeader,
-  stream: ChangeStream,
+  { input, target, codec, openFile, options }: Work,
+  { header, closing }: ChangeStream,
   recorder: Recorder | undefined,
 ): Promise<void> {
-  const { input, target, codec, openFile, options } = work;
-  if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder || stream.format !== 'lvs')
-    return;
-  const closing = work.damage?.fault ? undefined : stream.closing();
-  const snapback = { path: input.path, header, base: closing?.base ?? header.base };
+  if (header.kind !== 'snapback' || input.path === undefined || options.outOfOrder) return;
+  const snapback = { path: input.path, header, base: endsOf(header, closing()).base };
   const identity = identifyTarget(target.name);
   await checkTurn(snapback, identity, target, codec, openFile);
   const isGoneOnWith = recorder?.recorded !== undefined;

@@ -28,7 +28,7 @@ import { Recorder, type RecorderContext, type Start } from './recorder.js';
 export async function openRecorder(
   path: string,
   context: RecorderContext,
-  header: StreamHeader | undefined,
+  header: StreamHeader,
 ): Promise<Recorder> {
   refuseName(path);
   refuseNoFolder(dirname(path));
@@ -71,7 +71,7 @@ async function resume(
   path: string,
   context: RecorderContext,
   identity: TargetIdentity,
-  header: StreamHeader | undefined,
+  header: StreamHeader,
 ): Promise<Start> {
   const made = (await readLvsHeader(partialPath(path)))?.target;
   if (made && !isSameDevice(made, identity)) {
@@ -92,13 +92,12 @@ function goOn(
   path: string,
   opened: OpenJournal,
   { options }: RecorderContext,
-  header: StreamHeader | undefined,
+  header: StreamHeader,
 ): OpenJournal & { readonly isCovered: boolean } {
   const before = opened.journal.header.result!;
   try {
-    const checks = options.baseCheck && header !== undefined;
     const by = `by ${partialPath(path)}, which an interrupted apply left,`;
-    return { ...opened, isCovered: checks && checkFollows(before, endsOf(header), by) };
+    return { ...opened, isCovered: options.baseCheck && checkFollows(before, endsOf(header), by) };
   } catch (error) {
     opened.journal.close();
     throw error;
@@ -110,7 +109,7 @@ async function begin(
   path: string,
   context: RecorderContext,
   identity: TargetIdentity,
-  header: StreamHeader | undefined,
+  header: StreamHeader,
 ): Promise<Start> {
   const { target, codec, rewindable, options } = context;
   const left = await findLeftJournals(path, identity, { target, codec, keep: options.dryRun }, header);
@@ -118,10 +117,10 @@ async function begin(
   try {
     if (unfinished?.step === 'same' && rewindable)
       return { ...goOn(unfinished.path, unfinished, context, header), leftAs: unfinished.path, left };
-    const ends = options.baseCheck && header ? endsOf(header) : undefined;
+    const ends = options.baseCheck ? endsOf(header) : undefined;
     const link = unfinished
       ? linkToLeft(unfinished, target.name, ends)
-      : await findLink(path, context, identity, ends, header?.baseSize);
+      : await findLink(path, context, identity, ends, header.baseSize);
     return { link, left };
   } catch (error) {
     closeJournals(left);

@@ -10,18 +10,15 @@ import {
   type RecordBatch,
 } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
-import type { Closing } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import { fitClosing, fitHeader } from '../format/lvs/maps/fit.js';
 import { endsOf } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
-import { FIRST_LINE_BYTES } from '../format/first-line.js';
 import { BATCH_SIZE } from '../format/layout.js';
-import type { ChangeStream } from '../format/open-stream.js';
+import { withDigest, type ChangeStream } from '../format/open-stream.js';
 import { RangeSet } from '../ranges/range-set.js';
 import { computedState } from '../format/lvs/maps/result-state.js';
 import type { State } from '../format/lvs/maps/state.js';
-import { StreamDigest } from '../format/stream-digest.js';
 import type { Link, OpenStreamFile } from './chain-head.js';
 import { Journal } from './journal.js';
 import {
@@ -70,8 +67,8 @@ export class Recorder {
   readonly #identity: TargetIdentity;
   #start: Start;
   readonly #pool = createBufferPool(BATCH_SIZE);
-  /** Of a plain stream, which does not tell its own. */
-  #digest: StreamDigest | undefined;
+  /** What is being applied. */
+  #stream: ChangeStream | undefined;
   #journal: Journal | undefined;
 
   constructor(path: string, context: RecorderContext, identity: TargetIdentity, start: Start) {
@@ -128,11 +125,10 @@ export class Recorder {
     isSorted: boolean,
     write: (batch: RecordBatch) => void,
   ): Promise<void> {
-    const header = stream.format === 'lvs' ? stream.header : undefined;
+    const { header, batches } = (this.#stream = withDigest(stream, this.#context.codec));
     const journal = await this.#openJournal(header);
     this.#journal = journal;
-    if (!header) this.#digest = startDigest(this.#context.codec);
-    const isDisjoint = isSorted || (header !== undefined && header.order !== 'given');
+    const isDisjoint = isSorted || header.order !== 'given';
     const saved =
       this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet(this.#context.codec.openScratch));
     let group: RecordBatch[] = [];
@@ -148,39 +144,36 @@ export class Recorder {
     };
     const record = async (batch: RecordBatch) => {
       const missing = missingOf(batch, saved, this.#context.target.size);
-      if (batch.kind === 'data') this.#digest?.update(batch.bytes);
       for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
         await journal.add(preImage);
       group.push(batch);
       groupSize += Math.max(SMALL_SIZE, memoryOfBatch(batch));
       if (groupSize >= GROUP_SIZE) await flush();
     };
-    for await (const batch of stream.batches) await record(batch);
+    for await (const batch of batches) await record(batch);
     await flush();
   }
 
   /**
-   * Turns the journal into the finished snapback. `closing`: the stream's, of an `.lvs` file. `isWhole`: nothing of the
-   * stream that has a place on the device was left out, so that the device is at the stream's result state.
+   * Turns the journal into the finished snapback. `isWhole`: nothing of the stream that has a place on the device was left
+   * out, so that the device is at the stream's result state.
    */
-  async finish(
-    header: StreamHeader | undefined,
-    closing: Closing | undefined,
-    isWhole: boolean,
-  ): Promise<void> {
+  async finish(isWhole: boolean): Promise<void> {
     const journal = this.#journal!;
-    const digest = closing?.digest ?? this.#digest?.digest();
-    const id = header?.id ?? digest;
+    const stream = this.#stream!;
+    const [header, closing] = [stream.header, stream.closing()];
+    const { digest, consistent } = closing;
+    const id = header.id ?? digest;
     const before = journal.header.result!;
-    const result = header && endsOf(header, closing).result;
+    const { result } = endsOf(header, closing);
     const named = isWhole ? result : undefined;
     const unnamed =
       isWhole && digest
-        ? computedState(before, { digest, time: header?.time }, this.#context.codec)
+        ? computedState(before, { digest, time: header.time }, this.#context.codec)
         : ownState(before, result);
     await journal.finish(this.#context.target, (totals) => {
       const undoes = mergeIds(journal.header.undoes, id);
-      const known = { ...totals, undoes, consistent: closing?.consistent, endTime: Date.now() };
+      const known = { ...totals, undoes, consistent, endTime: Date.now() };
       const whole = named && fitClosing({ ...known, base: named });
       return whole ?? { ...known, base: unnamed };
     });
@@ -203,7 +196,7 @@ export class Recorder {
   }
 
   /** The journal to save in: the one that is gone on with, under its new name, or a new one behind what was left. */
-  async #openJournal(header: StreamHeader | undefined): Promise<Journal> {
+  async #openJournal(header: StreamHeader): Promise<Journal> {
     const { target, codec } = this.#context;
     const { left } = this.#start;
     for (const idle of left?.idle ?? []) discardJournal(idle.path, idle);
@@ -216,7 +209,7 @@ export class Recorder {
     return Journal.create(this.#path, this.#describe(header, link), codec);
   }
 
-  #describe(header: StreamHeader | undefined, { before, sequence, follows }: Link): StreamHeader {
+  #describe(header: StreamHeader, { before, sequence, follows }: Link): StreamHeader {
     const { generator } = this.#context.options;
     const { path, deviceId, size } = this.#identity;
     return fitHeader({
@@ -228,13 +221,13 @@ export class Recorder {
       baseDigests: true,
       baseSize: size,
       resultSize: size,
-      chunkSize: header?.chunkSize,
-      origin: header?.origin,
-      undoes: header?.id && [header.id],
+      chunkSize: header.chunkSize,
+      origin: header.origin,
+      undoes: header.id && [header.id],
       target: { path, deviceId, size },
       sequence,
       follows: follows?.header.id,
-      toward: header?.result,
+      toward: header.result,
       generator,
       time: Date.now(),
     });
@@ -250,12 +243,6 @@ function asideOf({ left, aside }: Start): string[] {
 /** The state after a part of a stream has been applied. */
 function ownState(before: State, result: State | undefined): State {
   return stateBetween(`uuid:${randomUUID()}`, before, result, Date.now());
-}
-
-function startDigest(codec: FrameCodec): StreamDigest {
-  const digest = new StreamDigest(codec);
-  digest.update(FIRST_LINE_BYTES);
-  return digest;
 }
 
 /** What of the batch's ranges has no pre-image yet, inside the device; what has been taken of them counts as saved. */

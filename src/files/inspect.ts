@@ -2,11 +2,12 @@ import { Density } from '../ranges/density.js';
 import { FormatError } from '../errors.js';
 import { eachRange } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
-import type { Closing, Totals } from '../format/lvs/maps/closing.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { FileIndex } from '../format/lvs/file-index.js';
 import type { Order, StreamHeader } from '../format/lvs/maps/header.js';
 import type { Dialect } from '../format/lvmsync/dialect.js';
+import { PLAIN_HEADER, type ChangeStream } from '../format/open-stream.js';
 import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
 import { walkRecords } from '../format/lvmsync/walk-headers.js';
@@ -15,17 +16,14 @@ import { namingFaults, openIndex, type StreamFile, type StreamInput } from './op
 
 /** What a stream is, as far as it can be told without reading more than that takes. */
 export interface Inspection {
-  readonly format: 'lvs' | 'lvmsync1' | 'lvmsync2' | 'lvmsync3';
-  /** Of an `.lvs` file. */
-  readonly header: StreamHeader | undefined;
-  readonly closing: Closing | undefined;
+  readonly format: ChangeStream['format'];
+  readonly header: StreamHeader;
+  /** Without a digest of a plain stream in a file, whose data is not read. */
+  readonly closing: Closing;
   /** Of a plain stream. */
-  readonly dialect: Dialect | undefined;
-  readonly totals: Totals;
+  readonly dialect?: Dialect | undefined;
   /** The best that the header promises or that was found. */
   readonly order: Order;
-  /** Undefined of a plain stream in a file, whose data is not read. */
-  readonly digest: Uint8Array | undefined;
   /** Where it writes. */
   readonly density: Density;
   /** Bytes of the file; undefined of a pipe. */
@@ -57,10 +55,7 @@ async function inspectIndex(file: StreamFile, index: FileIndex, codec: FrameCode
     format: 'lvs',
     header,
     closing,
-    dialect: undefined,
-    totals: closing,
     order: closing.order ?? header.order,
-    digest: closing.digest,
     density,
     fileSize: file.size,
   };
@@ -78,36 +73,20 @@ async function inspectPlain(
     density.add(record.offset, record.offset + record.length);
   };
   await namingFaults(name, () => walkRecords(file, firstHeader, dialect, visit));
-  const found = {
-    totals: tally.totals(),
-    order: tally.order(),
-    digest: undefined,
-    density,
-    fileSize: file.size,
-  };
-  return { format: `lvmsync${dialect.version}`, header: undefined, closing: undefined, dialect, ...found };
+  const format = `lvmsync${dialect.version}` as const;
+  const found = { closing: tally.totals(), order: tally.order(), density, fileSize: file.size };
+  return { format, header: PLAIN_HEADER, dialect, ...found };
 }
 
 async function inspectPipe(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
   const stream = await input.open();
   const density = new Density();
-  const { totals, order, digest, closing } = await readThrough(
+  const { order, closing } = await readThrough(
     stream,
     codec,
     (batch) => addRanges(density, eachRange(batch)),
     (ranges) => addRanges(density, ranges),
   );
-  const header = stream.format === 'lvs' ? stream.header : undefined;
-  const dialect = stream.format === 'lvs' ? undefined : stream.dialect;
-  return {
-    format: stream.format,
-    header,
-    closing,
-    dialect,
-    totals,
-    order,
-    digest,
-    density,
-    fileSize: undefined,
-  };
+  const { format, header, dialect } = stream;
+  return { format, header, dialect, closing, order, density, fileSize: undefined };
 }

@@ -173,8 +173,7 @@ function withPieces(
   codec: FrameCodec,
   pieces: boolean | undefined,
 ): AsyncIterable<RecordBatch> {
-  if (stream.format !== 'lvs' || stream.header.baseDigests !== true || pieces !== true || !file)
-    return stream.batches;
+  if (stream.header.baseDigests !== true || pieces !== true || !file) return stream.batches;
   return attachPieces(stream.batches, lazyPages(file, codec));
 }
 

@@ -1,14 +1,14 @@
-import { plainHeader, salvagedHeader, type Packer } from '../algebra/derived-header.js';
+import { packedHeader, salvagedHeader, type Packer } from '../algebra/derived-header.js';
 import { fillPieces, findSalvage, takeUntil, type Salvage } from '../algebra/salvage.js';
 import { FormatError, RefusedError } from '../errors.js';
 import { attachPieces } from '../format/lvs/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
 import { ByteReader } from '../format/byte-reader.js';
+import { counted } from '../format/counted.js';
 import type { Closing } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { PlacedPage } from '../format/lvs/file-index.js';
 import { FrameScanner, type ScannedFrame } from '../format/lvs/frames/frame-scanner.js';
-import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { decodePage } from '../format/lvs/index/index-page.js';
 import type { ByteSink } from '../format/lvs/writer.js';
 import { isMap, type ChangeStream } from '../format/open-stream.js';
@@ -28,11 +28,11 @@ export async function surveyDamage(input: StreamInput): Promise<Salvage> {
 
 /**
  * Opens what is whole of a damaged stream, with the base digests of the whole pages before the fault (§10). Of other
- * pieces nothing is known.
+ * pieces nothing is known. Its closing is what is counted: the stream's own is lost.
  */
 export async function openSalvaged(input: StreamInput, { cut, fault }: Salvage): Promise<ChangeStream> {
   const stream = await input.open({ pieces: false });
-  return { ...stream, batches: takeUntil(withPieces(input, stream, fault), cut) };
+  return { ...stream, ...counted(takeUntil(withPieces(input, stream, fault), cut)) };
 }
 
 /**
@@ -51,7 +51,7 @@ export async function writeSalvage(
     const hint = 'every range that is lost would count as unchanged; list the changes anew';
     throw new RefusedError(`${input.name}: a damaged map is of no use`, { hint, cause: fault });
   }
-  const header = salvagedHeader(headerOf(stream, packer), id);
+  const header = salvagedHeader(packedHeader(stream, packer), id);
   const kept = takeUntil(withPieces(input, stream, fault), cut);
   return writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);
 }
@@ -61,12 +61,8 @@ function withPieces(
   stream: ChangeStream,
   fault: Salvage['fault'],
 ): AsyncIterable<RecordBatch> {
-  if (stream.format !== 'lvs' || stream.header.baseDigests !== true || !fault) return stream.batches;
+  if (stream.header.baseDigests !== true || !fault) return stream.batches;
   return attachPieces(stream.batches, listPages(input, fault.position));
-}
-
-function headerOf(stream: ChangeStream, packer: Packer): StreamHeader {
-  return stream.format === 'lvs' ? stream.header : plainHeader(packer);
 }
 
 async function countBatchesBefore(input: StreamInput, end: number): Promise<number> {

@@ -2,6 +2,7 @@ import { FormatError } from '../errors.js';
 import type { RecordBatch } from './batch.js';
 import type { Range } from '../ranges/range.js';
 import type { ByteReader } from './byte-reader.js';
+import { counted } from './counted.js';
 import type { Closing } from './lvs/maps/closing.js';
 import type { FrameCodec } from './frame-codec.js';
 import { DialectSurvey, type DialectOptions } from './lvmsync/dialect-survey.js';
@@ -23,17 +24,13 @@ export interface StreamOptions extends DialectOptions {
   readonly dialect?: Dialect | undefined;
 }
 
-/** A plain lvmsync stream. */
-export interface PlainStream {
-  readonly format: 'lvmsync1' | 'lvmsync2' | 'lvmsync3';
-  readonly dialect: Dialect;
-  readonly batches: AsyncIterable<RecordBatch>;
-}
-
-/** An `.lvs` file. */
-export interface LvsStream {
-  readonly format: 'lvs';
+/** A stream of any format, on which `batches` can be iterated once. */
+export interface ChangeStream {
+  readonly format: 'lvs' | `lvmsync${Dialect['version']}`;
+  /** What it says of itself; a plain stream says nothing: changes, in no promised order. */
   readonly header: StreamHeader;
+  /** Of a plain stream: how its record headers are read. */
+  readonly dialect?: Dialect | undefined;
   readonly batches: AsyncIterable<RecordBatch>;
   /**
    * Of a map, to be iterated in place of `batches`: its ranges, ascending and apart, in parts that have been checked, each
@@ -41,22 +38,30 @@ export interface LvsStream {
    * The map has proven whole once the last part has been followed by the end of the iteration.
    */
   readonly ranges?: AsyncIterable<Iterable<Range>> | undefined;
-  /** What the file says at its end; to be called when `batches` or `ranges` has ended. */
+  /**
+   * What the file says at its end; to be called when `batches` or `ranges` has ended. Of a plain stream what was counted,
+   * which does not prove that nothing is missing; its digest only where {@link withDigest} has it counted.
+   */
   readonly closing: () => Closing;
 }
 
+/** A plain lvmsync stream. */
+export interface PlainStream extends ChangeStream {
+  readonly dialect: Dialect;
+}
+
 /** A map: ranges, and no data to apply (§4.6.3). */
-export interface MapStream extends LvsStream {
+export interface MapStream extends ChangeStream {
   readonly header: StreamHeader & { readonly kind: 'map' };
   readonly ranges: AsyncIterable<Iterable<Range>>;
 }
 
-/** A stream of any format, on which `batches` can be iterated once. */
-export type ChangeStream = PlainStream | LvsStream;
-
 const FIRST_LINES = /^lvmsync PROTO\[(\d{1,8})\](.?)/s;
 const LONGEST_FIRST_LINE = 32;
 const SIGNATURE = 'lvmsync PROTO[';
+
+/** What every plain stream is. */
+export const PLAIN_HEADER: StreamHeader = { kind: 'changes', requires: [], order: 'given' };
 
 /**
  * Recognises a stream by its first bytes (§2) and reads it from there.
@@ -76,11 +81,21 @@ export async function openStream(
   const version = recogniseVersion(start, options);
   if (!version.assumed) reader.skip(SIGNATURE.length + 3);
   const dialect = options.dialect ?? survey(await reader.peek(BATCH_SIZE), version.number, options);
-  return { format: `lvmsync${version.number}`, dialect, batches: readLegacy(reader, dialect) };
+  const format = `lvmsync${version.number}` as const;
+  return { format, header: PLAIN_HEADER, dialect, ...counted(readLegacy(reader, dialect)) };
 }
 
 export function isMap(stream: ChangeStream): stream is MapStream {
-  return stream.format === 'lvs' && stream.ranges !== undefined;
+  return stream.ranges !== undefined;
+}
+
+export function isPlain(stream: ChangeStream): stream is PlainStream {
+  return stream.dialect !== undefined;
+}
+
+/** The stream, to be iterated in place of it; a plain one's digest, which it does not tell, is counted on the way. */
+export function withDigest(stream: ChangeStream, codec: FrameCodec): ChangeStream {
+  return isPlain(stream) ? { ...stream, ...counted(stream.batches, codec) } : stream;
 }
 
 /** Whether a stream that begins so is an `.lvs` file. */

@@ -19,6 +19,7 @@ import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
 import { FormatError } from '#src/errors.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
+import { PLAIN_HEADER } from '#src/format/open-stream.js';
 import { replaceCall } from '../files/replace-call.js';
 import { applied, batchOf, codec, lvsFile } from '../streams.js';
 import { apply, inputOf, openFile, OPTIONS } from './applying.js';
@@ -240,7 +241,7 @@ function deviceAt(name: string): NoteWork['target'] {
   return { ...memoryDevice(BASE, at(name)), ...writer };
 }
 
-function findOf(header: StreamHeader | undefined, work: Partial<NoteWork> = {}): ApplyNote | undefined {
+function findOf(header: StreamHeader, work: Partial<NoteWork> = {}): ApplyNote | undefined {
   const input = { path: at('stream') };
   return findNote({ input, target: deviceAt('device'), codec, damage: undefined, ...work }, header);
 }
@@ -263,7 +264,7 @@ describe('a note', () => {
     expect(find({ input: { path: undefined } })).toBeUndefined();
     expect(find({ damage })).toBeUndefined();
     expect(find({ damage: { ...damage, fault: undefined } })).toBeDefined();
-    expect(findOf(undefined)).toBeUndefined();
+    expect(findOf(PLAIN_HEADER)).toBeUndefined();
     expect(findOf({ ...NOTED, id: undefined })).toBeUndefined();
     expect(findOf({ ...NOTED, baseDigests: undefined })).toBeUndefined();
   });

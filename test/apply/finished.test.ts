@@ -64,8 +64,7 @@ async function find(
   input: StreamInput,
   { skipPastEnd = false, device = 'device' } = {},
 ): Promise<{ readonly pastEnd: number } | undefined> {
-  const stream = await input.open();
-  const header = stream.format === 'lvs' ? stream.header : undefined;
+  const { header } = await input.open();
   const target = { ...memoryDevice(readFileSync(at(device)), at(device)) };
   return findFinished(snapback, { input, target, codec, openFile, options: { skipPastEnd } }, header);
 }

@@ -27,7 +27,8 @@ import type { Closing } from '#src/format/lvs/maps/closing.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 import { MARK_SIZE } from '#src/format/layout.js';
 import type { ClosingExtras } from '#src/format/lvs/writer.js';
-import type { ChangeStream, LvsStream, PlainStream } from '#src/format/open-stream.js';
+import { PLAIN_HEADER, type ChangeStream } from '#src/format/open-stream.js';
+import { counted } from '#src/format/counted.js';
 import { resultStateId } from '#src/format/lvs/maps/result-state.js';
 import { StreamDigest } from '#src/format/stream-digest.js';
 import { kernelError, replaceCall } from '../files/replace-call.js';
@@ -68,7 +69,7 @@ function deviceOf(bytes: Uint8Array): RandomAccessWriter {
   };
 }
 
-const open = (target: RandomAccessWriter, header?: StreamHeader, name = path): Promise<Recorder> =>
+const open = (target: RandomAccessWriter, header = PLAIN_HEADER, name = path): Promise<Recorder> =>
   openRecorder(name, { target, codec, openFile, rewindable: true, options }, header);
 
 /** Applies a stream whole, and returns the snapback's bytes. */
@@ -79,20 +80,21 @@ async function save(
   isSorted = false,
 ): Promise<Uint8Array> {
   const target = deviceOf(bytes);
-  const header = stream.format === 'lvs' ? stream.header : undefined;
-  const recorder = await open(target, header);
+  const recorder = await open(target, stream.header);
   await recorder.writeRecorded(stream, isSorted, (batch) => {
     onWrite(batch);
     writeBatch(batch, target);
   });
-  await recorder.finish(header, stream.format === 'lvs' ? stream.closing() : undefined, true);
+  await recorder.finish(true);
   recorder.close();
   return readFileSync(path);
 }
 
+/** What is whole of a stream, of whose end nothing is known. */
+const partOf = (stream: ChangeStream): ChangeStream => ({ ...stream, ...counted(stream.batches) });
+
 async function closingOfSnapback(): Promise<{ header: StreamHeader; closing: Closing }> {
   const opened = await openBytes(readFileSync(path));
-  if (opened.format !== 'lvs') throw new Error('a snapback is an lvs file');
   for await (const batch of opened.batches) releaseBatch(batch);
   return { header: opened.header, closing: opened.closing() };
 }
@@ -194,7 +196,7 @@ describe('a snapback', () => {
         yield { ...batchOf([{ offset: i * size, data: new Uint8Array(size).fill(1) }]), pool } as RecordBatch;
     })();
     const groups = new Map<number, number>();
-    const stream = { ...(source as PlainStream), batches };
+    const stream = { ...source, batches };
     await save(new Uint8Array(40 * size).fill(9), stream, () => {
       expect(statSync(partial()).size).toBe(syncs.at(-1)! + MARK_SIZE);
       groups.set(syncs.length, (groups.get(syncs.length) ?? 0) + 1);
@@ -216,7 +218,6 @@ describe('a snapback', () => {
     );
     const snapback = await save(new Uint8Array(24), stream);
     const opened = await openBytes(snapback);
-    if (opened.format !== 'lvs') throw new Error('a snapback is an lvs file');
     for await (const batch of opened.batches) releaseBatch(batch);
     expect(opened.header).toMatchObject({
       kind: 'snapback',
@@ -240,12 +241,11 @@ describe('a snapback', () => {
   /** The closing map of the snapback of a stream that was applied whole, or up to its damage. */
   async function closingOf(
     stream: ChangeStream,
-    { closing = stream.format === 'lvs' ? stream.closing : () => undefined, isWhole = true } = {},
+    isWhole = true,
   ): Promise<{ header: StreamHeader; closing: Closing }> {
-    const header = stream.format === 'lvs' ? stream.header : undefined;
-    const recorder = await open(deviceOf(new Uint8Array(24).fill(9)), header);
+    const recorder = await open(deviceOf(new Uint8Array(24).fill(9)), stream.header);
     await recorder.writeRecorded(stream, true, () => undefined);
-    await recorder.finish(header, closing(), isWhole);
+    await recorder.finish(isWhole);
     recorder.close();
     return closingOfSnapback();
   }
@@ -270,14 +270,13 @@ describe('a snapback', () => {
     ['an .lvs stream', () => lvsFile([batchOf([RECORD])], { result: { id: 'lv:2' } })],
     ['a plain one', async () => plainStream([RECORD])],
   ])('of a part of %s starts from a state of its own', async (_, make) => {
-    const stream = await openBytes(await make());
-    const { closing } = await closingOf(stream, { closing: () => undefined, isWhole: false });
+    const { closing } = await closingOf(partOf(await openBytes(await make())), false);
     expect(closing.base?.id).toMatch(/^uuid:/);
   });
 
   it('of a part of a stream that has neither an id nor a digest yet names none', async () => {
     const stream = await openBytes(await lvsFile([batchOf([RECORD])]));
-    const { closing } = await closingOf(stream, { closing: () => undefined, isWhole: false });
+    const { closing } = await closingOf(partOf(stream), false);
     expect(closing.undoes).toBeUndefined();
   });
 
@@ -285,7 +284,7 @@ describe('a snapback', () => {
     const bytes = await lvsFile([batchOf([RECORD])], { id: idOf(4) });
     const stream = await openBytes(bytes);
     const { header, closing } = await closingOf(stream);
-    const { digest } = stream.format === 'lvs' ? stream.closing() : {};
+    const { digest } = stream.closing();
     expect(closing.base?.id).toBe(resultStateId(header.result!.id, digest!, codec));
     rmSync(path);
     const without = await closingOf(
@@ -298,18 +297,17 @@ describe('a snapback', () => {
     const covers = [...Array(40_000).keys()].map((n) => `lv:${String(n).padStart(40, '0')}`);
     const stream = await openBytes(await lvsFile([batchOf([RECORD])], { id: idOf(4) }));
     const closing = () => ({
-      ...(stream as LvsStream).closing(),
+      ...stream.closing(),
       digest: DIGEST,
       result: { id: 'lv:2', covers },
     });
-    const made = await closingOf(stream, { closing });
+    const made = await closingOf({ ...stream, closing });
     expect(made.closing.base?.id).toBe(resultStateId(made.header.result!.id, DIGEST, codec));
   });
 
   it('of a plain stream starts from the state that its digest tells', async () => {
     const plain = plainStream([{ offset: 0, data: new Uint8Array(8) }]);
     const opened = await openBytes(await save(new Uint8Array(24), await openBytes(plain)));
-    if (opened.format !== 'lvs') throw new Error('a snapback is an lvs file');
     for await (const batch of opened.batches) releaseBatch(batch);
     const tree = new StreamDigest(codec);
     tree.update(plain);
@@ -421,10 +419,9 @@ describe('a recorder', () => {
     const target = deviceOf(new Uint8Array(100).fill(9));
     for (const each of [{ id: idOf(1) }, header]) {
       const stream = await openBytes(await lvsFile([batchOf([record])], { ...ends, ...each }));
-      const made = stream.format === 'lvs' ? stream.header : undefined;
-      const recorder = await open(target, made);
-      await recorder.writeRecorded(stream, true, () => undefined);
-      if (each === header) await recorder.finish(made, undefined, false);
+      const recorder = await open(target, stream.header);
+      await recorder.writeRecorded(partOf(stream), true, () => undefined);
+      if (each === header) await recorder.finish(false);
       recorder.close();
     }
     const undoes = (await closingOfSnapback()).closing.undoes ?? [];
@@ -439,7 +436,7 @@ describe('a recorder', () => {
     await recorder.writeRecorded(stream, true, () => undefined);
     const { fdatasync } = held;
     held.fdatasync = () => Promise.reject(kernelError('EIO'));
-    const finished = recorder.finish(undefined, undefined, true);
+    const finished = recorder.finish(true);
     await expect(finished).rejects.toThrow("can't be put on stable storage");
     held.fdatasync = fdatasync;
     recorder.close();

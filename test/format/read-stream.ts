@@ -43,11 +43,9 @@ export async function readStream(
   let opened: Pick<Reading, 'format' | 'header'> = {};
   try {
     const stream = await openStream(new ByteReader(source), codec, options);
-    opened =
-      'header' in stream ? { format: stream.format, header: stream.header } : { format: stream.format };
+    opened = { format: stream.format, header: stream.header };
     for await (const batch of stream.batches) collector.add(batch);
-    const end = 'closing' in stream ? { closing: stream.closing() } : {};
-    return { ...opened, ...end, verdict: 'good', records: collector.records };
+    return { ...opened, closing: stream.closing(), verdict: 'good', records: collector.records };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const { fault, position } = error;

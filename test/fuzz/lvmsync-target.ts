@@ -1,6 +1,6 @@
 import { ByteReader } from '#src/format/byte-reader.js';
 import { FormatError } from '#src/errors.js';
-import { openStream, type StreamOptions } from '#src/format/open-stream.js';
+import { isPlain, openStream, type StreamOptions } from '#src/format/open-stream.js';
 import { surveyFile, walkRecords } from '#src/format/lvmsync/walk-headers.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { readStream, sourceOf } from '../format/read-stream.js';
@@ -79,7 +79,7 @@ async function checkHeaders(input: Uint8Array, reference: Judgement, options: St
   const walked: [number, number][] = [];
   const walk = async () => {
     const stream = await openStream(new ByteReader(sourceOf(input)), codec, options);
-    if (stream.format === 'lvs') return 'lvs';
+    if (!isPlain(stream)) return 'lvs';
     const start = hasFirstLine(input) ? FIRST_LINE.length : 0;
     const dialect = await surveyFile(file, start, stream.dialect.version, options);
     same('dialect', dialect, stream.dialect);

@@ -62,8 +62,7 @@ export const compress = defineCommand({
             packStream({ ...stream, batches: watch(stream.batches) }, sink, codec, packer),
           ),
       );
-      const kind = stream.format === 'lvs' ? stream.header.kind : 'changes';
-      await reportWritten(path, { format: 'lvs', kind, ...written }, args);
+      await reportWritten(path, { format: 'lvs', kind: stream.header.kind, ...written }, args);
       return 0;
     });
   },

@@ -42,7 +42,7 @@ export const decompress = defineCommand({
         (watch) =>
           writeCounted(path, args, async (sink) => ({
             ...(await writePlain(watch(stream.batches), sink)),
-            consistent: stream.format === 'lvs' ? stream.closing().consistent : undefined,
+            consistent: stream.closing().consistent,
           })),
       );
       await reportWritten(path, { format: 'lvmsync3', ...written }, args);

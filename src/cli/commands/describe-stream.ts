@@ -21,10 +21,10 @@ export function describeStream(found: Inspection): Line[] {
 }
 
 function describeContents(found: Inspection): (readonly [string, string | undefined])[] {
-  const { data, zeros } = found.totals;
+  const { data, zeros, digest } = found.closing;
   return [
     ['id', describeId(found)],
-    ['digest', found.digest && formatId(found.digest)],
+    ['digest', digest && formatId(digest)],
     ['records', describeRecords(found)],
     ['data', formatSize(data)],
     ['zeros', zeros > 0 ? `${formatSize(zeros)} of the data, in zero frames` : undefined],
@@ -32,83 +32,80 @@ function describeContents(found: Inspection): (readonly [string, string | undefi
 }
 
 /** The digest is left out: all maps have the same. */
-function describeRanges({ header, totals }: Inspection): (readonly [string, string | undefined])[] {
+function describeRanges({ header, closing }: Inspection): (readonly [string, string | undefined])[] {
   return [
-    ['id', header?.id && formatId(header.id)],
-    ['ranges', String(totals.runs)],
-    ['changed', formatSize(totals.data)],
+    ['id', header.id && formatId(header.id)],
+    ['ranges', String(closing.runs)],
+    ['changed', formatSize(closing.data)],
   ];
 }
 
 function isMap({ header }: Inspection): boolean {
-  return header?.kind === 'map';
+  return header.kind === 'map';
 }
 
 /** The same for programs. */
 export function describeForPrograms({ format, header, closing, dialect, ...found }: Inspection) {
-  const { size, records, runs, data, zeros, low, high } = found.totals;
-  const { id, derivedFrom, undoes, follows, target, unknown: unknownKeys, ...known } = header ?? {};
+  const { size, records, runs, data, zeros, low, high, digest } = closing;
+  const said: Partial<StreamHeader> = dialect ? {} : header;
+  const { id, derivedFrom, undoes, follows, target, unknown: unknownKeys, ...known } = said;
   return {
     format,
     ...(dialect && { byteOrder: dialect.byteOrder, units: dialect.units }),
     ...known,
-    id: (id ?? found.digest) && formatId(id ?? found.digest!),
+    id: (id ?? digest) && formatId(id ?? digest!),
     order: found.order,
-    digest: found.digest && formatId(found.digest),
+    digest: digest && formatId(digest),
     ...{ size, records, runs, data, zeros, low, high },
-    base: header?.base ?? closing?.base,
-    result: header?.result ?? closing?.result,
+    base: header.base ?? closing.base,
+    result: header.result ?? closing.result,
     target: target && { path: target.path, deviceId: target.deviceId, size: target.size },
     derivedFrom: derivedFrom?.map(({ id: from, by }) => ({ id: from && formatId(from), by })),
-    undoes: (closing?.undoes ?? undoes)?.map(formatId),
+    undoes: (closing.undoes ?? undoes)?.map(formatId),
     follows: follows && formatId(follows),
-    consistent: closing?.consistent,
-    endTime: closing?.endTime,
+    consistent: closing.consistent,
+    endTime: closing.endTime,
     unknownKeys,
     fileSize: found.fileSize,
   };
 }
 
 function describeFormat({ format, header, dialect, order }: Inspection): string {
-  if (header) return header.kind === 'map' ? 'lvs, map' : `lvs, ${header.kind}, order ${order}`;
-  const units = dialect?.version === 2 ? `, offsets in ${dialect.units}` : '';
-  return `lvmsync version ${format.slice(-1)}, ${dialect!.byteOrder}-endian${units}, order ${order}`;
+  if (!dialect) return header.kind === 'map' ? 'lvs, map' : `lvs, ${header.kind}, order ${order}`;
+  const units = dialect.version === 2 ? `, offsets in ${dialect.units}` : '';
+  return `lvmsync version ${format.slice(-1)}, ${dialect.byteOrder}-endian${units}, order ${order}`;
 }
 
-function describeId({ header, digest }: Inspection): string | undefined {
-  if (header?.id) return formatId(header.id);
-  return digest && 'its digest';
+function describeId({ header, closing }: Inspection): string | undefined {
+  if (header.id) return formatId(header.id);
+  return closing.digest && 'its digest';
 }
 
-function describeRecords({ totals: { records, runs } }: Inspection): string {
+function describeRecords({ closing: { records, runs } }: Inspection): string {
   if (records === 0 || runs === undefined) return String(records);
   return `${records} in ${countOf(runs, 'run')}`;
 }
 
-function describeExtent({ totals: { low, high } }: Inspection): string | undefined {
+function describeExtent({ closing: { low, high } }: Inspection): string | undefined {
   return high > 0 ? `byte ${low} to ${high} (${roundSize(low)} to ${roundSize(high)})` : undefined;
 }
 
-function describeHeader({ header, closing }: Inspection): (readonly [string, string | undefined])[] {
-  if (!header) return [];
+function describeHeader({ header, closing, dialect }: Inspection): (readonly [string, string | undefined])[] {
+  if (dialect) return [];
   const { baseSize, resultSize, chunkSize, target, undoes, follows, generator, time } = header;
   return [
     ['device', describeSizes(baseSize, resultSize)],
     ['chunk size', chunkSize === undefined ? undefined : formatSize(chunkSize)],
-    ['base', describeState(header.base ?? closing?.base)],
-    ['result', describeState(header.result ?? closing?.result)],
+    ['base', describeState(header.base ?? closing.base)],
+    ['result', describeState(header.result ?? closing.result)],
     ['base digests', describeDigests(header)],
     [
       'consistent',
-      closing?.consistent === undefined
-        ? undefined
-        : closing.consistent
-          ? 'yes'
-          : 'no: the origin was in use',
+      closing.consistent === undefined ? undefined : closing.consistent ? 'yes' : 'no: the origin was in use',
     ],
     ['origin', header.origin && describeTexts(header.origin)],
     ['target', target && `${target.path}, ${formatSize(target.size)}`],
-    ['undoes', (closing?.undoes ?? undoes)?.map(formatId).join(', ')],
+    ['undoes', (closing.undoes ?? undoes)?.map(formatId).join(', ')],
     ['follows', follows && formatId(follows)],
     [
       'made of',
@@ -117,7 +114,7 @@ function describeHeader({ header, closing }: Inspection): (readonly [string, str
         .join(', '),
     ],
     ['generator', generator],
-    ['time', describeTimes(time, closing?.endTime)],
+    ['time', describeTimes(time, closing.endTime)],
   ];
 }
 
@@ -167,9 +164,9 @@ function describeTime(time: number): string {
   return Number.isNaN(date.getTime()) ? `${time} ms after 1970` : date.toISOString();
 }
 
-function describeFile({ fileSize, totals }: Inspection): string | undefined {
+function describeFile({ fileSize, closing }: Inspection): string | undefined {
   if (fileSize === undefined) return undefined;
-  const ratio = totals.size / fileSize;
+  const ratio = closing.size / fileSize;
   return ratio > 1.005
     ? `${formatSize(fileSize)}, ${ratio.toFixed(2)} times smaller than plain`
     : formatSize(fileSize);

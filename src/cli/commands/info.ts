@@ -71,7 +71,7 @@ async function printForPrograms(input: StreamInput, found: Inspection, records: 
   const text = visibleJson({ stream: input.name, ...describeForPrograms(found), map });
   if (!records) return print(`${text}\n`);
   let comma = '';
-  const list = found.header?.kind === 'map' ? 'rangeList' : 'recordList';
+  const list = found.header.kind === 'map' ? 'rangeList' : 'recordList';
   await print(`${text.slice(0, -1)},"${list}":[`);
   await eachRecords(input, (list) => {
     const part = comma + list.map((record) => JSON.stringify(record)).join(',');
@@ -92,9 +92,9 @@ async function eachRecords(
 }
 
 /** What the picture is drawn over: the device, or as much of it as the stream tells of. */
-function scaleOf({ header, totals }: Inspection): number {
-  const declared = header ? declaredSize(header) : Number.POSITIVE_INFINITY;
-  return Number.isFinite(declared) ? Math.max(declared, totals.high) : totals.high;
+function scaleOf({ header, closing: { high } }: Inspection): number {
+  const declared = declaredSize(header);
+  return Number.isFinite(declared) ? Math.max(declared, high) : high;
 }
 
 function pictureWidth(): number {

@@ -91,8 +91,7 @@ function compareWith(
       hint: 'it lists ranges only; compare the stream that holds their data',
     });
   }
-  const order = stream.format === 'lvs' ? stream.header.order : 'given';
-  return new ResultComparison(device, order, openScratch);
+  return new ResultComparison(device, stream.header.order, openScratch);
 }
 
 function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
@@ -103,20 +102,20 @@ function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
   return [...differs, ...ends].join(' and ');
 }
 
-function describeRead(stream: ChangeStream, { totals, order, digest, closing }: ReadThrough) {
-  const { size, records, runs, data, zeros, low, high } = totals;
-  const verdict = closing ? 'whole' : 'readable';
+function describeRead({ format, header }: ChangeStream, { order, closing, isWhole }: ReadThrough) {
+  const { size, records, runs, data, zeros, low, high } = closing;
+  const verdict = isWhole ? 'whole' : 'readable';
   const counted = { size, records, runs, data, zeros, low, high };
-  const kind = stream.format === 'lvs' ? stream.header.kind : undefined;
-  return { verdict, format: stream.format, kind, order, digest: digest && formatId(digest), ...counted };
+  const digest = closing.digest && formatId(closing.digest);
+  return { verdict, format, kind: isWhole ? header.kind : undefined, order, digest, ...counted };
 }
 
-function sayRead(stream: ChangeStream, { totals, digest, closing }: ReadThrough): string {
-  if (isMap(stream)) return `whole, ${sayTotals(totals, 'map')}`;
-  const what = [sayTotals(totals, undefined), digest && `digest ${formatId(digest)}`]
+function sayRead(stream: ChangeStream, { closing, isWhole }: ReadThrough): string {
+  if (isMap(stream)) return `whole, ${sayTotals(closing, 'map')}`;
+  const what = [sayTotals(closing, undefined), closing.digest && `digest ${formatId(closing.digest)}`]
     .filter(Boolean)
     .join(', ');
-  if (closing) return `whole, ${what}`;
+  if (isWhole) return `whole, ${what}`;
   const dialect = describeDialect(stream);
   const read = dialect === undefined ? '' : ` (${dialect})`;
   return `readable to its end${read}, ${what}; a lvmsync stream cannot tell whether its end was cut off`;

@@ -22,9 +22,9 @@ export async function remarking<T>(
 }
 
 /** How a legacy stream is read, where that had to be concluded; undefined of the formats of today. */
-export function describeDialect(stream: ChangeStream): string | undefined {
-  if (stream.format === 'lvs') return undefined;
-  const { version, byteOrder, units } = stream.dialect;
+export function describeDialect({ dialect }: ChangeStream): string | undefined {
+  if (!dialect) return undefined;
+  const { version, byteOrder, units } = dialect;
   if (version === 3 && byteOrder === 'big') return undefined;
   const counted = version === 2 ? `, offsets in ${units}` : '';
   return `version ${version}, ${byteOrder}-endian${counted}`;
