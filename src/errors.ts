@@ -110,8 +110,27 @@ export class RefusedError extends LvstreamError {}
 /** The command line is wrong. */
 export class UsageError extends LvstreamError {}
 
-/** Why a system call failed, as its errno's name and meaning. */
+/** A system call's failure in the shape of Node's own errors: `EIO: i/o error, read` is its message. */
+export interface SystemFailure extends Error {
+  /** The errno by name, in libuv's spelling: `ENOTSUP` for EOPNOTSUPP, `EAGAIN` for EWOULDBLOCK. */
+  readonly code: string;
+}
+
+/** The system call's failure that an error is, or wraps. */
+export function systemFailure(error: unknown): SystemFailure | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return typeof (error as Partial<SystemFailure>).code === 'string'
+    ? (error as SystemFailure)
+    : systemFailure(error.cause);
+}
+
+/** The name of the errno behind an error. */
+export function errorCode(error: unknown): string | undefined {
+  return systemFailure(error)?.code;
+}
+
+/** Why a system call failed, as every message words it: the errno's name and its meaning, `EIO: i/o error`. */
 export function reason(cause: unknown): string {
   if (cause instanceof LvstreamError) return cause.message;
-  return cause instanceof Error ? cause.message.replace(/^(\w+: [^,]+),.*$/s, '$1') : String(cause);
+  return cause instanceof Error ? cause.message.replace(/^([\w -]+: [^,]+),.*$/s, '$1') : String(cause);
 }

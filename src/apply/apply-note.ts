@@ -17,7 +17,7 @@ import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { attempt, closingOnError } from '../device/image.js';
 import { safely } from '../device/kernel-files.js';
 import { refuseForeign } from '../chain/partial-file.js';
-import { errorCode } from '../device/syscalls.js';
+import { errorCode } from '../errors.js';
 import { identifyTarget } from '../device/target.js';
 
 /** Says that a stream is being written to a device that held its base or a part of the stream (§6.5). */

@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, openSync, statSync, type BigIntStats } from 'node:fs';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { DeviceError } from '../errors.js';
+import { DeviceError, errorCode, reason, systemFailure } from '../errors.js';
 import { readSome, release } from '../files/descriptor.js';
 import type { Range } from '../ranges/range.js';
-import { deviceSize, errorCode, isReadOnly, seekData, seekHole } from './syscalls.js';
+import { deviceSize, isReadOnly, seekData, seekHole } from './syscalls.js';
 
 /** An image file or block device, open for reading. The caller closes it; reading afterwards throws. */
 export interface ImageReader extends RandomAccessReader {
@@ -60,6 +60,9 @@ export function statPath(path: string): BigIntStats {
   }
 }
 
+/** What a device that is set read-only would be said to be, if opening it failed. */
+const READ_ONLY = Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+
 /** Opens without creating or truncating anything; whoever calls closes the descriptor. */
 export function openDescriptor(path: string, flags: number): number {
   try {
@@ -76,15 +79,14 @@ export function requireWritable(fd: number, path: string, stats: BigIntStats): v
   } catch (cause) {
     throw openError(path, cause);
   }
-  if (stats.isBlockDevice() && isReadOnly(fd))
-    throw openError(path, Object.assign(new Error('BLKROGET'), { code: 'EROFS' }));
+  if (stats.isBlockDevice() && isReadOnly(fd)) throw openError(path, READ_ONLY);
 }
 
 function openError(path: string, cause: unknown): DeviceError {
-  const code = errorCode(cause) ?? String(cause);
-  const known = OPEN_HINTS.get(code);
-  const hint = code === 'ENOENT' ? (meantNode(path) ?? known?.wayOut) : known?.wayOut;
-  return new DeviceError(`${path}: cannot be opened: ${known?.why ?? code}`, { cause, hint });
+  const code = errorCode(cause);
+  const known = code === undefined ? undefined : OPEN_HINTS.get(code);
+  const hint = code === 'ENOENT' ? (meantNode(path) ?? known) : known;
+  return new DeviceError(`${path}: cannot be opened: ${reason(cause)}`, { cause, hint });
 }
 
 /** A logical volume goes by `VG/LV` elsewhere; as a device it is below `/dev`. */
@@ -95,37 +97,15 @@ function meantNode(path: string): string | undefined {
     : undefined;
 }
 
-const OPEN_HINTS: ReadonlyMap<string, { why: string; wayOut: string }> = new Map([
-  [
-    'ENOENT',
-    {
-      why: 'it does not exist (ENOENT)',
-      wayOut: 'check the name; a logical volume has its node while it is active',
-    },
-  ],
-  ['ENOTDIR', { why: 'a part of its path is not a directory (ENOTDIR)', wayOut: 'check the name' }],
-  [
-    'EACCES',
-    {
-      why: 'not permitted (EACCES)',
-      wayOut: 'devices are opened as root, and for writing only if not set read-only',
-    },
-  ],
-  [
-    'EPERM',
-    {
-      why: 'not permitted (EPERM)',
-      wayOut: 'devices are opened as root, and for writing only if not set read-only',
-    },
-  ],
-  [
-    'EROFS',
-    {
-      why: 'it is read-only (EROFS)',
-      wayOut: 'make it writable first: lvchange -p rw, blockdev --setrw, or mount -o remount,rw',
-    },
-  ],
-  ['ENXIO', { why: 'there is no device behind this node (ENXIO)', wayOut: 'activate it first' }],
+const PERMISSION = 'devices are opened as root, and for writing only if not set read-only';
+
+const OPEN_HINTS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'check the name; a logical volume has its node while it is active'],
+  ['ENOTDIR', 'check the name'],
+  ['EACCES', PERMISSION],
+  ['EPERM', PERMISSION],
+  ['EROFS', 'make it writable first: lvchange -p rw, blockdev --setrw, or mount -o remount,rw'],
+  ['ENXIO', 'activate it first'],
 ]);
 
 /** Bytes of an open file or block device. */
@@ -178,16 +158,16 @@ export function checkInside({ name, size }: Omit<OpenFile, 'fd'>, { offset, leng
 }
 
 /**
- * Runs a system call; its failure becomes a `DeviceError` that says what could not be done, with the errno's name, and the
- * way out where there is one.
+ * Runs a system call; its failure becomes a `DeviceError` that says what could not be done, why, and the way out where there
+ * is one.
  */
 export function attempt<T>(what: string, act: () => T, hint?: string): T {
   try {
     return act();
   } catch (cause) {
-    const code = errorCode(cause);
-    if (code === undefined || code.startsWith('ERR_')) throw cause;
-    throw new DeviceError(`${what}: ${code}`, { cause, hint });
+    const failure = systemFailure(cause);
+    if (failure === undefined || failure.code.startsWith('ERR_')) throw cause;
+    throw new DeviceError(`${what}: ${reason(failure)}`, { cause: failure, hint });
   }
 }
 

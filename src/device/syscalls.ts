@@ -1,16 +1,15 @@
 import { createRequire } from 'node:module';
-import { getSystemErrorName } from 'node:util';
+import { getSystemErrorMap, getSystemErrorName } from 'node:util';
 import type * as Koffi from 'koffi';
-import { DeviceError } from '../errors.js';
+import { DeviceError, errorCode, reason, type SystemFailure } from '../errors.js';
 import type { Range } from '../ranges/range.js';
 
 /**
  * The Linux system calls that Node lacks. The numbers are those of x86, ARM and RISC-V with 64 bits
  * (linux/fs.h, linux/falloc.h, asm-generic/fcntl.h, asm-generic/ioctl.h).
  *
- * Every function throws {@link DeviceError} with the system call and the name of the errno in the message and
- * a {@link SystemCallFailure} as cause; {@link errorCode} reads the name from it. A call that a signal
- * interrupted is made again.
+ * Every function throws {@link DeviceError} with the system call and why it failed in the message, and a
+ * {@link SystemFailure} as cause. A call that a signal interrupted is made again.
  */
 
 const LOCK_SHARED = 1;
@@ -44,13 +43,6 @@ interface SystemCalls {
   readonly fcntl: SystemCall;
   readonly _exit: SystemCall;
   errno(): number;
-}
-
-/** A system call's failure in the shape of Node's own errors. */
-export interface SystemCallFailure extends Error {
-  /** The errno by name, in libuv's spelling: `ENOTSUP` for EOPNOTSUPP, `EAGAIN` for EWOULDBLOCK. */
-  readonly code: string;
-  readonly syscall: string;
 }
 
 let loaded: SystemCalls | undefined;
@@ -98,17 +90,11 @@ export function exitAtOnce(status: number): void {
   (waits ? systemCalls() : loaded)?._exit(status);
 }
 
-/** The name of the errno behind an error of `node:fs`, of this module, or of what wraps one of them. */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const { code } = error as Partial<SystemCallFailure>;
-  return typeof code === 'string' ? code : errorCode(error.cause);
-}
-
 function fail(syscall: string, errno: number): never {
   const code = getSystemErrorName(-errno);
-  const cause: SystemCallFailure = Object.assign(new Error(`${syscall}: ${code}`), { code, syscall });
-  throw new DeviceError(cause.message, { cause });
+  const meaning = getSystemErrorMap().get(-errno)?.[1] ?? 'nothing more is known';
+  const cause: SystemFailure = Object.assign(new Error(`${code}: ${meaning}, ${syscall}`), { code });
+  throw new DeviceError(`${syscall}: ${reason(cause)}`, { cause });
 }
 
 function call(name: keyof Omit<SystemCalls, 'errno' | '_exit'>, what: string, ...values: unknown[]): number {

@@ -8,7 +8,7 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import { DeviceError, RefusedError } from '../errors.js';
+import { DeviceError, errorCode, reason, RefusedError, systemFailure } from '../errors.js';
 import type { Range } from '../ranges/range.js';
 import {
   allocatedIn,
@@ -29,7 +29,7 @@ import {
 import { lockTarget, refuseWhenUsed } from './usage/in-use.js';
 import { settle, syncFile } from './medium.js';
 import { deviceNumber } from './usage/subject.js';
-import { errorCode, logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
+import { logicalSectorSize, punchHole, zeroOut } from './syscalls.js';
 
 export interface TargetOptions {
   /** Write although the target is mounted, held or open elsewhere. */
@@ -104,7 +104,7 @@ function openClaimed(path: string, stats: BigIntStats, { inUse, readOnly }: Requ
   } catch (cause) {
     if (claim === 0 || errorCode(cause) !== 'EBUSY') throw cause;
     refuseWhenUsed(path, stats);
-    throw new RefusedError(`${path}: the kernel says that it is in use (EBUSY)`, {
+    throw new RefusedError(`${path}: the kernel says that it is in use: ${reason(systemFailure(cause))}`, {
       cause,
       hint: 'find what mounted or claimed it (lsblk, findmnt, also inside containers), or write all the same with --in-use',
     });

@@ -135,7 +135,9 @@ describe('a device read directly', () => {
     const reader = openDirect(attachLoop(makeFile(MIB)));
     reader.close();
     reader.close();
-    expect(() => read(reader, 10, 1)).toThrow(`${reader.name}: cannot be read at byte 10: EBADF`);
+    expect(() => read(reader, 10, 1)).toThrow(
+      `${reader.name}: cannot be read at byte 10: EBADF: bad file descriptor`,
+    );
   });
 });
 

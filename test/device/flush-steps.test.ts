@@ -100,7 +100,7 @@ describe('a flush', () => {
       flushDevice(lower);
     };
     expect(flush).toThrow(DeviceError);
-    expect(flush).toThrow(`${point}: its file system cannot be synced: EBADF`);
+    expect(flush).toThrow(`${point}: its file system cannot be synced: EBADF: bad file descriptor`);
     opening = () => undefined;
     replaceCall('fsyncSync', () => () => {
       throw kernelError('EIO');
@@ -141,7 +141,7 @@ describe('settling', () => {
     const closed = { fd: 2 ** 31 - 1, name: 'image' };
     expect(() => {
       settle(closed, sync);
-    }).toThrow('image: cannot be dropped from the page cache: EBADF');
+    }).toThrow('image: cannot be dropped from the page cache: EBADF: bad file descriptor');
     expect(steps).toEqual(['sync']);
   });
 

@@ -80,7 +80,7 @@ describe('what was opened', () => {
     expect(() => open(device)).toThrow(RefusedError);
     expect(() => open(device)).toThrow(
       expect.objectContaining({
-        message: `${device}: the kernel says that it is in use (EBUSY)`,
+        message: `${device}: the kernel says that it is in use: EBUSY: resource busy or locked`,
         hint: expect.stringContaining('--in-use') as string,
       }),
     );
@@ -113,7 +113,7 @@ describe('what was opened', () => {
   it('is named with what kept it from being opened', () => {
     const file = makeFile(100);
     expect(() => open(path.join(file, 'below'))).toThrow(DeviceError);
-    expect(() => open(`${file}-none`)).toThrow('it does not exist (ENOENT)');
+    expect(() => open(`${file}-none`)).toThrow('cannot be opened: ENOENT: no such file or directory');
   });
 
   it('for reading alone takes no writes, and is locked and claimed all the same', () => {
@@ -132,7 +132,7 @@ describe('what was opened', () => {
     for (const readOnly of [false, true]) {
       expect(() => open(device, { readOnly })).toThrow(DeviceError);
       expect(() => open(device, { readOnly })).toThrow(
-        `${device}: cannot be opened: it is read-only (EROFS)`,
+        `${device}: cannot be opened: EROFS: read-only file system`,
       );
     }
     expect(openFiles()).toBe(before);
@@ -339,10 +339,10 @@ describe('zeroing', () => {
     const target = open(file, { readOnly: true });
     expect(() => {
       target.zero({ offset: 4096, length: 4096 });
-    }).toThrow(`${file}: cannot be zeroed at byte 4096: EBADF`);
+    }).toThrow(`${file}: cannot be zeroed at byte 4096: EBADF: bad file descriptor`);
     expect(() => {
       target.zero({ offset: 10, length: 10 });
-    }).toThrow(`${file}: cannot be written at byte 10: EBADF`);
+    }).toThrow(`${file}: cannot be written at byte 10: EBADF: bad file descriptor`);
   });
 
   it.each([
@@ -377,7 +377,7 @@ describe('a sync', () => {
       if (syncs === 1) throw kernelError('EIO');
       call(fd);
     });
-    const message = `${file}: cannot be synced, so what was written may be lost: EIO`;
+    const message = `${file}: cannot be synced, so what was written may be lost: EIO: said by a test`;
     const attempts = [() => target.sync(), () => target.sync(), () => target.settle()].map((act) => {
       try {
         act();

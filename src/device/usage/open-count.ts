@@ -1,7 +1,7 @@
 import { readText } from '../kernel-files.js';
 import { complaintOf, runTool } from '../run-tool.js';
 import { deviceNumber, type Subject } from './subject.js';
-import { errorCode } from '../syscalls.js';
+import { errorCode } from '../../errors.js';
 
 /**
  * How often a device of device-mapper is open, by whatever: processes, mounts, devices on top of it, the kernel, and
