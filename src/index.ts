@@ -57,11 +57,13 @@ export { following, isKnownNotToFollow, type Following } from './algebra/follows
 export { Density } from './ranges/density.js';
 export { mergeRanges } from './ranges/merge-ranges.js';
 export type { Packer } from './algebra/derived-header.js';
+export { mergeStreams, type MergeOptions } from './algebra/merge-streams.js';
 export { packStream } from './algebra/pack-stream.js';
+export { sliceStream } from './algebra/slice-stream.js';
 export { RangeList } from './ranges/range-list.js';
 export type { RandomAccessReader } from './algebra/random-access.js';
-export { readRanges } from './algebra/read-ranges.js';
-export { splitZeroRuns, takeZeroRecords } from './algebra/split-zeros.js';
+export { readRanges } from './algebra/records/read-ranges.js';
+export { splitZeroRuns, takeZeroRecords } from './algebra/zeros/split-zeros.js';
 
 export { createCodec } from './codec/codec.js';
 

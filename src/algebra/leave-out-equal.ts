@@ -1,7 +1,7 @@
 import { type DataBatch, releaseBatch } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { PIECE_SIZE, RECORD_HEADER_SIZE } from '../format/layout.js';
-import { DataDraft } from './data-draft.js';
+import { DataDraft } from './records/data-draft.js';
 
 /**
  * What differs between two devices, of the same ranges read from both: apply(left, leaveOutEqual(left, right)) = right.

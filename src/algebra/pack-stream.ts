@@ -5,7 +5,7 @@ import { isMap, isPlain, type ChangeStream, type PlainStream } from '../format/o
 import { writeLvs } from '../format/lvs/write-lvs.js';
 import { writeMap } from '../format/lvs/write-map.js';
 import { packedHeader, type Packer } from './derived-header.js';
-import { takeZeroRecords } from './split-zeros.js';
+import { takeZeroRecords } from './zeros/split-zeros.js';
 
 /**
  * Writes any stream as an `.lvs` file that has the same digest: decompress(pack(s)) = s for version 3, byte for byte.

@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.js';
 import { countRecords, dataSize, releaseBatch, type RecordBatch } from '../format/batch.js';
-import { copySegments, unknownPieces } from './batch-builder.js';
+import { copySegments, unknownPieces } from './records/batch-builder.js';
 
 /** Where the whole records before a fault end: behind so many segments of that batch, counted from 0. */
 export interface Cut {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { splitZeroRuns } from '../algebra/split-zeros.js';
+import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
 import { onInterrupt } from '../files/interrupt.js';
 import { openInput, type StreamInput } from '../files/open-input.js';
 import { makeTemporaryFolder } from '../codec/scratch-file.js';

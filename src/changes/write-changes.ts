@@ -1,6 +1,6 @@
 import { mergeRanges } from '../ranges/merge-ranges.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { splitZeroRuns } from '../algebra/split-zeros.js';
+import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
 import { createPieceDigester } from '../compare/digest-pieces.js';
 import { UsageError } from '../errors.js';
 import type { RecordBatch } from '../format/batch.js';

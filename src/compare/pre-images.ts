@@ -1,6 +1,6 @@
 import { Lookahead } from '../ranges/lookahead.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { readRanges } from '../algebra/read-ranges.js';
+import { readRanges } from '../algebra/records/read-ranges.js';
 import type { BufferPool, RecordBatch } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { joinTouching } from '../ranges/join-touching.js';

@@ -1,5 +1,5 @@
-import { draftBatches, fillSegments } from '../algebra/draft-batches.js';
-import { readRanges } from '../algebra/read-ranges.js';
+import { draftBatches, fillSegments } from '../algebra/records/draft-batches.js';
+import { readRanges } from '../algebra/records/read-ranges.js';
 import { type BufferPool, createBufferPool, type DataBatch, releaseBatch } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { BATCH_SIZE } from '../format/layout.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { leaveOutEqual } from '#src/algebra/leave-out-equal.js';
-import { readRanges } from '#src/algebra/read-ranges.js';
+import { readRanges } from '#src/algebra/records/read-ranges.js';
 import { createBufferPool, type DataBatch, rangesOf } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
 import { memoryDevice } from '../compare/memory-device.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readRanges } from '#src/algebra/read-ranges.js';
+import { readRanges } from '#src/algebra/records/read-ranges.js';
 import { type AheadReader, openDirect } from '#src/device/direct.js';
 import { readRangesAhead } from '#src/device/read-ranges-ahead.js';
 import { DeviceError } from '#src/errors.js';

@@ -1,5 +1,5 @@
 import type { RandomAccessReader } from '../../algebra/random-access.js';
-import { readRanges } from '../../algebra/read-ranges.js';
+import { readRanges } from '../../algebra/records/read-ranges.js';
 import type { BufferPool, DataBatch } from '../../format/batch.js';
 import { type ChangedChunks, changedRanges, readChangedChunks } from './changed-chunks.js';
 import type { Changes } from '../../changes/changes.js';

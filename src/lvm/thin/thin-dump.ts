@@ -1,8 +1,8 @@
 import { mergeRanges } from '../../ranges/merge-ranges.js';
 import type { RandomAccessReader } from '../../algebra/random-access.js';
 import { RangeList } from '../../ranges/range-list.js';
-import { readRanges } from '../../algebra/read-ranges.js';
-import { weaveZeros } from '../../algebra/weave-zeros.js';
+import { readRanges } from '../../algebra/records/read-ranges.js';
+import { weaveZeros } from '../../algebra/zeros/weave-zeros.js';
 import { RefusedError } from '../../errors.js';
 import { createBufferPool, type BufferPool, type RecordBatch } from '../../format/batch.js';
 import type { Range } from '../../ranges/range.js';

@@ -1,6 +1,6 @@
 import { mergeRanges } from '../../ranges/merge-ranges.js';
 import type { RandomAccessReader } from '../../algebra/random-access.js';
-import { weaveZeros } from '../../algebra/weave-zeros.js';
+import { weaveZeros } from '../../algebra/zeros/weave-zeros.js';
 import { readRangesAhead } from '../../device/read-ranges-ahead.js';
 import { LvmError } from '../../errors.js';
 import type { State } from '../../format/lvs/maps/state.js';

@@ -1,7 +1,7 @@
-import type { BufferPool, DataBatch } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
+import type { BufferPool, DataBatch } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
 import { DataDraft } from './data-draft.js';
-import type { RandomAccessReader } from './random-access.js';
+import type { RandomAccessReader } from '../random-access.js';
 
 /**
  * The batches of whole records that ranges are read into, one record a range; a range longer than a batch becomes

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readRanges } from '#src/algebra/read-ranges.js';
-import { weaveZeros } from '#src/algebra/weave-zeros.js';
+import { readRanges } from '#src/algebra/records/read-ranges.js';
+import { weaveZeros } from '#src/algebra/zeros/weave-zeros.js';
 import {
   createBufferPool,
   type BufferPool,
@@ -10,7 +10,7 @@ import {
   releaseBatch,
 } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { memoryDevice } from '../../compare/memory-device.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 10_000 : 200;
 const SIZE = 400;

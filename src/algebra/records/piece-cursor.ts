@@ -1,13 +1,13 @@
-import type { Range } from '../ranges/range.js';
-import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
+import type { Range } from '../../ranges/range.js';
+import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../../format/layout.js';
 import {
   countRangePieces,
   decodePieceRuns,
   PIECE_RUNS,
   PieceRunBuilder,
   type PieceRun,
-} from '../format/pieces.js';
-import { Lookahead } from '../ranges/lookahead.js';
+} from '../../format/pieces.js';
+import { Lookahead } from '../../ranges/lookahead.js';
 
 /**
  * What a batch says of its pieces (§4.6.2), taken in the order of its records. Where a piece is cut nobody knows what its

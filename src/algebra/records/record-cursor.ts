@@ -1,6 +1,6 @@
-import { type RecordBatch, releaseBatch, zeroRecords } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
-import { Lookahead } from '../ranges/lookahead.js';
+import { type RecordBatch, releaseBatch, zeroRecords } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
+import { Lookahead } from '../../ranges/lookahead.js';
 import { PieceCursor } from './piece-cursor.js';
 
 /** A part of a record, or all of it. */

@@ -1,6 +1,6 @@
-import type { DataBatch } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
-import { MIN_ZERO_RUN, PIECE_SIZE } from '../format/layout.js';
+import type { DataBatch } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
+import { MIN_ZERO_RUN, PIECE_SIZE } from '../../format/layout.js';
 
 /** Zeros inside one segment's data: `from` counts from its beginning. */
 export interface ZeroPart {

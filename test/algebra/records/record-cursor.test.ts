@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BatchBuilder } from '#src/algebra/batch-builder.js';
-import { RecordCursor, type RecordPart } from '#src/algebra/record-cursor.js';
+import { BatchBuilder } from '#src/algebra/records/batch-builder.js';
+import { RecordCursor, type RecordPart } from '#src/algebra/records/record-cursor.js';
 import { createBufferPool, type RecordBatch } from '#src/format/batch.js';
-import { openBytes, plainStream } from '../streams.js';
+import { openBytes, plainStream } from '../../streams.js';
 import {
   ascendingParts,
   DEVICE_SIZE,

@@ -1,8 +1,8 @@
-import { releaseBatch, type DataBatch, type RecordBatch } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
-import { MIN_ZERO_RUN, ZERO_RECORD_SIZE } from '../format/layout.js';
-import { cutZeroRanges } from '../format/lvs/frames/zero-frame.js';
-import { BatchBuilder, copySegments } from './batch-builder.js';
+import { releaseBatch, type DataBatch, type RecordBatch } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
+import { MIN_ZERO_RUN, ZERO_RECORD_SIZE } from '../../format/layout.js';
+import { cutZeroRanges } from '../../format/lvs/frames/zero-frame.js';
+import { BatchBuilder, copySegments } from '../records/batch-builder.js';
 import { createZeroTest, findZeroRuns, type ZeroPart } from './zero-runs.js';
 
 /**

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { splitZeroRuns, takeZeroRecords } from '#src/algebra/split-zeros.js';
-import { createZeroTest } from '#src/algebra/zero-runs.js';
+import { splitZeroRuns, takeZeroRecords } from '#src/algebra/zeros/split-zeros.js';
+import { createZeroTest } from '#src/algebra/zeros/zero-runs.js';
 import { countRecords, type DataBatch, rangesOf, type RecordBatch } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
-import { lvsFile, openBytes } from '../streams.js';
+import { lvsFile, openBytes } from '../../streams.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 5_000 : 100;
 const unit = 32 << 10;

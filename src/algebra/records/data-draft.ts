@@ -1,7 +1,7 @@
-import type { BufferPool, DataBatch } from '../format/batch.js';
-import { PIECE_SIZE, RECORD_HEADER_SIZE } from '../format/layout.js';
-import { encodeRecordHeader } from '../format/record.js';
-import { SegmentList } from '../format/segments.js';
+import type { BufferPool, DataBatch } from '../../format/batch.js';
+import { PIECE_SIZE, RECORD_HEADER_SIZE } from '../../format/layout.js';
+import { encodeRecordHeader } from '../../format/record.js';
+import { SegmentList } from '../../format/segments.js';
 
 /** A record that doesn't fit is begun in a batch that has this much room left; otherwise in the next one. */
 const WORTH_CUTTING = 1 << 17;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { RecordPart } from '#src/algebra/record-cursor.js';
+import type { RecordPart } from '#src/algebra/records/record-cursor.js';
 import { rangesOf, type RecordBatch } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
 import {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BatchBuilder, copySegments } from '#src/algebra/batch-builder.js';
-import type { RecordPart } from '#src/algebra/record-cursor.js';
+import { BatchBuilder, copySegments } from '#src/algebra/records/batch-builder.js';
+import type { RecordPart } from '#src/algebra/records/record-cursor.js';
 import { createBufferPool, type DataBatch, rangesOf, type RecordBatch } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
 import { countPieces, decodePieceRuns } from '#src/format/pieces.js';
-import { batchOf } from '../streams.js';
+import { batchOf } from '../../streams.js';
 import {
   ascendingParts,
   DEVICE_SIZE,

@@ -1,7 +1,7 @@
-import { type BufferPool, createBufferPool, type DataBatch } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
+import { type BufferPool, createBufferPool, type DataBatch } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
 import { draftBatches, fillSegments } from './draft-batches.js';
-import type { RandomAccessReader } from './random-access.js';
+import type { RandomAccessReader } from '../random-access.js';
 
 /**
  * Reads ranges of a device into batches of whole records, one record a range; a range longer than a batch becomes

@@ -5,24 +5,24 @@ import {
   type RecordBatch,
   releaseBatch,
   zeroRecords,
-} from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
+} from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
 import {
   MAX_ZERO_CONTENT,
   PIECE_DIGEST_SIZE,
   PIECE_SIZE,
   RECORD_HEADER_SIZE,
   ZERO_RECORD_SIZE,
-} from '../format/layout.js';
+} from '../../format/layout.js';
 import {
   countPieces,
   countRangePieces,
   decodePieceRuns,
   PIECE_RUNS,
   PieceRunBuilder,
-} from '../format/pieces.js';
-import { SegmentList } from '../format/segments.js';
-import { cutZeroRanges } from '../format/lvs/frames/zero-frame.js';
+} from '../../format/pieces.js';
+import { SegmentList } from '../../format/segments.js';
+import { cutZeroRanges } from '../../format/lvs/frames/zero-frame.js';
 import { DataDraft } from './data-draft.js';
 import { PieceCursor } from './piece-cursor.js';
 import type { RecordPart } from './record-cursor.js';

@@ -1,7 +1,7 @@
-import { type DataBatch, type RecordBatch, releaseBatch } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
-import { BatchBuilder, copySegments } from './batch-builder.js';
-import { Lookahead } from '../ranges/lookahead.js';
+import { type DataBatch, type RecordBatch, releaseBatch } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
+import { BatchBuilder, copySegments } from '../records/batch-builder.js';
+import { Lookahead } from '../../ranges/lookahead.js';
 
 /**
  * Puts zero ranges between the records of a sorted sequence, by offset: what comes out is sorted, and applying it is

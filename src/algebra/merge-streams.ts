@@ -1,0 +1,65 @@
+import type { RecordBatch } from '../format/batch.js';
+import { BatchBuilder, type BatchBuilderOptions } from './records/batch-builder.js';
+import { RecordCursor } from './records/record-cursor.js';
+
+export interface MergeOptions extends BatchBuilderOptions {
+  /** Bytes of the device: what lies past that is left out (§7, sizes). */
+  readonly end?: number | undefined;
+}
+
+/**
+ * What applying sorted streams one after the other does, the oldest first, as one sorted stream (§7):
+ * apply(mergeStreams([s, t]), D) = apply(t, apply(s, D)). A piece has the digest that it has in the oldest stream that
+ * writes there, as far as it is whole in it.
+ *
+ * One batch of each stream is held, and one in the making. A batch that no other stream touches passes through as it is.
+ * All streams are ended when the merge is, or isn't wanted any more. Throws what they throw.
+ */
+export async function* mergeStreams(
+  streams: readonly AsyncIterable<RecordBatch>[],
+  { end = Infinity, ...options }: MergeOptions = {},
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const cursors = streams.map((batches) => new RecordCursor(batches));
+  const builder = new BatchBuilder(options);
+  try {
+    for (let left = await refill(cursors, end); left.length > 0; left = await refill(left, end)) {
+      mergeHeads(left, builder, end);
+      yield* builder.take();
+    }
+    yield* builder.finish();
+  } finally {
+    for (const cursor of cursors) await cursor.end();
+  }
+}
+
+/** Those of the cursors that have something left before the end, each with a batch of it. */
+async function refill(cursors: readonly RecordCursor[], end: number): Promise<readonly RecordCursor[]> {
+  const left: RecordCursor[] = [];
+  for (const cursor of cursors) if ((await cursor.next()) && cursor.offset < end) left.push(cursor);
+  return left;
+}
+
+/** Merges until nothing is left of the batch of one of them. */
+function mergeHeads(cursors: readonly RecordCursor[], builder: BatchBuilder, end: number): void {
+  for (;;) {
+    const at = Math.min(...cursors.map(({ offset }) => offset));
+    if (at >= end) return;
+    const heads = cursors.filter(({ offset }) => offset === at);
+    const others = cursors.filter(({ offset }) => offset !== at);
+    const until = Math.min(end, ...others.map(({ offset }) => offset));
+    takeHeads(heads, at, until, builder);
+    if (heads.some(({ length }) => length === 0)) return;
+  }
+}
+
+/** Takes what all of these begin with, up to where one of them or of the others has an end. */
+function takeHeads(heads: readonly RecordCursor[], at: number, until: number, builder: BatchBuilder): void {
+  const [oldest] = heads;
+  const batch = heads.length === 1 && oldest!.batchEnd <= until ? oldest!.takeBatch() : undefined;
+  if (batch) builder.pass(batch);
+  else {
+    const length = Math.min(until - at, ...heads.map((head) => head.length));
+    const parts = heads.map((head) => head.take(length));
+    builder.add({ ...parts.at(-1)!, pieces: parts[0]!.pieces });
+  }
+}
