@@ -8,10 +8,9 @@ import { surveyHeaders, surveyStream, type Survey } from '../compare/survey.js';
 import type { Verdict } from '../compare/verdict.js';
 import { identifyTarget } from '../device/target.js';
 import { RefusedError } from '../errors.js';
-import { namingFaults } from '../files/open-input.js';
+import { namingFaults, type PlainHeaders } from '../files/open-input.js';
 import { endsOf } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
-import type { Dialect } from '../format/lvmsync/dialect.js';
 import type { FileBytes } from '../format/lvs/file-index.js';
 import type { ChangeStream } from '../format/open-stream.js';
 import { findNote, type ApplyNote } from './apply-note.js';
@@ -127,8 +126,8 @@ async function surveyFirst(
   note: ApplyNote | undefined,
 ): Promise<Survey> {
   const { input, target, codec, options } = work;
-  if (input.file && input.dialect && !recorder?.recorded && !work.damage?.fault)
-    return surveyPlain(work, input.file, input.dialect);
+  if (input.file?.plain && !recorder?.recorded && !work.damage?.fault)
+    return surveyPlain(work, input.file, input.file.plain);
   const stream = await openWhole(work);
   const compares = stream.header.baseDigests === true && options.baseCheck && recorder?.isCovered !== true;
   const survey = await surveyStream(stream.batches, codec, {
@@ -150,11 +149,9 @@ async function surveyFirst(
 async function surveyPlain(
   { input, target, options }: Work,
   file: FileBytes,
-  dialect: Dialect,
+  { firstHeader, dialect }: PlainHeaders,
 ): Promise<Survey> {
-  const survey = await namingFaults(input.name, () =>
-    surveyHeaders(file, input.firstHeader, dialect, target.size),
-  );
+  const survey = await namingFaults(input.name, () => surveyHeaders(file, firstHeader, dialect, target.size));
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   return survey;
 }

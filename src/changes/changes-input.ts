@@ -5,14 +5,17 @@ import { onInterrupt } from '../files/interrupt.js';
 import { openInput, type StreamInput } from '../files/open-input.js';
 import { makeTemporaryFolder } from '../codec/scratch-file.js';
 import { writeOutput } from '../files/write-output.js';
-import { zeroRecords, type RecordBatch } from '../format/batch.js';
+import { counted } from '../format/counted.js';
 import type { FrameCodec } from '../format/frame-codec.js';
-import { FIRST_LINE_BYTES } from '../format/first-line.js';
-import { recordHeader } from '../format/record.js';
-import { StreamDigest } from '../format/stream-digest.js';
-import { Tally } from '../format/totals.js';
 import type { Changes } from './changes.js';
-import { dumpHeader, endOfDump, writeDump, type DumpOptions, type Watch } from './write-changes.js';
+import {
+  dumpHeader,
+  endOfDump,
+  followedBy,
+  writeDump,
+  type DumpOptions,
+  type Watch,
+} from './write-changes.js';
 
 /**
  * Changes as a stream to apply at once, as it is read: nothing is encoded on the way. It can be opened once. `watch`
@@ -27,62 +30,19 @@ export function inputOf(
 ): StreamInput {
   return {
     name,
-    path: undefined,
-    file: undefined,
     rewindable: false,
-    dialect: undefined,
-    firstHeader: 0,
     open: async () => {
-      const tap = new Tap(codec);
+      let settled: ReturnType<Changes['settle']> = { consistent: false };
+      const batches = followedBy(watch(splitZeroRuns(changes.batches())), () => {
+        settled = changes.settle();
+      });
       const header = dumpHeader(changes, options);
-      return {
-        format: 'lvs',
-        header,
-        batches: tap.pass(watch(splitZeroRuns(changes.batches())), changes),
-        closing: () => {
-          const { digest, settled, ...totals } = tap.result();
-          return { ...totals, digest, ...endOfDump(header, settled, digest, codec) };
-        },
-      };
+      const { closing, ...passing } = counted(batches, codec);
+      const close = () => ({ ...closing(), ...endOfDump(header, settled, closing().digest!, codec) });
+      return { format: 'lvs', header, ...passing, closing: close };
     },
     close: () => undefined,
   };
-}
-
-/** Finds out on the way what a file would say at its end. */
-class Tap {
-  readonly #digest: StreamDigest;
-  readonly #tally = new Tally();
-  #settled: ReturnType<Changes['settle']> = { consistent: false };
-
-  constructor(codec: FrameCodec) {
-    this.#digest = new StreamDigest(codec);
-    this.#digest.update(FIRST_LINE_BYTES);
-  }
-
-  /** Throws what the changes throw, also at their end. */
-  async *pass(batches: AsyncIterable<RecordBatch>, changes: Changes): AsyncGenerator<RecordBatch> {
-    for await (const batch of batches) {
-      this.#add(batch);
-      yield batch;
-    }
-    this.#settled = changes.settle();
-  }
-
-  result() {
-    return { ...this.#tally.totals(), digest: this.#digest.digest(), settled: this.#settled };
-  }
-
-  #add(batch: RecordBatch): void {
-    this.#tally.add(batch);
-    if (batch.kind === 'data') this.#digest.update(batch.bytes);
-    else {
-      for (const { offset, length } of zeroRecords(batch.ranges)) {
-        this.#digest.update(recordHeader(offset, length));
-        this.#digest.updateZeros(length);
-      }
-    }
-  }
 }
 
 /** The same by way of a temporary file that is gone when the input is closed: it can be opened again and again. */

@@ -95,7 +95,8 @@ export async function writePlainDump(
   return { ...(await writePlain(watch(batches), sink)), consistent };
 }
 
-async function* followedBy<T>(parts: AsyncIterable<T>, act: () => void): AsyncGenerator<T> {
+/** The parts; `act` is called when all have been taken. */
+export async function* followedBy<T>(parts: AsyncIterable<T>, act: () => void): AsyncGenerator<T> {
   yield* parts;
   act();
 }

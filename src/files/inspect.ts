@@ -12,7 +12,13 @@ import { readThrough } from '../format/read-through.js';
 import { Tally } from '../format/totals.js';
 import { walkRecords } from '../format/lvmsync/walk-headers.js';
 import { addFrames, addRanges } from './frame-density.js';
-import { namingFaults, openIndex, type StreamFile, type StreamInput } from './open-input.js';
+import {
+  namingFaults,
+  openIndex,
+  type PlainHeaders,
+  type StreamFile,
+  type StreamInput,
+} from './open-input.js';
 
 /** What a stream is, as far as it can be told without reading more than that takes. */
 export interface Inspection {
@@ -37,7 +43,7 @@ export interface Inspection {
  */
 export async function inspect(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
   if (!input.file) return inspectPipe(input, codec);
-  if (input.dialect) return inspectPlain(input.file, input.dialect, input);
+  if (input.file.plain) return inspectPlain(input.name, input.file, input.file.plain);
   try {
     const index = await openIndex(input, codec);
     return await inspectIndex(input.file, index!, codec);
@@ -62,9 +68,9 @@ async function inspectIndex(file: StreamFile, index: FileIndex, codec: FrameCode
 }
 
 async function inspectPlain(
+  name: string,
   file: StreamFile,
-  dialect: Dialect,
-  { name, firstHeader }: StreamInput,
+  { firstHeader, dialect }: PlainHeaders,
 ): Promise<Inspection> {
   const tally = new Tally();
   const density = new Density();

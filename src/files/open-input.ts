@@ -27,23 +27,28 @@ export interface InputOptions extends StreamOptions {
   readonly rewindable?: boolean | undefined;
 }
 
+/** A plain stream in a file, whose headers were looked at: how they are to be read, and where the first stands. */
+export interface PlainHeaders {
+  readonly dialect: Dialect;
+  readonly firstHeader: number;
+}
+
 /** A stream's bytes, to be read from the start or anywhere. */
-export type StreamFile = FileBytes & Pick<Source, 'start'>;
+export interface StreamFile extends FileBytes, Pick<Source, 'start'> {
+  /** Of a plain stream. */
+  readonly plain?: PlainHeaders | undefined;
+}
 
 /** A stream that a command was given, ready to be read. Faults that it throws name it. */
 export interface StreamInput {
   /** What to call it in a message. */
   readonly name: string;
   /** The file's path where it is one. */
-  readonly path: string | undefined;
+  readonly path?: string | undefined;
   /** Its bytes where it is a file, or a pipe that has been spooled. */
-  readonly file: StreamFile | undefined;
+  readonly file?: StreamFile | undefined;
   /** It can be opened again and again. */
   readonly rewindable: boolean;
-  /** Of a plain stream whose bytes were looked at beforehand: how its headers are to be read. */
-  readonly dialect: Dialect | undefined;
-  /** Where the first record header of a plain stream stands. */
-  readonly firstHeader: number;
   /**
    * Reads it from the start; a second time only if it is rewindable. `checked`: it has just been read to its end and
    * found good, so that an `.lvs` file need not be hashed again. `pieces`: as in the options, for this time.
@@ -78,9 +83,7 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
   const peeked = new ByteReader(opened.start());
   const start = await recognise(peeked, options);
   const source = (await mustSpool(peeked, start, options)) ? await spool(opened, peeked) : opened;
-  const file = seekable(source);
-  const dialect =
-    start === 'lvs' || !file ? undefined : await surveyFile(file, firstHeader(start), start.number, options);
+  const file = await seekable(source, start, options);
   const { name } = source;
   let first: ByteReader | undefined = file ? undefined : peeked;
   return {
@@ -88,13 +91,11 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
     path: source.path,
     file,
     rewindable: file !== undefined,
-    dialect,
-    firstHeader: start === 'lvs' ? 0 : firstHeader(start),
     open: async ({ checked, pieces = options.pieces } = {}) => {
       const reader = first ?? new ByteReader(source.start());
       first = undefined;
       const stream = await namingFaults(name, () =>
-        openStream(reader, codec, { ...options, dialect, checked }),
+        openStream(reader, codec, { ...options, dialect: file?.plain?.dialect, checked }),
       );
       const batches = nameFaults(name, withPieces(stream, file, codec, pieces));
       return isMap(stream)
@@ -109,8 +110,8 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
 
 /** The index of an `.lvs` file, from its end; its faults name the stream. Undefined of anything else. */
 export async function openIndex(input: StreamInput, codec: FrameCodec): Promise<FileIndex | undefined> {
-  const { file, dialect, name } = input;
-  return file && !dialect ? namingFaults(name, () => readFileIndex(file, codec)) : undefined;
+  const { file, name } = input;
+  return file && !file.plain ? namingFaults(name, () => readFileIndex(file, codec)) : undefined;
 }
 
 /** Bytes of the stream as version 3, as far as that is known without reading it. */
@@ -125,11 +126,6 @@ export async function plainSize(input: StreamInput, codec: FrameCodec): Promise<
 async function recognise(reader: ByteReader, options: StreamOptions): Promise<Start> {
   const bytes = await reader.peek(FIRST_LINE_SIZE * 2);
   return isContainer(bytes) ? 'lvs' : recogniseVersion(bytes, options);
-}
-
-/** Where the first record header stands. */
-function firstHeader({ assumed }: { readonly assumed: boolean }): number {
-  return assumed ? 0 : FIRST_LINE_SIZE;
 }
 
 async function mustSpool(
@@ -162,9 +158,24 @@ function readBytes(bytes: Uint8Array): ByteSource {
   };
 }
 
-function seekable(source: Source): StreamFile | undefined {
+async function seekable(
+  source: Source,
+  start: Start,
+  options: StreamOptions,
+): Promise<StreamFile | undefined> {
   const { size } = source;
-  return size === undefined ? undefined : { ...source, size };
+  if (size === undefined) return undefined;
+  const file = { ...source, size };
+  return start === 'lvs' ? file : { ...file, plain: await surveyPlain(file, start, options) };
+}
+
+async function surveyPlain(
+  file: FileBytes,
+  { number, assumed }: Exclude<Start, 'lvs'>,
+  options: StreamOptions,
+): Promise<PlainHeaders> {
+  const firstHeader = assumed ? 0 : FIRST_LINE_SIZE;
+  return { dialect: await surveyFile(file, firstHeader, number, options), firstHeader };
 }
 
 function withPieces(

@@ -22,11 +22,9 @@ export function inputOf(
   bytes: Uint8Array,
   { rewindable = true, pieces = true, path = undefined as string | undefined } = {},
 ): StreamInput {
-  const unread = { file: undefined, dialect: undefined, firstHeader: 0 };
   return {
     name: 'stream',
     path,
-    ...unread,
     rewindable,
     open: () => openBytes(bytes, pieces),
     close: () => undefined,

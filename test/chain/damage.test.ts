@@ -54,10 +54,9 @@ function countingTarget(): RandomAccessWriter & { writes: number } {
 
 async function refuse(input: Uint8Array, rewindable: boolean, what: string): Promise<void> {
   const target = countingTarget();
-  const stream = { name: 'stream', path: undefined, file: undefined, dialect: undefined, firstHeader: 0 };
   const open = () => openBytes(input);
   const openFile = () => Promise.reject(new Error('no other file is read'));
-  const source = { ...stream, rewindable, open, close: () => undefined };
+  const source = { name: 'stream', rewindable, open, close: () => undefined };
   const error: unknown = await applyToTarget(source, target, codec, openFile, options).catch(
     (reason: unknown) => reason,
   );

@@ -69,7 +69,7 @@ const recordsOf = (letters: string) =>
 
 function inputOf(bytes: Uint8Array, path?: string): StreamInput {
   return {
-    ...{ name: 'stream', path, file: undefined, dialect: undefined, firstHeader: 0, rewindable: true },
+    ...{ name: 'stream', path, rewindable: true },
     open: ({ pieces = true } = {}) => openBytes(bytes, pieces),
     close: () => undefined,
   };
