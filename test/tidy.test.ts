@@ -179,6 +179,13 @@ describe('src', () => {
   });
 });
 
+it('a name that is exported means one thing in all of src', () => {
+  const declared = /^export (?:async )?(?:function\*?|class|interface|type|const) (\w+)/gm;
+  const exported = sources.flatMap(({ text }) => [...text.matchAll(declared)].map(([, name]) => name));
+  expect(exported.length).toBeGreaterThan(100);
+  expect(exported.filter((name, index) => exported.indexOf(name) !== index)).toEqual([]);
+});
+
 describe('the layer rule', () => {
   const names = layers.map(({ name }) => name);
   const pure = layers.filter((layer) => layer.pure).map(({ name }) => name);

@@ -80,7 +80,7 @@ export function writeChangeMap(
 }
 
 /**
- * Writes changes as a plain lvmsync stream, and answers what such a stream can't say of itself; what does not prove sound at
+ * Writes changes as a plain lvmsync stream, and returns what such a stream can't say of itself; what does not prove sound at
  * the end is an error all the same.
  */
 export async function writePlainDump(

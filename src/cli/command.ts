@@ -10,7 +10,7 @@ export interface CommonOptions {
 export interface Command<T = unknown> {
   /** Declares positionals, options and one example. */
   declare(yargs: Argv<CommonOptions>): Argv<T>;
-  /** Does it; answers the exit status. */
+  /** Does it; returns the exit status. */
   run(args: ArgumentsCamelCase<T>): Promise<number>;
 }
 

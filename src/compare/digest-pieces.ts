@@ -10,7 +10,7 @@ const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
 
 /**
  * Digests what a device holds at the pieces of a batch, as the batch's part of a page's piece section (§4.6.2). What it
- * answers is for any number of batches, which it reads through one window of 1 MiB.
+ * returns is for any number of batches, which it reads through one window of 1 MiB.
  */
 export function createPieceDigester(
   device: RandomAccessReader,

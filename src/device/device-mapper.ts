@@ -16,7 +16,7 @@ export interface MappedDevice {
 }
 
 /** One target of a device: what `dmsetup status` says behind its range. */
-export interface Target {
+export interface TableTarget {
   /** `snapshot`, `thin`, `thin-pool`, … */
   readonly type: string;
   /** In sectors of 512 bytes. */
@@ -50,7 +50,7 @@ function parseDevice(line: string): MappedDevice {
 }
 
 /** The state of a device's targets. `--noflush` keeps a thin pool from committing, and the call from hanging in one that fails. */
-export function statusOf(name: string): Target[] {
+export function statusOf(name: string): TableTarget[] {
   return lines(dmsetup(['status', '--noflush', name])).map(parseTarget);
 }
 
@@ -59,7 +59,7 @@ export function sendMessage(name: string, message: string): void {
   dmsetup(['message', name, '0', message]);
 }
 
-function parseTarget(line: string): Target {
+function parseTarget(line: string): TableTarget {
   const [start = '', length = '', type = '', ...words] = line.trim().split(/\s+/);
   return { start: Number(start), length: Number(length), type, words };
 }

@@ -13,7 +13,7 @@ import {
   type OpenedFile,
 } from './usage/open-files.js';
 import { holdersOf, loopsOn } from './usage/stacked-devices.js';
-import { deviceNumber, isSame, settle, type Subject, subjectOf } from './usage/subject.js';
+import { deviceNumber, findLasting, isSame, type Subject, subjectOf } from './usage/subject.js';
 import { isSameOpenFile, type ProcessFile } from './syscalls.js';
 
 /**
@@ -27,7 +27,7 @@ import { isSameOpenFile, type ProcessFile } from './syscalls.js';
 export function findWriter(path: string): string | undefined {
   const subject = subjectOf(statImage(path));
   const lasting = swapWriter(subject) ?? mountWriter(subject) ?? holderWriter(subject) ?? loopWriter(subject);
-  return lasting ?? settle(subject, () => processWriter(subject) ?? unknownWriter(subject));
+  return lasting ?? findLasting(subject, () => processWriter(subject) ?? unknownWriter(subject));
 }
 
 function swapWriter(subject: Subject): string | undefined {

@@ -150,7 +150,7 @@ class ReadAhead {
       const inside = start >= 0 && stop <= this.#source.size;
       if (!inside) throw new RangeError('the range is not inside the device');
       await this.#reads.read(slot.subarray(0, stop - start), start);
-      copySegments(job.batch, read, slot);
+      copyFromRead(job.batch, read, slot);
     } catch {
       job.failed.push(read);
     }
@@ -202,7 +202,7 @@ function joinFrom({ offsets, lengths, count }: DataBatch, first: number): number
   return next;
 }
 
-function copySegments(
+function copyFromRead(
   { bytes, offsets, lengths, positions }: DataBatch,
   { first, end, start }: JoinedRead,
   slot: Uint8Array,

@@ -51,7 +51,7 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
   refuseTaken(path, { force });
   if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output', () => undefined);
   if (isStreamed(path)) {
-    const fd = await openDirect(path);
+    const fd = await openStreamed(path);
     return directOutput(fd, path, () => {
       release(fd);
     });
@@ -122,12 +122,12 @@ function refuseClosedOutput(): void {
     fstatSync(STDOUT, { bigint: true }),
     statSync('/dev/null', { bigint: true, throwIfNoEntry: false }),
   ];
-  if (own.isCharacterDevice() && own.rdev === nothing?.rdev && isForReading(STDOUT))
+  if (own.isCharacterDevice() && own.rdev === nothing?.rdev && canRead(STDOUT))
     throw new DeviceError('standard output: is closed', { hint: 'send it to a file or a pipe' });
 }
 
 /** A read of /dev/null ends at once. */
-function isForReading(fd: number): boolean {
+function canRead(fd: number): boolean {
   try {
     readSync(fd, new Uint8Array(1));
     return true;
@@ -137,7 +137,7 @@ function isForReading(fd: number): boolean {
 }
 
 /** In a thread of its own: of a FIFO it waits until somebody reads, and hears signals meanwhile. */
-async function openDirect(path: string): Promise<number> {
+async function openStreamed(path: string): Promise<number> {
   try {
     return await openAsync(path, 'w');
   } catch (cause) {

@@ -16,7 +16,7 @@ export interface FrameCodec {
   compress(content: Uint8Array, streamPosition: number, room: Uint8Array): Promise<CodedFrame>;
   /**
    * Decodes one zstd frame into `content`, as long as its header says. Takes over both buffers and gives them back.
-   * Answers `undefined` as content when zstd finds the frame damaged. Without a `streamPosition` nothing is hashed.
+   * Returns `undefined` as content when zstd finds the frame damaged. Without a `streamPosition` nothing is hashed.
    */
   decompress(
     frame: Uint8Array,

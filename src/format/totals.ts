@@ -22,7 +22,7 @@ export class Tally {
   #previousEnd: number | undefined;
   #sorted = true;
 
-  /** Counts a batch and answers where it writes. */
+  /** Counts a batch and returns where it writes. */
   add(batch: RecordBatch): Extremes {
     this.#size += encodedSize(batch);
     this.#records += countRecords(batch);

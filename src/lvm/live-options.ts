@@ -21,7 +21,7 @@ export interface LiveOptions {
 }
 
 /** A volume that was asked for, among all others. */
-export interface Subject {
+export interface NamedVolume {
   readonly volumes: VolumeList;
   readonly volume: LogicalVolume;
 }

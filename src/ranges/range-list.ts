@@ -1,7 +1,7 @@
 import type { Range } from './range.js';
 import { SECTOR_SIZE } from './block-part.js';
 
-const BLOCK_SIZE = 1 << 16;
+const LIST_BLOCK_SIZE = 1 << 16;
 /** Two numbers below 2^53, 7 bits a byte. */
 const MOST_OF_A_RANGE = 16;
 
@@ -49,7 +49,7 @@ export class RangeList implements Iterable<Range> {
 
   /** Bytes of memory that the list takes. */
   get memory(): number {
-    return this.#blocks.length * BLOCK_SIZE;
+    return this.#blocks.length * LIST_BLOCK_SIZE;
   }
 
   /** Adds a range of one byte or more that begins where the last one ends or later. */
@@ -72,8 +72,12 @@ export class RangeList implements Iterable<Range> {
   #blockFor(gap: number, length: number): Block {
     const last = this.#blocks.at(-1);
     const fits = (unit: number) => gap % unit === 0 && length % unit === 0;
-    if (last && last.used <= BLOCK_SIZE - MOST_OF_A_RANGE && fits(last.unit)) return last;
-    const block = { bytes: new Uint8Array(BLOCK_SIZE), unit: fits(SECTOR_SIZE) ? SECTOR_SIZE : 1, used: 0 };
+    if (last && last.used <= LIST_BLOCK_SIZE - MOST_OF_A_RANGE && fits(last.unit)) return last;
+    const block = {
+      bytes: new Uint8Array(LIST_BLOCK_SIZE),
+      unit: fits(SECTOR_SIZE) ? SECTOR_SIZE : 1,
+      used: 0,
+    };
     this.#blocks.push(block);
     return block;
   }
@@ -123,7 +127,7 @@ class Cursor implements Iterator<Range, undefined> {
   }
 }
 
-/** Writes a number 7 bits a byte, lowest first (LEB128), and answers where it ends. */
+/** Writes a number 7 bits a byte, lowest first (LEB128), and returns where it ends. */
 function encodeNumber(bytes: Uint8Array, at: number, value: number): number {
   let rest = value;
   let end = at;

@@ -10,7 +10,7 @@ const SHIELD = '\u0000';
 const MAX_WIDTH = 110;
 const HELP = 'h';
 
-/** Parses the arguments of one command and runs it; answers the exit status. */
+/** Parses the arguments of one command and runs it; returns the exit status. */
 export async function runCommand(entry: CommandEntry, argv: readonly string[]): Promise<number> {
   const command = await entry.load();
   let text = '';

@@ -9,6 +9,7 @@ import { DIALECT, dialectOf, JSON_REPORT, LEVEL, refuseInput } from '../options.
 import { generator } from '../package-version.js';
 import { print, printJson } from '../print/print.js';
 import { nameSnapback } from '../arguments/snapback-name.js';
+import { remark } from '../print/remarks.js';
 import { visible } from '../print/visible.js';
 import { withOpen } from '../with-open.js';
 
@@ -63,22 +64,18 @@ export const apply = defineCommand({
       const rewindable = args.salvage || (await isBegun(snapback, args.device));
       const options = { pieces: true, rewindable, ...dialectOf(args) };
       const input = keep(await openInput(args.stream, codec, options));
-      if (!args.baseCheck && !args.quiet)
-        warn('the device is not checked to be what the stream was made for (--no-base-check)');
+      if (!args.baseCheck)
+        remark('the device is not checked to be what the stream was made for (--no-base-check)', args);
       const openFile = (path: string) => openInput(path, codec, { pieces: true });
       return applyStream(input, args.device, codec, openFile, { ...args, snapback, generator: generator() });
     });
-    if (!args.quiet) for (const notice of report.notices) warn(notice);
+    for (const notice of report.notices) remark(notice, args);
     if (args.json) await printJson(report);
     else if (!args.quiet) await print(`${visible(`${args.device}: ${describe(report)}`)}\n`);
-    if (report.fault) warn(`left out everything from the damage on: ${report.fault.message}`);
+    if (report.fault) remark(`left out everything from the damage on: ${report.fault.message}`, {});
     return report.fault || report.bytesSkipped > 0 ? LEFT_OUT : 0;
   },
 });
-
-function warn(text: string): void {
-  process.stderr.write(`lvstream: ${visible(text)}\n`);
-}
 
 function describe({ outcome, bytesWritten, bytesSkipped, snapback }: ApplyReport): string {
   const skipped = bytesSkipped > 0 ? `, ${bytesSkipped} bytes past the end left out` : '';

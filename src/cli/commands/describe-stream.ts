@@ -12,7 +12,7 @@ export type Line = readonly [label: string, value: string];
 export function describeStream(found: Inspection): Line[] {
   const lines: (readonly [string, string | undefined])[] = [
     ['format', describeFormat(found)],
-    ...(isMap(found) ? describeRanges(found) : describeContents(found)),
+    ...(isChangeMap(found) ? describeRanges(found) : describeContents(found)),
     ['extent', describeExtent(found)],
     ...describeHeader(found),
     ['file', describeFile(found)],
@@ -40,7 +40,7 @@ function describeRanges({ header, closing }: Inspection): (readonly [string, str
   ];
 }
 
-function isMap({ header }: Inspection): boolean {
+function isChangeMap({ header }: Inspection): boolean {
   return header.kind === 'map';
 }
 

@@ -17,7 +17,7 @@ export function applyOptions(snapback: string | undefined): ApplyOptions {
 }
 
 /** Writes a stream to a device: `lvmsync --apply`. */
-export async function apply(
+export async function runApply(
   stream: string,
   device: string,
   snapback: string | undefined,

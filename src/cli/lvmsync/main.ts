@@ -79,8 +79,8 @@ async function applyTo(
   if (device === undefined)
     throw new UsageError('no destination device is given', { hint: 'see lvmsync --help' });
   if (rest.length > 0) throw new UsageError(`one destination device, not ${positionals.length}`);
-  const { apply } = await import('./apply.js');
-  await apply(stream, device, snapbackOf(values, device), chattiness);
+  const { runApply } = await import('./apply.js');
+  await runApply(stream, device, snapbackOf(values, device), chattiness);
 }
 
 /** With `--stdout` a device may be named, and means nothing. */

@@ -16,7 +16,7 @@ export interface Written {
   readonly fileSize: number;
 }
 
-/** Writes a result as `writeOutput` does; answers what the writer does, and the bytes that it wrote. */
+/** Writes a result as `writeOutput` does; returns what the writer does, and the bytes that it wrote. */
 export async function writeCounted<T>(
   path: string,
   options: { readonly force?: boolean | undefined },

@@ -5,7 +5,7 @@ import { findSwapArea, isMountOf, listMounts } from './mounts.js';
 import { readOpenCount } from './open-count.js';
 import { countOwnFiles, describeProcess, filesOfOthers } from './open-files.js';
 import { holdersOf, loopsOn } from './stacked-devices.js';
-import { deviceNumber, settle, type Subject, subjectOf } from './subject.js';
+import { deviceNumber, findLasting, type Subject, subjectOf } from './subject.js';
 import { tryLock } from '../syscalls.js';
 
 /** What uses a target, as the end of a sentence that begins with its path, and what would end that use. */
@@ -21,7 +21,7 @@ interface Use {
  */
 export function lockTarget(fd: number, path: string, stats: BigIntStats): number | undefined {
   const subject = subjectOf(stats);
-  const use = settle(subject, () => (tryLock(fd, 'exclusive') ? undefined : lockHolder(subject)));
+  const use = findLasting(subject, () => (tryLock(fd, 'exclusive') ? undefined : lockHolder(subject)));
   if (use !== undefined) throw new RefusedError(`${path}: ${use.what}`, { hint: use.wayOut });
   return subject.isDevice && process.geteuid?.() === 0 ? lockNumber(path, subject) : undefined;
 }
@@ -53,7 +53,7 @@ export function refuseWhenUsed(path: string, stats: BigIntStats): void {
     findSwap(subject) ??
     findHolder(subject) ??
     findLoop(subject) ??
-    settle(subject, () => openerUse(subject) ?? openCountUse(subject));
+    findLasting(subject, () => openerUse(subject) ?? openCountUse(subject));
   if (use === undefined) return;
   throw new RefusedError(`${path}: ${use.what}`, {
     hint: `${use.wayOut}, or write all the same with --in-use`,

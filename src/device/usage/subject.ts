@@ -59,7 +59,7 @@ export function overlaps(subject: Subject, path: string): boolean {
 }
 
 /** The use that `find` finds, once it has lasted for a second, however slow that is to find; of a file at once. */
-export function settle<T>(subject: Subject, find: () => T | undefined): T | undefined {
+export function findLasting<T>(subject: Subject, find: () => T | undefined): T | undefined {
   const [wait, tries] = subject.isDevice ? [SETTLE_MS, LEAST_TRIES] : [0, 1];
   const deadline = performance.now() + wait;
   for (let tried = 1; ; tried += 1) {

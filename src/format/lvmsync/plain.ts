@@ -8,7 +8,7 @@ import { Tally } from '../totals.js';
 const ZEROS_SIZE = 1 << 20;
 
 /**
- * Writes batches as a plain lvmsync PROTO[3] stream (§3.1). Takes over the batches. Answers what was written.
+ * Writes batches as a plain lvmsync PROTO[3] stream (§3.1). Takes over the batches. Returns what was written.
  * The next batch is made while one is being written; nothing is being written any more when it returns or throws.
  */
 export async function writePlain(batches: AsyncIterable<RecordBatch>, sink: ByteSink): Promise<Totals> {

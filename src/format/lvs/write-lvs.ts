@@ -6,7 +6,7 @@ import { LvsWriter, type ByteSink, type ClosingExtras } from './writer.js';
 
 /**
  * Writes a whole `.lvs` file: decode(writeLvs(batches)) = batches. Takes over the batches. `extras` is asked when the
- * last batch has been taken in. Answers what the file says at its end.
+ * last batch has been taken in. Returns what the file says at its end.
  */
 export async function writeLvs(
   batches: AsyncIterable<RecordBatch>,

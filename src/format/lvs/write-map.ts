@@ -10,7 +10,7 @@ export type RangeParts = Iterable<Iterable<Range>> | AsyncIterable<Iterable<Rang
 /**
  * Writes a whole map (§4.6.3), 16 bytes a range: ranges(writeMap([r])) = r. Of ranges at hand there is one part. They
  * must be ascending, no two of them touching, inside the device; `mergeRanges` makes such of any that are ascending. One
- * page of them is held, 1 MiB. `extras` is asked when the last range has been taken in. Answers what the file says at
+ * page of them is held, 1 MiB. `extras` is asked when the last range has been taken in. Returns what the file says at
  * its end. Throws what the ranges and the sink throw.
  *
  * The digest of a map is that of a stream without records: a result that is not named can't be computed from it.

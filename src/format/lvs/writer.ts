@@ -108,7 +108,7 @@ export class LvsWriter {
     return this.#queue.drain();
   }
 
-  /** Writes the last index page and the seek table and answers what the file says at its end. */
+  /** Writes the last index page and the seek table and returns what the file says at its end. */
   async finish(extras: (digest: Uint8Array) => ClosingExtras = () => ({})): Promise<Closing> {
     await this.drain();
     const digest = this.#digest.digest();

@@ -6,7 +6,7 @@ const FIRST_LISTED = 8;
 const GROWTH = 4;
 
 /** The chunks of one page, counted from its first one: listed as they came, then a bit each, then all of them. */
-interface Page {
+interface ChunkPage {
   count: number;
   listed: Uint16Array | undefined;
   bits: Uint32Array | undefined;
@@ -29,8 +29,8 @@ export interface ChunkPart extends ChunkRun {
  * bookkeeping takes another 300 to 600 bytes.
  */
 export class ChunkSet {
-  readonly #pages = new Map<number, Page>();
-  #near: { readonly number: number; readonly page: Page } | undefined;
+  readonly #pages = new Map<number, ChunkPage>();
+  #near: { readonly number: number; readonly page: ChunkPage } | undefined;
   #twice: number | undefined;
 
   /** Adds a chunk that is not in the set. */
@@ -84,11 +84,11 @@ export class ChunkSet {
     return parts;
   }
 
-  #inOrder(): [number, Page][] {
+  #inOrder(): [number, ChunkPage][] {
     return [...this.#pages].sort(([a], [b]) => a - b);
   }
 
-  #pageOf(number: number): Page {
+  #pageOf(number: number): ChunkPage {
     if (this.#near?.number === number) return this.#near.page;
     let page = this.#pages.get(number);
     if (page === undefined) {
@@ -100,8 +100,8 @@ export class ChunkSet {
   }
 }
 
-/** Answers what is seen to be there twice, if anything is: a list is not looked through. */
-function addTo(page: Page, within: number): number | undefined {
+/** Returns what is seen to be there twice, if anything is: a list is not looked through. */
+function addTo(page: ChunkPage, within: number): number | undefined {
   if (page.count === page.listed?.length) {
     const twice = makeRoom(page);
     if (twice !== undefined) return twice;
@@ -113,8 +113,8 @@ function addTo(page: Page, within: number): number | undefined {
   return undefined;
 }
 
-/** Answers what the list has twice, if that is seen. */
-function makeRoom(page: Page): number | undefined {
+/** Returns what the list has twice, if that is seen. */
+function makeRoom(page: ChunkPage): number | undefined {
   const listed = page.listed!;
   if (listed.length < MOST_LISTED) {
     page.listed = new Uint16Array(listed.length * GROWTH);
@@ -136,7 +136,7 @@ function setBit(bits: Uint32Array, index: number): boolean {
 }
 
 /** Ascending, of a page that does not have all; good until the set is added to. */
-function chunksOf({ count, listed, bits }: Page): Uint16Array {
+function chunksOf({ count, listed, bits }: ChunkPage): Uint16Array {
   return listed === undefined ? indexesOf(bits!, count) : listed.subarray(0, count).sort();
 }
 

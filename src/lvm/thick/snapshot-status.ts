@@ -1,4 +1,4 @@
-import { type MappedDevice, statusOf, type Target } from '../../device/device-mapper.js';
+import { type MappedDevice, statusOf, type TableTarget } from '../../device/device-mapper.js';
 import { LvmError } from '../../errors.js';
 import { SECTOR_SIZE } from '../../ranges/block-part.js';
 import { mappedDeviceOf } from '../live-volume.js';
@@ -30,7 +30,7 @@ export function readSnapshotStatus(snapshot: LogicalVolume): SnapshotStatus {
 }
 
 /** The words are those of `snapshot_status` (drivers/md/dm-snap.c). Throws as {@link readSnapshotStatus} does. */
-export function parseSnapshotStatus(name: string, targets: readonly Target[]): SnapshotUsage {
+export function parseSnapshotStatus(name: string, targets: readonly TableTarget[]): SnapshotUsage {
   const [target] = targets;
   if (targets.length !== 1 || target?.type !== 'snapshot') {
     const what = targets.map(({ type }) => type).join(', ') || 'nothing';

@@ -44,7 +44,7 @@ export function createSnapshotView(
   };
 }
 
-/** Answers the part of the table that a chunk lies in, or, if it lies in none, an empty one that ends where the next begins. */
+/** Returns the part of the table that a chunk lies in, or, if it lies in none, an empty one that ends where the next begins. */
 function createLoader(changed: ChangedChunks, most: number): (chunk: number) => ExceptionPart {
   const parts = changed.chunks.partition(most);
   let now = NOTHING;

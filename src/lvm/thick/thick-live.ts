@@ -8,7 +8,7 @@ import {
   stateOfThickSnapshot,
   unnamedState,
 } from '../covered-snapshots.js';
-import type { LiveOptions, Subject } from '../live-options.js';
+import type { LiveOptions, NamedVolume } from '../live-options.js';
 import {
   type LiveDevice,
   namesOf,
@@ -25,7 +25,7 @@ import { changesUpTo, explainLoss, readSnapshotTable } from './snapshot-table.js
 import { requireThickSnapshot, type ThickPair } from './thick-snapshot.js';
 
 /** Opens the changes of a thick volume (see `openLiveChanges`). */
-export async function openThickChanges(subject: Subject, options: LiveOptions): Promise<OpenChanges> {
+export async function openThickChanges(subject: NamedVolume, options: LiveOptions): Promise<OpenChanges> {
   const { to, temporarySnapshot } = options;
   if (options.full) return openTogether((keep) => openFull(subject, keep));
   const pair = requireThickSnapshot(subject);
@@ -126,7 +126,7 @@ function lookAt(snapshot: LogicalVolume): LiveDevice {
 }
 
 /** All that a volume holds. Of a snapshot that is a state; of any other volume it is what it holds just now. */
-async function openFull({ volumes, volume }: Subject, keep: Keep): Opening {
+async function openFull({ volumes, volume }: NamedVolume, keep: Keep): Opening {
   const isSnapshot = volume.roles.includes('thicksnapshot');
   if (isSnapshot) readSnapshotStatus(volume);
   const data = keep(openLiveVolume(volume));

@@ -1,5 +1,5 @@
 import { LvmError } from '../../errors.js';
-import type { Subject } from '../live-options.js';
+import type { NamedVolume } from '../live-options.js';
 import { type LogicalVolume, type VolumeList, volumeOf } from '../logical-volumes.js';
 import { unusable } from './snapshot-status.js';
 
@@ -15,7 +15,7 @@ const ROLE = 'thicksnapshot';
  * The snapshot with its origin, if it is a thick one whose table can be trusted. Throws `LvmError` if it is none, its
  * origin is gone, or it overflowed.
  */
-export function requireThickSnapshot({ volumes, volume }: Subject): ThickPair {
+export function requireThickSnapshot({ volumes, volume }: NamedVolume): ThickPair {
   if (!volume.roles.includes(ROLE)) throw noSnapshot(volumes, volume);
   const origin = volumeOf(volumes, volume.originUuid);
   if (origin === undefined) {

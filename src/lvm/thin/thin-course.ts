@@ -1,7 +1,7 @@
 import { LvmError, RefusedError, UsageError } from '../../errors.js';
 import type { Range } from '../../ranges/range.js';
 import { MIN_ZERO_RUN } from '../../format/layout.js';
-import type { Subject } from '../live-options.js';
+import type { NamedVolume } from '../live-options.js';
 import { type LogicalVolume, type VolumeList, volumeOf } from '../logical-volumes.js';
 import { changedThinRanges, type ThinChange } from './thin-dump.js';
 import { thinDifference, type ThinMetadata } from './thin-metadata.js';
@@ -78,7 +78,7 @@ function externalOriginOf(
 }
 
 /** What a thin snapshot was taken of. Throws `LvmError` if it is none, or its origin is gone. */
-export function requireThinOrigin({ volumes, volume }: Subject): LogicalVolume {
+export function requireThinOrigin({ volumes, volume }: NamedVolume): LogicalVolume {
   const origin = volumeOf(volumes, volume.originUuid);
   if (origin !== undefined) return origin;
   const own = volumes.volumes.filter(({ originUuid }) => originUuid === volume.uuid).map(({ name }) => name);

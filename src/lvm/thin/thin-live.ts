@@ -6,7 +6,7 @@ import { LvmError } from '../../errors.js';
 import type { State } from '../../format/lvs/maps/state.js';
 import type { OpenChanges, Opening } from '../../changes/changes.js';
 import { coveredThinSnapshots, tracksOf, unnamedState } from '../covered-snapshots.js';
-import type { LiveOptions, Subject } from '../live-options.js';
+import type { LiveOptions, NamedVolume } from '../live-options.js';
 import { type LiveDevice, namesOf, openLazily, openLiveDevice, stateOfVolume } from '../live-volume.js';
 import { findVolume, type LogicalVolume, type VolumeList, volumeOf } from '../logical-volumes.js';
 import { readMetadataSnapshot } from './metadata-snapshot.js';
@@ -37,7 +37,7 @@ import { checkThinPool, findThinPool, type ThinPool } from './thin-pool.js';
  * Opens the changes of a thin volume (see `openLiveChanges`). What changed is in the pool's metadata, of which one moment
  * is read and kept: afterwards nothing of the pool is held. What of it is read from which device is the caller's choice.
  */
-export async function openThinChanges(subject: Subject, options: LiveOptions): Promise<OpenChanges> {
+export async function openThinChanges(subject: NamedVolume, options: LiveOptions): Promise<OpenChanges> {
   const { volumes, volume } = subject;
   const { to, temporarySnapshot, full, undo } = options;
   checkThinPool(volumes, volume.thin!.poolUuid);
@@ -49,10 +49,10 @@ export async function openThinChanges(subject: Subject, options: LiveOptions): P
   });
 }
 
-type Ends = readonly [from: LogicalVolume, to: LogicalVolume];
+type VolumePair = readonly [from: LogicalVolume, to: LogicalVolume];
 
 /** From the snapshot to what its origin, or another device in its place, holds now. */
-async function openForward(subject: Subject, options: LiveOptions, keep: Keep): Opening {
+async function openForward(subject: NamedVolume, options: LiveOptions, keep: Keep): Opening {
   const { volumes, volume: snapshot } = subject;
   const { dataSource, rangesOnly } = options;
   const origin = requireThinOrigin(subject);
@@ -78,7 +78,7 @@ async function openForward(subject: Subject, options: LiveOptions, keep: Keep): 
 }
 
 /** From what the origin holds now back to the snapshot. */
-async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Opening {
+async function openUndo(subject: NamedVolume, options: LiveOptions, keep: Keep): Opening {
   const { volumes, volume: snapshot } = subject;
   const origin = requireThinOrigin(subject);
   const course = courseBetween(volumes, origin, snapshot);
@@ -102,7 +102,7 @@ async function openUndo(subject: Subject, options: LiveOptions, keep: Keep): Ope
 }
 
 /** All that a volume holds, which is a *full* (§6.1): only what it maps is read, the rest is zeros. */
-async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep: Keep): Opening {
+async function openFull({ volumes, volume }: NamedVolume, options: LiveOptions, keep: Keep): Opening {
   const course = courseOfAll(volumes, volume);
   const data = keep(openActivated(volume));
   const known = await readCourse(volumes, course, options, [data], { to: volume });
@@ -123,7 +123,12 @@ async function openFull({ volumes, volume }: Subject, options: LiveOptions, keep
  * Between two volumes that nobody writes to. Chunks that both map to different places may hold the same data in part or
  * as a whole, so both are read and what is equal is left out, unless `keepEqual`: then the first is not needed.
  */
-async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOptions, keep: Keep): Opening {
+async function openPair(
+  volumes: VolumeList,
+  [from, to]: VolumePair,
+  options: LiveOptions,
+  keep: Keep,
+): Opening {
   const { rangesOnly, keepEqual } = options;
   const course = courseBetween(volumes, from, to);
   const open = (volume: LogicalVolume, isNeeded: boolean): ActivatedVolume | undefined =>
@@ -152,7 +157,7 @@ async function openPair(volumes: VolumeList, [from, to]: Ends, options: LiveOpti
  * From a snapshot to one of its origin that is made for it and removed when the changes are closed. Thin snapshots have no
  * store: what size was given for one means nothing.
  */
-async function openTemporary(subject: Subject, options: LiveOptions, keep: Keep): Opening {
+async function openTemporary(subject: NamedVolume, options: LiveOptions, keep: Keep): Opening {
   const { volumes, volume } = subject;
   const origin = requireThinOrigin(subject);
   if (origin.thin?.poolUuid !== volume.thin?.poolUuid)

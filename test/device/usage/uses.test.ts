@@ -8,7 +8,7 @@ import { hasOpen } from '#src/device/usage/open-files.js';
 import { findWriter } from '#src/device/open-for-writing.js';
 import { refuseItself } from '#src/apply/refuse-itself.js';
 import { holdersOf, liesOn } from '#src/device/usage/stacked-devices.js';
-import { deviceNumber, settle, subjectOf } from '#src/device/usage/subject.js';
+import { deviceNumber, findLasting, subjectOf } from '#src/device/usage/subject.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { makeUp, statsOf, type MadeUp, type Running } from './made-up-kernel.js';
 
@@ -456,7 +456,7 @@ describe('a use of a device', () => {
       running.waited += 10_000;
       return tries < 5 || undefined;
     };
-    expect(settle(subjectOf(statsOf('8:16')), find)).toBeUndefined();
+    expect(findLasting(subjectOf(statsOf('8:16')), find)).toBeUndefined();
     expect(tries).toBe(5);
   });
 });

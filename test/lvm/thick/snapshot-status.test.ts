@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Target } from '#src/device/device-mapper.js';
+import type { TableTarget } from '#src/device/device-mapper.js';
 import { LvmError } from '#src/errors.js';
 import { countHandedOut, parseSnapshotStatus } from '#src/lvm/thick/snapshot-status.js';
 
 /** A line of `dmsetup status`. */
-const targetOf = (line: string): Target => {
+const targetOf = (line: string): TableTarget => {
   const [start, length, type, ...words] = line.split(' ');
   return { start: Number(start), length: Number(length), type: type!, words };
 };

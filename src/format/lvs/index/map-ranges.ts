@@ -72,7 +72,7 @@ export class MapRangeTally {
     this.#size = size;
   }
 
-  /** Counts the next range. Answers the fault that it is, if it may not stand here; it is not counted then. */
+  /** Counts the next range. Returns the fault that it is, if it may not stand here; it is not counted then. */
   add({ offset, length }: Range): 'map-ranges' | 'declared-size' | undefined {
     const end = offset + length;
     const follows = this.#low === undefined || offset > this.#high;

@@ -1,5 +1,5 @@
 import { ID_SIZES, type StreamId } from './identifier.js';
-import { isMap, MapError, type MsgpackMap } from './msgpack-map.js';
+import { isMsgpackMap, MapError, type MsgpackMap } from './msgpack-map.js';
 
 /** Typed reads of a msgpack map's values. All throw {@link MapError} on a value of another type. */
 
@@ -45,7 +45,7 @@ export function choiceField<T extends string>(map: MsgpackMap, key: string, choi
 
 export function mapField(map: MsgpackMap, key: string): MsgpackMap {
   const value = map[key];
-  if (!isMap(value)) throw new MapError(`${key} is missing or not a map`);
+  if (!isMsgpackMap(value)) throw new MapError(`${key} is missing or not a map`);
   return value;
 }
 

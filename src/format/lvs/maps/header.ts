@@ -22,7 +22,7 @@ import {
   MAX_HEADER_SIZE,
   SKIPPABLE_HEADER_SIZE,
 } from '../../layout.js';
-import { decodeMap, encodeReadable, isMap, MapError, type MsgpackMap } from './msgpack-map.js';
+import { decodeMap, encodeReadable, isMsgpackMap, MapError, type MsgpackMap } from './msgpack-map.js';
 import { isSealed, sealFrame } from '../frames/skippable.js';
 import { viewOf } from '../../view.js';
 import { decodeState, decodeTexts, encodeState, type State } from './state.js';
@@ -199,7 +199,7 @@ function fromMap(map: MsgpackMap): StreamHeader {
 }
 
 function decodeDerivation(value: unknown): Derivation {
-  if (!isMap(value)) throw new MapError('derived_from holds something that is not a map');
+  if (!isMsgpackMap(value)) throw new MapError('derived_from holds something that is not a map');
   return {
     id: optional(value, 'id', (from, key) => bytesField(from, key, ID_SIZES)),
     by: textField(value, 'by'),

@@ -44,12 +44,12 @@ export function encodeReadable(
 /** Decodes the one map that fills `bytes` (§4.2). Throws {@link MapError} on anything else. */
 export function decodeMap(bytes: Uint8Array): MsgpackMap {
   const value = decodeOrThrow(bytes);
-  if (!isMap(value)) throw new MapError('not a map');
+  if (!isMsgpackMap(value)) throw new MapError('not a map');
   return value;
 }
 
 /** Whether a decoded value is a map. */
-export function isMap(value: unknown): value is MsgpackMap {
+export function isMsgpackMap(value: unknown): value is MsgpackMap {
   if (typeof value !== 'object' || value === null) return false;
   return !(Array.isArray(value) || value instanceof Uint8Array || value instanceof MsgpackFloat);
 }
@@ -68,6 +68,6 @@ function asEncodable(value: unknown): unknown {
   if (typeof value === 'number') return Math.abs(value) > 0x7fffffff ? BigInt(value) : value;
   if (value instanceof MsgpackFloat) return value.value;
   if (Array.isArray(value)) return value.map(asEncodable);
-  if (!isMap(value)) return value;
+  if (!isMsgpackMap(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asEncodable(item)]));
 }
