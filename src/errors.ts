@@ -49,21 +49,100 @@ export const FAULTS = [
 
 export type Fault = (typeof FAULTS)[number];
 
+/** What a caller who knows better may say to have it done all the same; the options of the library have the same names. */
+export const OVERRIDES = [
+  'in-use',
+  'skip-past-end',
+  'no-base-check',
+  'finish',
+  'out-of-order',
+  'force',
+] as const;
+
+export type Override = (typeof OVERRIDES)[number];
+
+/** What else lvstream has that helps. */
+export const OFFERS = [
+  'compress-salvage',
+  'apply-salvage',
+  'assume-lvmsync2',
+  'units',
+  'info',
+  'dump',
+  'dump-images',
+  'full',
+  'second-volume',
+  'second-snapshot',
+  'keep-equal',
+  'without-base-digests',
+  'snapshot-of-map',
+  'wait',
+] as const;
+
+export type Offer = (typeof OFFERS)[number];
+
+/** Something that lvstream can do about it. Each program calls it as its own users do: an option, a command, a button. */
+export type Remedy =
+  | { readonly name: Override | Offer }
+  | {
+      /** Apply the whole records of an unfinished snapback. */
+      readonly name: 'take-back';
+      readonly stream: string;
+      readonly device: string;
+      readonly skipPastEnd: boolean;
+    };
+
+/** Words for the user; a remedy among them stands where its name goes. */
+export type Sentence = string | readonly (string | Remedy)[];
+
+export function remedy(name: Override | Offer): Remedy {
+  return { name };
+}
+
+/** Tag of a template: a sentence made of words, remedies and other sentences. */
+export function sentence(
+  words: TemplateStringsArray,
+  ...values: readonly (Sentence | Remedy)[]
+): readonly (string | Remedy)[] {
+  return words.flatMap((text, index) => [text, ...values.slice(index, index + 1).flat()]);
+}
+
+/** The sentence, with each remedy called as `nameOf` says. */
+export function formatSentence(said: Sentence, nameOf: (remedy: Remedy) => string): string {
+  return [said]
+    .flat()
+    .map((part) => (typeof part === 'string' ? part : nameOf(part)))
+    .join('');
+}
+
+function plainName(found: Remedy): string {
+  return found.name === 'take-back'
+    ? `apply what is whole of ${found.stream} to ${found.device}`
+    : found.name;
+}
+
 interface ErrorDetails {
-  /** The way out, as a sentence for the user. */
-  readonly hint?: string | undefined;
+  /** The way out, for the user. */
+  readonly hint?: Sentence | undefined;
   readonly cause?: unknown;
 }
 
-/** Base of all expected errors: `message` says what and where in one line, `hint` the way out. */
+/** Base of all expected errors: `message` says what and where in one line, `wayOut` what to do about it. */
 export class LvstreamError extends Error {
-  /** A layer that knows a better way out may say so here. */
-  hint: string | undefined;
+  readonly wayOut: Sentence | undefined;
+  /** The same as text, in which remedies have the names that they have here. */
+  readonly hint: string | undefined;
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
-    this.hint = details.hint;
+    this.wayOut = details.hint;
+    this.hint = this.wayOut && formatSentence(this.wayOut, plainName);
+  }
+
+  /** What lvstream can do about it. */
+  get remedies(): readonly Remedy[] {
+    return [this.wayOut ?? []].flat().filter((part) => typeof part !== 'string');
   }
 }
 
@@ -91,10 +170,19 @@ export class FormatError extends LvstreamError {
   /** The same fault, said of the stream of that name; one that has a name keeps it. */
   ofStream(stream: string): FormatError {
     if (this.stream !== undefined) return this;
-    const { fault, position, hint, cause } = this;
-    const named = new FormatError(fault, position, this.#what, { hint, cause, stream });
-    if (this.stack !== undefined) named.stack = this.stack.replace(this.message, named.message);
-    return named;
+    return this.#with({ stream });
+  }
+
+  /** The same fault, where a layer knows a better way out. */
+  withHint(hint: Sentence): FormatError {
+    return this.#with({ hint });
+  }
+
+  #with(details: FaultDetails): FormatError {
+    const { fault, position, wayOut: hint, cause, stream } = this;
+    const other = new FormatError(fault, position, this.#what, { hint, cause, stream, ...details });
+    if (this.stack !== undefined) other.stack = this.stack.replace(this.message, other.message);
+    return other;
   }
 }
 
@@ -104,8 +192,13 @@ export class DeviceError extends LvstreamError {}
 /** LVM or device-mapper said no, or what it keeps on disk is damaged. */
 export class LvmError extends LvstreamError {}
 
-/** Going on would not be safe; the hint says what would allow it. */
-export class RefusedError extends LvstreamError {}
+/** Going on would not be safe. */
+export class RefusedError extends LvstreamError {
+  /** What would allow it all the same; undefined: nothing does. */
+  get override(): Override | undefined {
+    return OVERRIDES.find((override) => this.remedies.some(({ name }) => name === override));
+  }
+}
 
 /** The command line is wrong. */
 export class UsageError extends LvstreamError {}

@@ -4,11 +4,18 @@ export {
   DeviceError,
   FAULTS,
   FormatError,
+  formatSentence,
   LvmError,
   LvstreamError,
+  OFFERS,
+  OVERRIDES,
   RefusedError,
   UsageError,
   type Fault,
+  type Offer,
+  type Override,
+  type Remedy,
+  type Sentence,
 } from './errors.js';
 
 export {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ESLint } from 'eslint';
+import ts from 'typescript';
 import tseslint from 'typescript-eslint';
 import { layers } from './layers.js';
 import { describe, expect, it } from 'vitest';
@@ -93,6 +94,21 @@ const importsOf = (name: string, text: string): string[] =>
     ([, from]) => `${path.join(path.dirname(name), from!)}.ts`,
   );
 
+/** What the strings and templates of a source say; a template is one string, a space where something goes in. */
+function stringsOf(text: string): string[] {
+  const strings: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isStringLiteralLike(node)) strings.push(node.text);
+    if (ts.isTemplateExpression(node))
+      strings.push(
+        [node.head, ...node.templateSpans.map(({ literal }) => literal)].map(({ text }) => text).join(' '),
+      );
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('source.ts', text, ts.ScriptTarget.Latest));
+  return strings;
+}
+
 /** The files of a circle of imports; none if there is no circle. */
 function findCircle(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
   const done = new Set<string>();
@@ -119,6 +135,26 @@ describe('src', () => {
     const named = sources.flatMap(({ text }) => [...text.matchAll(/\blvstream ([a-z]+) --/g)]);
     const unknown = named.filter(([, command]) => !index.includes(`name: '${command!}'`));
     expect(unknown.map(([found]) => found)).toEqual([]);
+  });
+
+  // An option that is a string of its own is an argument for a tool.
+  it('names options of lvstream in cli/ alone', () => {
+    const options = new Set(
+      under('src/cli').flatMap(({ text }) =>
+        [...text.matchAll(/\.option\('([a-z-]+)'|^ {2}'?([a-z-]+)'?: \{/gm)].map(
+          ([, declared, shared]) => declared ?? shared!,
+        ),
+      ),
+    );
+    expect([...options]).toEqual(expect.arrayContaining(['in-use', 'base-check', 'units', 'to', 'wait']));
+    const named = sources
+      .filter(({ name }) => !name.startsWith('src/cli/'))
+      .flatMap(({ name, text }) => stringsOf(text).map((string) => [name, string] as const))
+      .filter(([, string]) => /[^a-z-]/.test(string))
+      .filter(([, string]) =>
+        [...string.matchAll(/--(?:no-)?([a-z-]+)/g)].some(([, option]) => options.has(option!)),
+      );
+    expect(named).toEqual([]);
   });
 
   it('is named in kebab case', () => {

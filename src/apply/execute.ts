@@ -65,9 +65,8 @@ async function writeStream(
     if (recorder) await recorder.writeRecorded(stream, isSorted, write);
     else await writeAll(stream.batches, write);
   } catch (error) {
-    if (error instanceof FormatError && work.counts.written > 0)
-      error.hint = wayOutOfDamage(unfinished(work));
-    throw error;
+    if (!(error instanceof FormatError) || work.counts.written === 0) throw error;
+    throw error.withHint(wayOutOfDamage(unfinished(work)));
   }
 }
 

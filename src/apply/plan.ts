@@ -7,7 +7,7 @@ import { openRecorder } from '../chain/open-recorder.js';
 import { surveyHeaders, surveyStream, type Survey } from '../compare/survey.js';
 import type { Verdict } from '../compare/verdict.js';
 import { identifyTarget } from '../device/target.js';
-import { RefusedError } from '../errors.js';
+import { RefusedError, remedy, sentence } from '../errors.js';
 import { namingFaults, type PlainHeaders } from '../files/open-input.js';
 import { endsOf } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
@@ -173,7 +173,7 @@ function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Re
   if (verdict.kind === 'other') {
     const where = `${target.name}: byte ${verdict.firstDifference} and what follows`;
     throw new RefusedError(`${where} is not what the stream was made for (wrong base)`, {
-      hint: 'apply the streams before this one first; --no-base-check applies it all the same',
+      hint: sentence`apply the streams before this one first; ${remedy('no-base-check')} applies it all the same`,
     });
   }
   if (recorder?.written) refuseUnrecorded(verdict, target, options);
@@ -181,7 +181,7 @@ function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Re
   throw new RefusedError(
     `${target.name}: holds some of the stream already, in no order that an interrupted apply leaves`,
     {
-      hint: 'a later stream may have reverted parts of it; --finish writes it as a whole',
+      hint: sentence`a later stream may have reverted parts of it; ${remedy('finish')} writes it as a whole`,
     },
   );
 }
@@ -192,7 +192,7 @@ function refuseUnrecorded({ kind }: Verdict, target: RandomAccessWriter, { finis
   throw new RefusedError(
     `${target.name}: holds data of the stream that the unfinished snapback has not recorded`,
     {
-      hint: 'its undo would not be whole; --finish goes on all the same',
+      hint: sentence`its undo would not be whole; ${remedy('finish')} goes on all the same`,
     },
   );
 }

@@ -2,7 +2,7 @@ import type { Salvage } from '../algebra/salvage.js';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
 import type { OpenStreamFile } from '../chain/chain-head.js';
 import type { Unfinished } from '../chain/way-back.js';
-import { RefusedError, type FormatError } from '../errors.js';
+import { RefusedError, remedy, sentence, type FormatError } from '../errors.js';
 import type { StreamInput } from '../files/open-input.js';
 import { openSalvaged } from '../files/salvage-input.js';
 import type { FrameCodec } from '../format/frame-codec.js';
@@ -79,7 +79,7 @@ export function tooSmall(
   because = `the stream goes up to byte ${needed}`,
 ): RefusedError {
   return new RefusedError(`${name}: has ${size} bytes, ${because}`, {
-    hint: "use a device of the origin's size; --skip-past-end leaves out what does not fit",
+    hint: sentence`use a device of the origin's size; ${remedy('skip-past-end')} leaves out what does not fit`,
   });
 }
 

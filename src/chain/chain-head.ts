@@ -2,7 +2,15 @@ import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { following, isKnownNotToFollow } from '../algebra/follows.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { errorCode, FormatError, LvstreamError, RefusedError } from '../errors.js';
+import {
+  errorCode,
+  FormatError,
+  LvstreamError,
+  RefusedError,
+  remedy,
+  sentence,
+  type Sentence,
+} from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import { eachRange } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
@@ -94,7 +102,7 @@ export async function judgeSnapback(
     return { ...snapback, closing: stream.closing(), verdict: verdictOf(survey, device) };
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause;
-    const hint = 'put it aside to go on without it; lvstream compress --salvage keeps what is whole of it';
+    const hint = sentence`put it aside to go on without it; ${remedy('compress-salvage')} keeps what is whole of it`;
     throw new RefusedError(`the newest snapback beside it is damaged: ${cause.message}`, { cause, hint });
   } finally {
     input.close();
@@ -181,7 +189,7 @@ function atNoState({ path }: JudgedSnapback, { id }: State): RefusedError {
  * Whether a stream starts from another state than the device is at, which covers that one (§6.2). Throws `RefusedError` if
  * it is known not to follow; `by`: who says where the device is; `wayOut`: what to do then, in place of what helps a chain.
  */
-export function checkFollows(state: State, ends: Ends, by: string, wayOut?: string): boolean {
+export function checkFollows(state: State, ends: Ends, by: string, wayOut?: Sentence): boolean {
   const found = following(state, ends);
   if (!isKnownNotToFollow(found)) return found === 'covered';
   const { what, hint } = NOT_FOLLOWING[found];
@@ -191,20 +199,20 @@ export function checkFollows(state: State, ends: Ends, by: string, wayOut?: stri
   });
 }
 
-const ALL_THE_SAME = '--no-base-check applies it all the same, and what it lacks stays old';
+const ALL_THE_SAME = sentence`${remedy('no-base-check')} applies it all the same, and what it lacks stays old`;
 
 const NOT_FOLLOWING = {
   gap: {
     what: '',
-    hint: `apply the streams between the two first, or make a new first copy; ${ALL_THE_SAME}`,
+    hint: sentence`apply the streams between the two first, or make a new first copy; ${ALL_THE_SAME}`,
   },
   'left-out': {
     what: ', which may hold newer data where the stream leaves out what is equal',
-    hint: `dump it again with --keep-equal; ${ALL_THE_SAME}`,
+    hint: sentence`dump it again with ${remedy('keep-equal')}; ${ALL_THE_SAME}`,
   },
   earlier: {
     what: ', which was read later than the stream was',
-    hint: `dump the changes again; ${ALL_THE_SAME}`,
+    hint: sentence`dump the changes again; ${ALL_THE_SAME}`,
   },
 } as const;
 
@@ -244,7 +252,9 @@ export async function checkTurn(
   if (!reached || !snapback.base || reached.id === snapback.base.id) return;
   throw new RefusedError(
     `${snapback.path}: starts from state ${snapback.base.id}, but the snapbacks beside it have led to ${reached.id}`,
-    { hint: 'a snapback between the two is missing; --out-of-order applies it all the same' },
+    {
+      hint: sentence`a snapback between the two is missing; ${remedy('out-of-order')} applies it all the same`,
+    },
   );
 }
 
@@ -256,6 +266,6 @@ function wholePieces({ offset, length }: Range): Range {
 function outOfTurn({ path }: FoundSnapback, { kind }: Verdict): RefusedError {
   const why = kind === 'base' ? 'has not been rolled back yet' : 'has not been rolled back as a whole';
   return new RefusedError(`${path}: is newer and ${why}`, {
-    hint: 'apply the newest snapback first, or this one all the same with --out-of-order',
+    hint: sentence`apply the newest snapback first, or this one all the same with ${remedy('out-of-order')}`,
   });
 }

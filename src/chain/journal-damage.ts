@@ -1,4 +1,4 @@
-import { FormatError, RefusedError } from '../errors.js';
+import { FormatError, RefusedError, remedy, sentence } from '../errors.js';
 import { createBufferPool, type RecordBatch } from '../format/batch.js';
 import { SECTOR_SIZE } from '../ranges/block-part.js';
 import type { FrameCodec } from '../format/frame-codec.js';
@@ -121,6 +121,6 @@ function mostBegun(start: Buffer): number {
 
 function damagedJournal({ name }: PartialFile, end: number): RefusedError {
   return new RefusedError(`${name}: byte ${end}: is damaged, with what was recorded later behind it`, {
-    hint: 'put it aside: lvstream apply --salvage takes back what stands before the damage',
+    hint: sentence`put it aside: ${remedy('apply-salvage')} takes back what stands before the damage`,
   });
 }

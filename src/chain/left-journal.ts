@@ -3,7 +3,7 @@ import { renameSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { stateBetween } from '../algebra/follows.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { RefusedError } from '../errors.js';
+import { RefusedError, sentence, type Sentence } from '../errors.js';
 import { syncFolder } from '../files/sink.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import { formatHex } from '../format/lvs/maps/identifier.js';
@@ -16,7 +16,7 @@ import { Journal } from './journal.js';
 import { finishedPath, isPartial, partialPath } from './partial-file.js';
 import { RecordedRanges } from '../compare/recorded-ranges.js';
 import type { TargetIdentity } from '../device/target.js';
-import { takeBackCommand } from './way-back.js';
+import { takeBack } from './way-back.js';
 
 /** A journal and what it records, held against the device. */
 export interface OpenJournal {
@@ -97,7 +97,7 @@ export async function openJournal(
   codec: FrameCodec,
   keep: boolean,
 ): Promise<OpenJournal | undefined> {
-  const recorded = new RecordedRanges(target, takeBackCommand(path, target.name), codec.openScratch);
+  const recorded = new RecordedRanges(target, takeBack(path, target.name), codec.openScratch);
   const journal = await Journal.resume(path, codec, {
     onBatch: (batch) => {
       recorded.addPreImages(batch);
@@ -183,8 +183,8 @@ export async function refuseLeft(
   });
 }
 
-function waysOut(path: string, target: string): string {
-  return `finish that apply with the same command as before, or take back what it wrote: ${takeBackCommand(path, target)}`;
+function waysOut(path: string, target: string): Sentence {
+  return sentence`finish that apply with the same command as before, or take back what it wrote: ${takeBack(path, target)}`;
 }
 
 /**
@@ -194,10 +194,10 @@ function waysOut(path: string, target: string): string {
 function refuseResized({ journal }: OpenJournal, path: string, { name, size }: RandomAccessReader): void {
   const before = journal.header.target!.size;
   if (before === size) return;
-  const command = takeBackCommand(path, name, before > size ? ['--skip-past-end'] : []);
+  const back = takeBack(path, name, before > size);
   throw new RefusedError(
     `${partialPath(path)}: is unfinished, and of ${name} when it had ${before} bytes; now it has ${size}`,
-    { hint: `take back what it recorded, then run this again: ${command}` },
+    { hint: sentence`take back what it recorded, then run this again: ${back}` },
   );
 }
 

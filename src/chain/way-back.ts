@@ -1,14 +1,12 @@
-import { DeviceError } from '../errors.js';
-import { shellWord } from '../files/shell-word.js';
+import { DeviceError, sentence, type Remedy, type Sentence } from '../errors.js';
 import { partialPath } from './partial-file.js';
 
 /**
- * The command that takes back what has been written while `snapback` was begun, as its unfinished file recorded it.
- * `options`: what the command needs besides.
+ * What takes back what has been written while `snapback` was begun, as its unfinished file recorded it. `skipPastEnd`: it
+ * recorded what is past the device's end by now.
  */
-export function takeBackCommand(snapback: string, device: string, options: readonly string[] = []): string {
-  const words = ['lvstream apply --salvage', ...options, shellWord(partialPath(snapback)), shellWord(device)];
-  return words.join(' ');
+export function takeBack(snapback: string, device: string, skipPastEnd = false): Remedy {
+  return { name: 'take-back', stream: partialPath(snapback), device, skipPastEnd };
 }
 
 /** What an apply that is ended in the middle has left: so many bytes of the stream are on the device. */
@@ -20,7 +18,7 @@ export interface Unfinished {
 }
 
 /** What to do when a stream that is being written turns out to be damaged. */
-export function wayOutOfDamage(unfinished: Unfinished): string {
+export function wayOutOfDamage(unfinished: Unfinished): Sentence {
   const again = `${unfinished.written} bytes have been written; apply a sound copy of the stream again`;
   return withTakeBack(again, unfinished);
 }
@@ -39,6 +37,7 @@ export function interrupted(unfinished: Unfinished): DeviceError {
   );
 }
 
-function withTakeBack(again: string, { device, snapback }: Unfinished): string {
-  return snapback === undefined ? again : `${again}, or take it back: ${takeBackCommand(snapback, device)}`;
+function withTakeBack(again: string, { device, snapback }: Unfinished): Sentence {
+  if (snapback === undefined) return again;
+  return sentence`${again}, or take it back: ${takeBack(snapback, device)}`;
 }

@@ -1,3 +1,4 @@
+import type { Sentence } from '../errors.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import type { RecordBatch } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
@@ -33,7 +34,7 @@ export interface Changes {
 /** Changes whose devices are open. */
 export interface OpenChanges extends Changes {
   /** What the user should know, a sentence each; `settle` may add to it. */
-  readonly remarks: readonly string[];
+  readonly remarks: readonly Sentence[];
   /** Closes what was opened, and takes back what was made for it. A second call does nothing. */
   close(): void;
 }

@@ -2,7 +2,7 @@ import { mergeRanges } from '../ranges/merge-ranges.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
 import { createPieceDigester } from '../compare/digest-pieces.js';
-import { UsageError } from '../errors.js';
+import { remedy, UsageError } from '../errors.js';
 import type { RecordBatch } from '../format/batch.js';
 import type { Closing, Totals } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
@@ -61,7 +61,7 @@ export function endOfDump(
 
 function beforeOf({ before }: Changes): RandomAccessReader {
   if (before !== undefined) return before;
-  const hint = 'leave out --base-digests';
+  const hint = [remedy('without-base-digests')];
   throw new UsageError('no base digests: what the device held before is not there to be read', { hint });
 }
 

@@ -1,9 +1,10 @@
 import { constants } from 'node:os';
 import { exitAtOnce } from '../device/syscalls.js';
-import { FormatError, LvstreamError, RefusedError, UsageError } from '../errors.js';
+import { FormatError, formatSentence, LvstreamError, RefusedError, UsageError } from '../errors.js';
 import { runInterruptActions } from '../files/interrupt.js';
 import { ClosedOutputError } from '../files/sink.js';
 import { visible, visibleLines } from './print/visible.js';
+import { nameOf } from './remedies.js';
 
 const FAILED = 1;
 /** Done, but for what was left out: damage, or what lies past a device's end. */
@@ -86,9 +87,10 @@ export function describeError(error: LvstreamError): string {
   return message.includes(inner) ? message : `${message}: ${inner}`;
 }
 
-/** The way out that an error, or an expected error behind it, names. */
-export function hintOf(error: LvstreamError): string | undefined {
-  return error.hint ?? (error.cause instanceof LvstreamError ? hintOf(error.cause) : undefined);
+/** The way out that an error, or an expected error behind it, names; `name`: what the program calls remedies. */
+export function hintOf({ wayOut, cause }: LvstreamError, name = nameOf): string | undefined {
+  if (wayOut !== undefined) return formatSentence(wayOut, name);
+  return cause instanceof LvstreamError ? hintOf(cause, name) : undefined;
 }
 
 function stackOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import type { RandomAccessReader } from '../algebra/random-access.js';
-import { RefusedError } from '../errors.js';
+import { RefusedError, sentence, type Remedy } from '../errors.js';
 import { type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { SECTOR_SIZE } from '../ranges/block-part.js';
@@ -17,10 +17,10 @@ export class RecordedRanges {
   #isCutOff = false;
   readonly #changed: RangeSet;
   readonly #target: RandomAccessReader;
-  readonly #takeBack: string;
+  readonly #takeBack: Remedy;
 
-  /** `takeBack`: the command that takes back what is recorded. */
-  constructor(target: RandomAccessReader, takeBack: string, openScratch: OpenScratch) {
+  /** `takeBack`: what takes back what is recorded. */
+  constructor(target: RandomAccessReader, takeBack: Remedy, openScratch: OpenScratch) {
     this.saved = new RangeSet(openScratch);
     this.#changed = new RangeSet(openScratch);
     this.#target = target;
@@ -86,7 +86,7 @@ export class RecordedRanges {
     throw new RefusedError(
       `${this.#target.name}: byte ${offset} is neither what the unfinished snapback recorded nor what the stream writes`,
       {
-        hint: `finish with the stream that was begun, or take its part back, and what else was written there: ${this.#takeBack}`,
+        hint: sentence`finish with the stream that was begun, or take its part back, and what else was written there: ${this.#takeBack}`,
       },
     );
   }

@@ -8,7 +8,7 @@ import {
   type BigIntStats,
 } from 'node:fs';
 import type { RandomAccessWriter } from '../algebra/random-access.js';
-import { DeviceError, errorCode, reason, RefusedError, systemFailure } from '../errors.js';
+import { DeviceError, errorCode, reason, RefusedError, remedy, sentence, systemFailure } from '../errors.js';
 import type { Range } from '../ranges/range.js';
 import {
   allocatedIn,
@@ -106,7 +106,7 @@ function openClaimed(path: string, stats: BigIntStats, { inUse, readOnly }: Requ
     refuseWhenUsed(path, stats);
     throw new RefusedError(`${path}: the kernel says that it is in use: ${reason(systemFailure(cause))}`, {
       cause,
-      hint: 'find what mounted or claimed it (lsblk, findmnt, also inside containers), or write all the same with --in-use',
+      hint: sentence`find what mounted or claimed it (lsblk, findmnt, also inside containers), or write all the same with ${remedy('in-use')}`,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { RangeList } from '../ranges/range-list.js';
-import { RefusedError } from '../errors.js';
+import { RefusedError, remedy, sentence } from '../errors.js';
 import type { Closing } from '../format/lvs/maps/closing.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { isMap } from '../format/open-stream.js';
@@ -21,7 +21,7 @@ export async function readMap(input: StreamInput): Promise<ChangeMap> {
   const stream = await input.open();
   if (!isMap(stream)) {
     throw new RefusedError(`${input.name}: is no map but a stream that holds its data`, {
-      hint: 'a map lists changed ranges alone; lvstream info tells the kind of a stream',
+      hint: sentence`a map lists changed ranges alone; ${remedy('info')} tells the kind of a stream`,
     });
   }
   const ranges = new RangeList();

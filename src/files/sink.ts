@@ -15,7 +15,7 @@ import {
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { DeviceError, RefusedError, reason } from '../errors.js';
+import { DeviceError, reason, RefusedError, remedy, sentence, type Sentence } from '../errors.js';
 import type { ByteSink } from '../format/lvs/writer.js';
 import { release, writeSomeAsync } from './descriptor.js';
 import { onInterrupt } from './interrupt.js';
@@ -264,12 +264,14 @@ export function refuseTaken(path: string, { force }: Force): void {
   else if (force !== true)
     refuseExisting(
       path,
-      force === undefined ? undefined : `${OTHER_NAME}; --force replaces it, and what it holds is lost`,
+      force === undefined
+        ? undefined
+        : sentence`${OTHER_NAME}; ${remedy('force')} replaces it, and what it holds is lost`,
     );
 }
 
 /** Throws `RefusedError`, with the way out where it is not the usual one, when something of that name exists. */
-export function refuseExisting(path: string, hint?: string): void {
+export function refuseExisting(path: string, hint?: Sentence): void {
   if (statIfThere(path, lstatSync)) throw alreadyThere(path, hint);
 }
 
@@ -314,6 +316,6 @@ function create(place: string, path: string): UnfinishedOutput {
   }
 }
 
-function alreadyThere(path: string, hint = OTHER_NAME): RefusedError {
+function alreadyThere(path: string, hint: Sentence = OTHER_NAME): RefusedError {
   return new RefusedError(`${path}: exists already`, { hint });
 }

@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.js';
+import { FormatError, remedy, sentence } from '../errors.js';
 import type { RecordBatch } from './batch.js';
 import type { Range } from '../ranges/range.js';
 import type { ByteReader } from './byte-reader.js';
@@ -145,6 +145,6 @@ function unknownStart(text: string): FormatError {
   }
   if (text.startsWith('rbd diff v')) return foreign('a diff of Ceph RBD');
   if (text === '') return new FormatError('not-a-stream', 0, 'the stream is empty');
-  const hint = 'a snapback of lvmsync 0.0.x has no first line: lvstream reads it with --assume lvmsync2';
+  const hint = sentence`a snapback of lvmsync 0.0.x has no first line: ${remedy('assume-lvmsync2')}`;
   return new FormatError('not-a-stream', 0, 'not a change stream', { hint });
 }

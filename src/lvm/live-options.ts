@@ -1,6 +1,6 @@
 import type { LogicalVolume, VolumeList } from './logical-volumes.js';
 
-/** What to take out of LVM. */
+/** What to take out of LVM: one of `to`, `undo`, `full`, `dataSource` and `temporarySnapshot` at most. */
 export interface LiveOptions {
   /** The name of a second snapshot that the changes lead to, instead of the origin. */
   readonly to?: string | undefined;
@@ -8,7 +8,7 @@ export interface LiveOptions {
   readonly undo: boolean;
   /** All that the volume itself holds, for a first copy. */
   readonly full: boolean;
-  /** With `to`, keep what is equal in both. */
+  /** With `to` or `temporarySnapshot`, keep what is equal in both. */
   readonly keepEqual: boolean;
   /** A device or image to read the data from instead. */
   readonly dataSource?: string | undefined;

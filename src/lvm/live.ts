@@ -1,14 +1,13 @@
-import { LvmError, UsageError } from '../errors.js';
+import { LvmError } from '../errors.js';
 import type { OpenChanges } from '../changes/changes.js';
 import type { LiveOptions } from './live-options.js';
 import { findVolume, listVolumes, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 
 /**
  * Opens the changes of a logical volume by any name that LVM knows it by. The caller closes them, whatever happens.
- * Throws `LvmError`, `DeviceError` and `RefusedError`, each with a way out; `UsageError` where options exclude each other.
+ * Throws `LvmError`, `DeviceError` and `RefusedError`, each with a way out.
  */
 export async function openLiveChanges(name: string, options: LiveOptions): Promise<OpenChanges> {
-  refuseContradictions(options);
   const volumes = listVolumes();
   const volume = findVolume(volumes, name);
   refusePool(volume);
@@ -45,25 +44,4 @@ function refuseMerging(volumes: VolumeList, volume: LogicalVolume): void {
     merged === volume ? 'it is being merged into its origin' : `a snapshot is being merged into ${into.name}`;
   const hint = `wait for the end of it (lvs -a ${into.vg}); one that is put off begins when ${into.name} is activated`;
   throw new LvmError(`${volume.name}: ${what}`, { hint });
-}
-
-function refuseContradictions({
-  to,
-  undo,
-  full,
-  keepEqual,
-  dataSource,
-  temporarySnapshot,
-}: LiveOptions): void {
-  if (keepEqual && to === undefined && temporarySnapshot === undefined)
-    throw new UsageError('--keep-equal: only with --to or --temporary-snapshot');
-  const given = Object.entries({
-    to,
-    undo: undo || undefined,
-    full: full || undefined,
-    'data-source': dataSource,
-    'temporary-snapshot': temporarySnapshot,
-  }).filter(([, value]) => value !== undefined);
-  const [first, second] = given.map(([option]) => option);
-  if (second !== undefined) throw new UsageError(`--${first!} and --${second} exclude each other`);
 }

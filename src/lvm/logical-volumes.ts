@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { safely } from '../device/kernel-files.js';
 import { deviceNumber } from '../device/usage/subject.js';
 import { complaintOf, runTool, type ToolResult } from '../device/run-tool.js';
-import { LvmError } from '../errors.js';
+import { LvmError, remedy, sentence } from '../errors.js';
 
 /** A logical volume as `lvs` shows it (lvs(8), lvmreport(7)). Sizes are bytes. */
 export interface LogicalVolume {
@@ -153,7 +153,7 @@ export function findVolume({ volumes, complaint }: VolumeList, name: string): Lo
   if (found !== undefined) return found;
   const why =
     numberBehind(name) === undefined ? 'there is no such logical volume' : 'it is no logical volume';
-  const hint = 'lvs -a lists those that there are; of images see lvstream dump --help';
+  const hint = sentence`lvs -a lists those that there are; of images see ${remedy('dump-images')}`;
   throw new LvmError(`${name}: ${why}${complaint === undefined ? '' : ` (${complaint})`}`, { hint });
 }
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { readRangesAhead } from '../device/read-ranges-ahead.js';
 import { readText } from '../device/kernel-files.js';
 import { deviceNumber } from '../device/usage/subject.js';
-import { RefusedError } from '../errors.js';
+import { RefusedError, remedy, sentence, type Sentence } from '../errors.js';
 import type { ChangeMap } from '../files/read-map.js';
 import { endsOf } from '../format/lvs/maps/ends.js';
 import type { State } from '../format/lvs/maps/state.js';
@@ -53,6 +53,6 @@ function isOther(path: string, { id }: State): boolean {
   return uuid !== undefined && id.startsWith('lv:') && !uuid.endsWith(id.slice(3).replaceAll('-', ''));
 }
 
-function noMoment(path: string): string {
-  return `the map does not end at what ${path} holds: what was written since is in the stream in part; for a single moment read the snapshot that changes --to named`;
+function noMoment(path: string): Sentence {
+  return sentence`the map does not end at what ${path} holds: what was written since is in the stream in part; for a single moment read ${remedy('snapshot-of-map')}`;
 }

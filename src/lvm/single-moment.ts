@@ -1,15 +1,15 @@
 import { flushDevice } from '../device/flush.js';
-import { LvmError, RefusedError } from '../errors.js';
+import { LvmError, RefusedError, remedy, sentence, type Sentence } from '../errors.js';
 import { isRegularFile } from '../files/same-file.js';
 import { type LiveDevice, watchDevice, type WatchedDevice } from './live-volume.js';
 
-const BETTER = 'a second snapshot is one (lvstream dump --to or --temporary-snapshot, lvmsync --data-source)';
+const BETTER = sentence`a second snapshot is one (${remedy('second-snapshot')})`;
 const ONLY_UNWRITTEN = 'only a snapshot that nobody writes to is a single moment';
 
 /** What to say of a device that is about to be read while it is open for writing. */
-export function remarksOn(device: WatchedDevice | undefined): string[] {
+export function remarksOn(device: WatchedDevice | undefined): Sentence[] {
   if (device?.writer === undefined) return [];
-  return [`${device.name} ${device.writer}: what is read is no single moment; ${BETTER}`];
+  return [sentence`${device.name} ${device.writer}: what is read is no single moment; ${BETTER}`];
 }
 
 /** What to say of a snapshot that is written to itself: what a copy of it holds is no one state. */
@@ -23,11 +23,13 @@ export function notUndone(why: string): string {
 }
 
 /** Whether all that was read of a device is one moment; adds to the remarks where nobody could know that it isn't. */
-export function isQuiet(device: WatchedDevice | undefined, remarks: string[]): boolean {
+export function isQuiet(device: WatchedDevice | undefined, remarks: Sentence[]): boolean {
   if (device === undefined) return true;
   if (device.writer !== undefined) return false;
   if (!device.wasWritten()) return true;
-  remarks.push(`${device.name} was written to while it was read, so that it is no single moment; ${BETTER}`);
+  remarks.push(
+    sentence`${device.name} was written to while it was read, so that it is no single moment; ${BETTER}`,
+  );
   return false;
 }
 
@@ -62,7 +64,7 @@ export function momentOf(
     consistent,
     rangesOnly = false,
   }: { readonly consistent: boolean; readonly rangesOnly?: boolean | undefined },
-): { readonly remarks: string[]; settle(): { readonly consistent: boolean } } {
+): { readonly remarks: Sentence[]; settle(): { readonly consistent: boolean } } {
   if (!consistent || rangesOnly) return { remarks: [], settle: () => ({ consistent }) };
   if (!isRegularFile(path)) flushDevice(path);
   const watched = watchDevice(path);

@@ -1,4 +1,4 @@
-import { LvstreamError } from '../errors.js';
+import { LvstreamError, remedy, sentence } from '../errors.js';
 import { type Bits, createBits } from './bits.js';
 import { NumberTable } from './number-table.js';
 import type { OpenScratch, Scratch } from './scratch.js';
@@ -120,7 +120,7 @@ function tooMany(most: number): LvstreamError {
   return new LvstreamError(
     `the ranges are too many and too scattered to be told apart with ${most} maps of 4 KiB`,
     {
-      hint: 'a sorted stream needs none of them, such as lvstream dump writes',
+      hint: sentence`a sorted stream needs none of them, such as ${remedy('dump')} writes`,
     },
   );
 }

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyStream, applyToTarget } from '#src/apply/apply.js';
 import type { ApplyOptions } from '#src/apply/work.js';
+import { hintOf } from '#src/cli/exit.js';
 import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
@@ -167,7 +168,9 @@ describe('a replica that was copied live', () => {
   test('is not led on by a stream that leaves out what is equal', async () => {
     await apply(await stream('b   ', live(9, 10, 9, 10)), { snapback: at('u10') });
     const next = apply(await stream(' c  ', between(10, 11)), { snapback: at('u11') });
-    await expect(next).rejects.toMatchObject({ hint: expect.stringContaining('--keep-equal') as string });
+    await expect(next).rejects.toMatchObject({
+      hint: expect.stringContaining('dump it again with keep-equal; no-base-check') as string,
+    });
     expect(held()).toBe('b...');
   });
 
@@ -186,7 +189,7 @@ describe('an unfinished snapback under another name', () => {
     const third = await stream(' bb ', between(10, 11));
     await expect(apply(third, { snapback: at('u3') })).rejects.toMatchObject({
       message: expect.stringContaining('u2.partial') as string,
-      hint: expect.stringContaining(`lvstream apply --salvage ${at('u2.partial')} ${device}`) as string,
+      remedies: [{ name: 'take-back', stream: at('u2.partial'), device, skipPastEnd: false }],
     });
     expect([held(), names()]).toEqual(['a...', ['u2.partial']]);
     await apply(second, { snapback: at('u2') });
@@ -420,16 +423,17 @@ describe('an unfinished snapback of a device that has another size by now', () =
     resultSize: letters.length * BLOCK,
   });
   test.each([
-    ['larger', 'a.....', ''],
-    ['smaller', 'a..', '--skip-past-end '],
-  ])('is refused with the way back, of a device that is %s', async (_, now, option) => {
+    ['larger', 'a.....', false],
+    ['smaller', 'a..', true],
+  ])('is refused with the way back, of a device that is %s', async (_, now, skipPastEnd) => {
     await killedAfter(1, await stream('a  a', between(9, 10)), { snapback: at('u2') });
     writeFileSync(device, blocks(now));
     const next = await stream(' c ', { ...between(9, 12), ...sized(now) });
     for (const name of ['u2', 'u3'])
       await expect(apply(next, { snapback: at(name) })).rejects.toMatchObject({
         message: `${at('u2.partial')}: is unfinished, and of ${device} when it had 16384 bytes; now it has ${now.length * BLOCK}`,
-        hint: `take back what it recorded, then run this again: lvstream apply --salvage ${option}${at('u2.partial')} ${device}`,
+        hint: `take back what it recorded, then run this again: apply what is whole of ${at('u2.partial')} to ${device}`,
+        remedies: [{ name: 'take-back', stream: at('u2.partial'), device, skipPastEnd }],
       });
   });
 
@@ -439,7 +443,7 @@ describe('an unfinished snapback of a device that has another size by now', () =
       () => undefined,
       (error: unknown) => error as RefusedError,
     );
-    const [, command] = / lvstream (apply .*)$/.exec(refusal?.hint ?? '') ?? [];
+    const [, command] = / lvstream (apply .*)$/.exec((refusal && hintOf(refusal)) ?? '') ?? [];
     return (await lvstream(command!.split(' '))).status;
   };
 

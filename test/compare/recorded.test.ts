@@ -13,7 +13,7 @@ test('remembers 2 GiB that were overwritten, whose bytes are equal by chance her
   };
   const recorded = new RecordedRanges(
     { name: 'device', size: 2048 * MIB, readInto },
-    'take it back',
+    { name: 'take-back', stream: 'undo', device: 'device', skipPastEnd: false },
     noScratch,
   );
   for (let i = 0; i < 2048; i++) recorded.addPreImages(batchOf([{ offset: i * MIB, data: before }]));

@@ -201,7 +201,7 @@ describe('a target is refused', () => {
   it('while it is mounted', () => {
     const device = attachLoop(makeFile(8 * MIB));
     const point = mountOn(device);
-    expectRefused(device, `is mounted on ${point}`, /umount .*--in-use/);
+    expectRefused(device, `is mounted on ${point}`, /umount .*with in-use$/);
     open(device, { inUse: true }).readInto(new Uint8Array(1), 0);
   });
 
@@ -223,7 +223,7 @@ describe('a target is refused', () => {
     expectRefused(disk, `is mounted on ${point}`, 'umount');
     run('umount', point);
     await startHolding('exec 3<"$1"; echo; exec sleep 1000', disk);
-    expectRefused(`${disk}p1`, 'is open in process', '--in-use');
+    expectRefused(`${disk}p1`, 'is open in process', /with in-use$/);
     run('mount', `${disk}p1`, point);
   });
 
@@ -237,14 +237,14 @@ describe('a target is refused', () => {
   it('while another process has the file open, even for reading', async () => {
     const file = makeFile(MIB);
     const pid = await startHolding('exec 3<"$1"; echo; exec sleep 1000', file);
-    expectRefused(file, `is open in process ${pid} (sleep 1000)`, /end that process first.*--in-use/);
+    expectRefused(file, `is open in process ${pid} (sleep 1000)`, /end that process first.*with in-use$/);
     open(file, { inUse: true });
   });
 
   it('while another process has the device open', async () => {
     const device = attachLoop(makeFile(MIB));
     const pid = await startHolding('exec 3<>"$1"; echo; exec sleep 1000', device);
-    expectRefused(device, `is open in process ${pid} (sleep 1000)`, '--in-use');
+    expectRefused(device, `is open in process ${pid} (sleep 1000)`, /with in-use$/);
     open(device, { inUse: true });
   });
 

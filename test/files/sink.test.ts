@@ -195,7 +195,8 @@ describe('an output', () => {
     const said = write({ force: false });
     await expect(said).rejects.toThrow(RefusedError);
     await expect(said).rejects.toMatchObject({
-      hint: expect.stringContaining('--force replaces it') as string,
+      hint: 'choose another name; force replaces it, and what it holds is lost',
+      override: 'force',
     });
     expect(readFileSync(path, 'utf8')).toBe('old');
     expect(names()).toEqual(['result']);

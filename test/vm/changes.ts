@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Range } from '#src/ranges/range.js';
-import { LvstreamError } from '#src/errors.js';
+import { hintOf } from '#src/cli/exit.js';
+import { nameOf } from '#src/cli/remedies.js';
+import { formatSentence, LvstreamError } from '#src/errors.js';
 import type { OpenChanges } from '#src/changes/changes.js';
 import { openLiveChanges } from '#src/lvm/live.js';
 import type { LiveOptions } from '#src/lvm/live-options.js';
@@ -70,7 +72,7 @@ export async function takeAll(changes: OpenChanges, before: Buffer): Promise<Dum
     ranges: [...changes.ranges()],
     records,
     consistent,
-    remarks,
+    remarks: remarks.map((remark) => formatSentence(remark, nameOf)),
     base: base?.id,
     result: result?.id,
   };
@@ -114,7 +116,7 @@ export async function refusalOf(name: string, options: Partial<LiveOptions> = {}
   try {
     (await openChanges(name, options)).close();
   } catch (error) {
-    if (error instanceof LvstreamError) return `${error.name}: ${error.message} | ${error.hint ?? ''}`;
+    if (error instanceof LvstreamError) return `${error.name}: ${error.message} | ${hintOf(error) ?? ''}`;
     throw error;
   }
   return assert.fail(`${name} was not refused`);

@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
 import { createCodec } from '../../codec/codec.js';
-import { UsageError } from '../../errors.js';
+import { UsageError, type Sentence } from '../../errors.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import type { State } from '../../format/lvs/maps/state.js';
 import type { OpenChanges } from '../../changes/changes.js';
@@ -117,7 +117,7 @@ export async function withChanges<T>(
   return withOpen(async (keep) => {
     const codec = keep(createCodec({ level }));
     const changes = keep(await openChanges(args));
-    const say = (text: string): void => {
+    const say = (text: Sentence): void => {
       remark(text, args);
     };
     return remarking(changes, say, () => act(changes, codec));
@@ -165,9 +165,21 @@ async function openLive(args: ChangeArguments, snapshot: string): Promise<OpenCh
     ...{ cow, origin, 'snapshot-data': snapshotData, 'thin-metadata': thinMetadata, ...thinOnly(args) },
     ...{ 'base-state': baseState, 'result-state': resultState, 'no-consistent': !consistent },
   });
+  refuseContradictions(args);
   const { openLiveChanges } = await import('../../lvm/live.js');
   const { full = false, keepEqual = false, rangesOnly = false } = args;
   return openLiveChanges(snapshot, { ...args, full, keepEqual, rangesOnly, waitSeconds: args.wait });
+}
+
+/** Of what says where to read the changes from and to, one alone. */
+function refuseContradictions(args: ChangeArguments): void {
+  const { to, undo, full, keepEqual, dataSource, temporarySnapshot } = args;
+  if (keepEqual && to === undefined && temporarySnapshot === undefined)
+    throw new UsageError('--keep-equal: only with --to or --temporary-snapshot');
+  const [first, second] = givenOf({
+    ...{ to, undo, full, 'data-source': dataSource, 'temporary-snapshot': temporarySnapshot },
+  });
+  if (second !== undefined) throw new UsageError(`--${first!} and --${second} exclude each other`);
 }
 
 function live({ full, keepEqual, dataSource, temporarySnapshot }: ChangeArguments) {
@@ -193,11 +205,13 @@ function stateOf(id: string | undefined): State | undefined {
 }
 
 /** Throws `UsageError` if one of the options is given. */
-export function refuse(
-  why: string,
-  options: Readonly<Record<string, string | number | boolean | undefined>>,
-  hint?: string,
-): void {
-  const given = Object.keys(options).find((name) => options[name] !== undefined && options[name] !== false);
+export function refuse(why: string, options: GivenOptions, hint?: string): void {
+  const [given] = givenOf(options);
   if (given !== undefined) throw new UsageError(`--${given}: ${why}`, { hint });
+}
+
+type GivenOptions = Readonly<Record<string, string | number | boolean | undefined>>;
+
+function givenOf(options: GivenOptions): string[] {
+  return Object.keys(options).filter((name) => options[name] !== undefined && options[name] !== false);
 }

@@ -79,8 +79,7 @@ async function openAndSurvey(
     const input = keep(await openInput(path, codec, { ...options, rewindable: salvage }));
     return { input, salvage: salvage ? await surveyDamage(input) : undefined };
   } catch (error) {
-    if (salvage && error instanceof FormatError && error.fault === 'truncated')
-      error.hint = 'nothing of it is whole: get it again';
-    throw error;
+    if (!salvage || !(error instanceof FormatError) || error.fault !== 'truncated') throw error;
+    throw error.withHint('nothing of it is whole: get it again');
   }
 }

@@ -51,7 +51,6 @@ export async function readMapFrom(path: string, codec: FrameCodec): Promise<Chan
 
 /** However else such a file could be read, it would be no map. */
 function sayWhatMapsAre(error: unknown): never {
-  if (error instanceof FormatError && error.fault === 'not-a-stream')
-    error.hint = 'a map is what lvstream changes writes';
-  throw error;
+  if (!(error instanceof FormatError) || error.fault !== 'not-a-stream') throw error;
+  throw error.withHint('a map is what lvstream changes writes');
 }

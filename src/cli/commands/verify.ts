@@ -1,7 +1,7 @@
 import type { RandomAccessReader } from '../../algebra/random-access.js';
 import { ResultComparison, type Comparison } from '../../compare/result-comparison.js';
 import { openSettled } from '../../device/medium.js';
-import { FormatError, RefusedError, type LvstreamError } from '../../errors.js';
+import { FormatError, formatSentence, RefusedError, type LvstreamError } from '../../errors.js';
 import { plainSize, type StreamInput } from '../../files/open-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { formatId } from '../../format/lvs/maps/identifier.js';
@@ -14,6 +14,7 @@ import { DIALECT, dialectOf, JSON_OUTPUT, refuseInput } from '../options.js';
 import { print, printJson } from '../print/print.js';
 import { withProgress } from '../print/progress.js';
 import { describeDialect } from '../print/remarks.js';
+import { nameOf } from '../remedies.js';
 import { formatSize, sayTotals } from '../print/sizes.js';
 import { visible } from '../print/visible.js';
 import { withOpen } from '../with-open.js';
@@ -122,7 +123,7 @@ function sayRead(stream: ChangeStream, { closing, isWhole }: ReadThrough): strin
 }
 
 function describeFailure(error: LvstreamError) {
-  const { hint } = error;
+  const hint = error.wayOut && formatSentence(error.wayOut, nameOf);
   const message = describeError(error);
   if (!(error instanceof FormatError)) return { verdict: 'failed', message, hint };
   return { verdict: 'damaged', fault: error.fault, position: error.position, message, hint };

@@ -1,15 +1,8 @@
 import { LvstreamError, UsageError } from '../../errors.js';
 import { ClosedOutputError } from '../../files/sink.js';
 import { describeError, hintOf, runToExit } from '../exit.js';
-import {
-  checkFormat,
-  chattinessOf,
-  OPTIONS,
-  parse,
-  refuseOptions,
-  warn,
-  type Chattiness,
-} from './options.js';
+import { checkFormat, chattinessOf, parse, refuseOptions, warn, type Chattiness } from './options.js';
+import { nameForDropIn } from './remedies.js';
 import { packageVersion } from '../package-version.js';
 import { print } from '../print/print.js';
 import { nameSnapback } from '../arguments/snapback-name.js';
@@ -115,18 +108,9 @@ async function say(text: string): Promise<number> {
 /** In the shape that scripts around the original look for. */
 function reportFatal(error: LvstreamError, argv: readonly string[]): number {
   process.stderr.write(`FATAL ERROR: ${visible(describeError(error))}\n`);
-  const hint = hintOf(error);
-  const options = namesOthersOptions(hint ?? '');
-  if (hint !== undefined) {
-    process.stderr.write(`lvmsync: hint: ${visible(hint)}${options ? ' (an option of lvstream)' : ''}\n`);
-  }
+  const hint = hintOf(error, nameForDropIn);
+  if (hint !== undefined) process.stderr.write(`lvmsync: hint: ${visible(hint)}\n`);
   if (argv.some((argument) => argument === '-d' || argument === '--debug'))
     process.stderr.write(`${visibleLines(error.stack!)}\n`);
   return FAILED;
-}
-
-/** Whether a hint names an option that `lvmsync` does not have, and not whose it is. */
-function namesOthersOptions(hint: string): boolean {
-  const named = [...hint.matchAll(/(?<=^|\s)--([a-z-]+)/g)].map(([, name]) => name!);
-  return named.some((name) => !Object.hasOwn(OPTIONS, name)) && !/lvstream|lvmsync/.test(hint);
 }

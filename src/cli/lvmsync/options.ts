@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../../errors.js';
+import { formatSentence, UsageError, type Sentence } from '../../errors.js';
 import { visible } from '../print/visible.js';
+import { nameForDropIn } from './remedies.js';
 
 const FLAG = { type: 'boolean' } as const;
 const TEXT = { type: 'string' } as const;
 
 /** What the original takes, and `format`. */
-export const OPTIONS = {
+const OPTIONS = {
   apply: { ...TEXT, short: 'a' },
   server: FLAG,
   snapback: { ...TEXT, short: 'b' },
@@ -70,6 +71,6 @@ export function checkFormat(format: string | undefined = process.env['LVSTREAM_S
 }
 
 /** Says something that is no error. */
-export function warn(text: string, { quiet }: Chattiness): void {
-  if (!quiet) process.stderr.write(`lvmsync: ${visible(text)}\n`);
+export function warn(text: Sentence, { quiet }: Chattiness): void {
+  if (!quiet) process.stderr.write(`lvmsync: ${visible(formatSentence(text, nameForDropIn))}\n`);
 }

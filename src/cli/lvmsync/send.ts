@@ -3,7 +3,7 @@ import { randomId } from '../../codec/random-id.js';
 import { applyStream } from '../../apply/apply.js';
 import { hasOpen } from '../../device/usage/open-files.js';
 import { isBegun } from '../../apply/finished.js';
-import { RefusedError, UsageError } from '../../errors.js';
+import { RefusedError, UsageError, type Sentence } from '../../errors.js';
 import { openInput } from '../../files/open-input.js';
 import { writeOutput } from '../../files/write-output.js';
 import { dataSize, type RecordBatch } from '../../format/batch.js';
@@ -44,7 +44,7 @@ export async function send(
   const deviceSize = await withOpen(async (keep) => {
     const changes = keep(await openLiveChanges(snapshot, { ...ALL_CHANGES, dataSource }));
     counter.started = performance.now();
-    const say = (text: string): void => {
+    const say = (text: Sentence): void => {
       warn(text, chattiness);
     };
     await remarking(changes, say, async () => {

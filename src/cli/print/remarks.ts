@@ -1,17 +1,19 @@
 import type { OpenChanges } from '../../changes/changes.js';
+import { formatSentence, type Sentence } from '../../errors.js';
 import type { StreamInput } from '../../files/open-input.js';
 import type { ChangeStream } from '../../format/open-stream.js';
+import { nameOf } from '../remedies.js';
 import { visible } from './visible.js';
 
 /** Says something that is no error on standard error. */
-export function remark(text: string, { quiet = false }: { readonly quiet?: boolean | undefined }): void {
-  if (!quiet) process.stderr.write(`lvstream: ${visible(text)}\n`);
+export function remark(text: Sentence, { quiet = false }: { readonly quiet?: boolean | undefined }): void {
+  if (!quiet) process.stderr.write(`lvstream: ${visible(formatSentence(text, nameOf))}\n`);
 }
 
 /** Reads changes, and says what there is to know of them: what is known beforehand, and what is found at their end. */
 export async function remarking<T>(
   changes: OpenChanges,
-  say: (text: string) => void,
+  say: (text: Sentence) => void,
   read: () => Promise<T>,
 ): Promise<T> {
   const before = [...changes.remarks];

@@ -1,5 +1,5 @@
 import { closeSync, type BigIntStats } from 'node:fs';
-import { RefusedError } from '../../errors.js';
+import { RefusedError, remedy, sentence } from '../../errors.js';
 import { lockPath, openLockFile } from '../lock-file.js';
 import { findSwapArea, isMountOf, listMounts } from './mounts.js';
 import { readOpenCount } from './open-count.js';
@@ -56,7 +56,7 @@ export function refuseWhenUsed(path: string, stats: BigIntStats): void {
     findLasting(subject, () => openerUse(subject) ?? openCountUse(subject));
   if (use === undefined) return;
   throw new RefusedError(`${path}: ${use.what}`, {
-    hint: `${use.wayOut}, or write all the same with --in-use`,
+    hint: sentence`${use.wayOut}, or write all the same with ${remedy('in-use')}`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { FormatError } from '../../errors.js';
+import { FormatError, remedy, sentence } from '../../errors.js';
 import { createBufferPool, type BufferPool, type DataBatch } from '../batch.js';
 import type { ByteReader } from '../byte-reader.js';
 import { BATCH_SIZE, PIECE_SIZE, RECORD_HEADER_SIZE } from '../layout.js';
@@ -128,8 +128,7 @@ function cutAtPiece(offset: number, room: number): number {
 /** What a stream of records may not end with: `left` bytes of a header, or an open record. `end`: where it ends. */
 export function checkEnd(left: number, open: OpenRecord | undefined, dialect: Dialect, end: number): void {
   if (left === 0 && !open) return;
-  const hint =
-    'the stream was cut short: get it again, or keep what is whole with lvstream compress --salvage';
+  const hint = sentence`the stream was cut short: get it again, or keep what is whole with ${remedy('compress-salvage')}`;
   if (!open && left < headerSize(dialect)) {
     throw new FormatError('truncated-header', end, 'the stream ends inside a record header', { hint });
   }
@@ -200,7 +199,7 @@ export class UnitsCheck {
         ? length === this.#chunkSize
         : isMultipleU64(view, at, byteOrder === 'little', length);
     if (fits) return;
-    const hint = 'say what its offsets count with --units chunks or --units bytes';
+    const hint = sentence`say what its offsets count with ${remedy('units')}`;
     throw new FormatError('ambiguous-units', position, `this record does not fit offsets in ${units}`, {
       hint,
     });

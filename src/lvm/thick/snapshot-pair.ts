@@ -1,6 +1,6 @@
 import { mergeRanges } from '../../ranges/merge-ranges.js';
 import { readRangesAhead } from '../../device/read-ranges-ahead.js';
-import { RefusedError, UsageError } from '../../errors.js';
+import { RefusedError, remedy, sentence, UsageError } from '../../errors.js';
 import type { Opening } from '../../changes/changes.js';
 import { recordingSnapshots, stateOfThickSnapshot } from '../covered-snapshots.js';
 import type { LiveOptions } from '../live-options.js';
@@ -93,7 +93,9 @@ export async function openTemporaryPair(
 function refuseUnlike(from: ThickPair, to: ThickPair): void {
   const names = `${from.snapshot.name} and ${to.snapshot.name}`;
   if (from.snapshot.uuid === to.snapshot.uuid)
-    throw new UsageError(`${names} are the same snapshot`, { hint: '--to names a second one' });
+    throw new UsageError(`${names} are the same snapshot`, {
+      hint: sentence`${remedy('second-volume')} names a second one`,
+    });
   if (from.origin.uuid === to.origin.uuid) return;
   const origins = `${from.origin.name} and ${to.origin.name}`;
   throw new RefusedError(`${names} are snapshots of different origins, ${origins}`, {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, rmSync } from 'node:fs';
 import { tryLock } from '../../device/syscalls.js';
 import { complaintOf, runTool, type ToolResult } from '../../device/run-tool.js';
-import { DeviceError, LvmError } from '../../errors.js';
+import { DeviceError, LvmError, remedy, sentence } from '../../errors.js';
 import { lockPath, openLockFile } from '../../device/lock-file.js';
 import { listVolumes, type LogicalVolume, type VolumeList } from '../logical-volumes.js';
 import type { Closable } from '../opened.js';
@@ -49,7 +49,7 @@ export function createTemporarySnapshot(origin: LogicalVolume, more: readonly st
 
 function notMade({ name, vg }: LogicalVolume, result: ToolResult): LvmError {
   return new LvmError(`${name}: no temporary snapshot can be made: lvcreate: ${complaintOf(result)}`, {
-    hint: `vgs ${vg} shows the room that there is; --to takes a snapshot that exists`,
+    hint: sentence`vgs ${vg} shows the room that there is; ${remedy('second-volume')} takes a snapshot that exists`,
   });
 }
 

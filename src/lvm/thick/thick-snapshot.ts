@@ -1,4 +1,4 @@
-import { LvmError } from '../../errors.js';
+import { LvmError, remedy, sentence } from '../../errors.js';
 import type { NamedVolume } from '../live-options.js';
 import { type LogicalVolume, type VolumeList, volumeOf } from '../logical-volumes.js';
 import { unusable } from './snapshot-status.js';
@@ -20,7 +20,7 @@ export function requireThickSnapshot({ volumes, volume }: NamedVolume): ThickPai
   const origin = volumeOf(volumes, volume.originUuid);
   if (origin === undefined) {
     throw new LvmError(`${volume.name}: its origin is gone`, {
-      hint: 'what it holds can be dumped with --full',
+      hint: sentence`what it holds can be dumped with ${remedy('full')}`,
     });
   }
   if (volume.invalid) throw unusable(volume.name, 'Invalid');
@@ -32,6 +32,6 @@ function noSnapshot({ volumes }: VolumeList, volume: LogicalVolume): LvmError {
   const hint =
     own.length > 0
       ? `its snapshots are ${own.join(', ')}`
-      : 'lvcreate --snapshot makes one, and records changes from then on; --full dumps all that it holds';
+      : sentence`lvcreate --snapshot makes one, and records changes from then on; ${remedy('full')} dumps all that it holds`;
   return new LvmError(`${volume.name}: it is not a snapshot`, { hint });
 }

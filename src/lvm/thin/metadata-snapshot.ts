@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { listMappedDevices, sendMessage } from '../../device/device-mapper.js';
 import { openDirect } from '../../device/direct.js';
-import { DeviceError, LvmError } from '../../errors.js';
+import { DeviceError, LvmError, remedy, sentence } from '../../errors.js';
 import { type MetadataLock, type MetadataNote, takeMetadataLock } from './metadata-lock.js';
 import { openThinMetadata, type ThinMetadata } from './thin-metadata.js';
 import { type PoolStatus, readPoolStatus, type ThinPool } from './thin-pool.js';
@@ -89,7 +89,7 @@ function describeObstacle(
   return new LvmError(
     `${volume.name}: somebody else holds the pool's metadata snapshot (metadata block ${heldRoot ?? 0})`,
     {
-      hint: `wait for it longer with --wait SECONDS; if nobody needs it any more: dmsetup message ${mapped.name} 0 release_metadata_snap`,
+      hint: sentence`wait for it longer with ${remedy('wait')}; if nobody needs it any more: dmsetup message ${mapped.name} 0 release_metadata_snap`,
     },
   );
 }

@@ -1,4 +1,4 @@
-import { LvmError, RefusedError, UsageError } from '../../errors.js';
+import { LvmError, RefusedError, remedy, sentence, UsageError } from '../../errors.js';
 import type { Range } from '../../ranges/range.js';
 import { MIN_ZERO_RUN } from '../../format/layout.js';
 import type { NamedVolume } from '../live-options.js';
@@ -49,9 +49,11 @@ function refuseIncomparable(
   [fromExternal, toExternal]: readonly (string | undefined)[],
 ): void {
   const names = `${from.name} and ${to.name}`;
-  const hint = '--full dumps all that one of them holds';
+  const hint = sentence`${remedy('full')} dumps all that one of them holds`;
   if (from.uuid === to.uuid)
-    throw new UsageError(`${names} are the same volume`, { hint: '--to names a second one' });
+    throw new UsageError(`${names} are the same volume`, {
+      hint: sentence`${remedy('second-volume')} names a second one`,
+    });
   if (isOutside) return;
   if (from.thin === undefined || from.thin.poolUuid !== to.thin?.poolUuid)
     throw new RefusedError(`${names} are not volumes of one thin pool`, { hint });
@@ -85,7 +87,7 @@ export function requireThinOrigin({ volumes, volume }: NamedVolume): LogicalVolu
   const hint =
     own.length > 0
       ? `its snapshots are ${own.join(', ')}`
-      : '--to names another volume of its pool, and --full dumps all that it holds';
+      : sentence`${remedy('second-volume')} names another volume of its pool, and ${remedy('full')} dumps all that it holds`;
   throw new LvmError(`${volume.name}: it is not a snapshot, or its origin is gone`, { hint });
 }
 

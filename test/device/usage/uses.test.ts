@@ -104,7 +104,7 @@ const whyNot = (path: string): readonly [string, string | undefined] | undefined
   expect(refused?.message.startsWith(`${path}: `)).not.toBe(false);
   return refused && [refused.message.slice(path.length + 2), refused.hint];
 };
-const WRITE = ', or write all the same with --in-use';
+const WRITE = ', or write all the same with in-use';
 
 describe('what is used by nothing', () => {
   it.each(['/dev/sdb', '/dev/sdb1', '/dev/sdc', '/images/a'])('is refused to nobody: %s', (path) => {

@@ -91,6 +91,8 @@ describe('dump --thin-metadata', () => {
     [['--origin', 'o'], '--cow is missing'],
     [[], 'no snapshot is named'],
     [['vg/vm', '--cow', 'c'], '--cow: not of a snapshot that is named'],
+    [['vg/vm', '--keep-equal'], '--keep-equal: only with --to or --temporary-snapshot'],
+    [['vg/vm', '--data-source', 'd', '--undo', '--to', 'vg/x'], '--to and --undo exclude each other'],
     [['--cow', 'c', '--origin', 'o', '--full'], '--full: only of a snapshot that is named'],
   ])('is refused where the command line is wrong: %j', async (given, message) => {
     const run = await lvstream(['dump', ...given]);

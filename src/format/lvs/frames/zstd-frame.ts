@@ -1,4 +1,4 @@
-import { FormatError } from '../../../errors.js';
+import { FormatError, remedy, sentence } from '../../../errors.js';
 import type { BufferPool } from '../../batch.js';
 import { frameRoom } from '../../frame-codec.js';
 import type { ByteReader } from '../../byte-reader.js';
@@ -68,7 +68,7 @@ export async function takeFrame(
 
 /** The fault of a file that ends before its seek table. */
 export function truncated(position: number): FormatError {
-  const hint = 'the file was cut short: get it again, or keep what is whole with lvstream compress --salvage';
+  const hint = sentence`the file was cut short: get it again, or keep what is whole with ${remedy('compress-salvage')}`;
   return new FormatError('truncated', position, 'the file ends in the middle', { hint });
 }
 
