@@ -15,9 +15,9 @@ const MAX_THREADS = 4;
 const MAX_THREADS_AT_HIGH_LEVELS = 8;
 
 /** zstd by zstd-napi and SHA-256 by node:crypto, in worker threads from the third frame on. */
-export const createCodec: CodecFactory = ({ level }) => {
+export const createCodec: CodecFactory = ({ level, mostThreads = Infinity }) => {
   const most = level < FIRST_HIGH_LEVEL ? MAX_THREADS : MAX_THREADS_AT_HIGH_LEVELS;
-  const threads = Math.min(availableParallelism(), most);
+  const threads = Math.min(availableParallelism(), most, mostThreads);
   const pool = new WorkerPool(threads, level);
   let inline: Promise<FrameWorker> | undefined;
   let frames = 0;

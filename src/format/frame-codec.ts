@@ -59,4 +59,10 @@ export interface DecodedFrame extends Omit<CodedFrame, 'content'> {
   readonly content: Uint8Array | undefined;
 }
 
-export type CodecFactory = (options: { readonly level: number }) => FrameCodec;
+export interface CodecOptions {
+  readonly level: number;
+  /** Most threads, where whoever uses it needs memory besides. */
+  readonly mostThreads?: number | undefined;
+}
+
+export type CodecFactory = (options: CodecOptions) => FrameCodec;

@@ -15,6 +15,9 @@ import { withOpen } from '../with-open.js';
 
 const flag = { type: 'boolean', default: false } as const;
 
+/** A thread at a high level takes 20 MiB, and so does what waits for its pre-images: all of it stays under 256 MiB. */
+const MOST_THREADS = 4;
+
 export const apply = defineCommand({
   declare: (yargs) =>
     yargs
@@ -60,7 +63,7 @@ export const apply = defineCommand({
     const snapback =
       args.snapback === undefined ? undefined : nameSnapback(args.snapback, args.device, new Date());
     const report = await withOpen(async (keep) => {
-      const codec = keep(createCodec({ level: args.level }));
+      const codec = keep(createCodec({ level: args.level, mostThreads: MOST_THREADS }));
       const rewindable = args.salvage || (await isBegun(snapback, args.device));
       const options = { pieces: true, rewindable, ...dialectOf(args) };
       const input = keep(await openInput(args.stream, codec, options));
