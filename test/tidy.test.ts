@@ -6,6 +6,7 @@ import { ESLint } from 'eslint';
 import ts from 'typescript';
 import tseslint from 'typescript-eslint';
 import { layers } from './layers.js';
+import { TOOLS } from './tools.js';
 import { describe, expect, it } from 'vitest';
 
 /** House rules that no linter has. */
@@ -72,6 +73,11 @@ describe('the whole tree', () => {
     };
     const bound = Object.entries(lock.packages).filter(([, entry]) => 'resolved' in entry);
     expect(bound).toEqual([]);
+  });
+
+  it('has the test files that are left out where their tools are missing', () => {
+    const named = TOOLS.flatMap(({ files }): readonly string[] => files);
+    expect(named.filter((file) => !names.includes(file))).toEqual([]);
   });
 
   it('has no folder for odds and ends', () => {

@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Test files that hold lvstream against programs of other projects, and the Debian package of each program. */
-const TOOLS = [
+export const TOOLS = [
   {
     command: 'thin_restore',
     debian: 'thin-provisioning-tools',
-    files: ['test/thin/generated.test.ts', 'test/thin/reads.test.ts'],
+    files: ['test/lvm/thin/generated.test.ts', 'test/lvm/thin/reads.test.ts'],
   },
   {
     command: 'zstd',
     debian: 'zstd',
     files: [
-      'test/format/seekable.test.ts',
+      'test/format/lvs/seekable.test.ts',
       'test/format/vectors.test.ts',
       'test/cli/streams.test.ts',
       'test/promises.test.ts',

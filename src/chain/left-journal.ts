@@ -161,7 +161,8 @@ export function discardJournal(path: string, opened: OpenJournal): void {
 /** Where {@link discardJournal} puts a journal that records what the device has no place for now; undefined of others. */
 export function asidePath(path: string, { journal, recorded }: OpenJournal): string | undefined {
   if (!recorded.isCutOff) return undefined;
-  return join(dirname(path), `.${basename(partialPath(path))}.${formatHex(journal.header.id!)}`);
+  const { id } = journal.header;
+  return join(dirname(path), `.${basename(partialPath(path))}.${id ? formatHex(id) : 'aside'}`);
 }
 
 /**

@@ -76,7 +76,8 @@ export class Recorder {
     this.#context = context;
     this.#identity = identity;
     this.#start = start;
-    for (const aside of asideOf(start))
+    const asides = context.options.dryRun ? [] : asideOf(start);
+    for (const aside of asides)
       this.notices.push(
         `${aside} keeps what an interrupted apply recorded past the end that the device has now`,
       );

@@ -1,13 +1,14 @@
-import { LvmError } from '../errors.js';
+import { LvmError, UsageError } from '../errors.js';
 import type { OpenChanges } from '../changes/changes.js';
 import type { LiveOptions } from './live-options.js';
 import { findVolume, listVolumes, type LogicalVolume, type VolumeList, volumeOf } from './logical-volumes.js';
 
 /**
  * Opens the changes of a logical volume by any name that LVM knows it by. The caller closes them, whatever happens.
- * Throws `LvmError`, `DeviceError` and `RefusedError`, each with a way out.
+ * Throws `LvmError`, `DeviceError` and `RefusedError`, each with a way out, and `UsageError` of options that exclude each other.
  */
 export async function openLiveChanges(name: string, options: LiveOptions): Promise<OpenChanges> {
+  refuseSeveral(options);
   const volumes = listVolumes();
   const volume = findVolume(volumes, name);
   refusePool(volume);
@@ -19,6 +20,12 @@ export async function openLiveChanges(name: string, options: LiveOptions): Promi
   }
   const { openThinChanges } = await import('./thin/thin-live.js');
   return openThinChanges({ volumes, volume }, options);
+}
+
+function refuseSeveral({ to, undo, full, dataSource, temporarySnapshot }: LiveOptions): void {
+  const given = [to, undo || undefined, full || undefined, dataSource, temporarySnapshot];
+  if (given.filter((each) => each !== undefined).length > 1)
+    throw new UsageError('a second snapshot, the reverse, all of it and another source exclude each other');
 }
 
 function refusePool({ name, segmentType }: LogicalVolume): void {

@@ -4,7 +4,7 @@ import { mergeStreams } from '#src/algebra/merge-streams.js';
 import { sliceStream } from '#src/algebra/slice-stream.js';
 import { rangesOf, type RecordBatch } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
-import { batchOf, type TestRecord } from '../streams.js';
+import { batchOf, openBytes, plainStream, type TestRecord } from '../streams.js';
 import { ascendingParts, expectedPieces, type ExpectedPiece, sectionOf } from './records/parts.js';
 import { BatchBuilder } from '#src/algebra/records/batch-builder.js';
 
@@ -168,6 +168,25 @@ describe('a merge', () => {
     expect(await merge([one], [other])).toEqual([one, other]);
     const [first] = await merge([one], [other]);
     expect(first).toBe(one);
+  });
+
+  it('makes whole records of one that goes through several batches', async () => {
+    const data = new Uint8Array(3 << 20).map((_, i) => (i % 250) + 1);
+    const length = data.length;
+    const expected = (patch: TestRecord) => {
+      const result = data.slice();
+      result.set(patch.data, patch.offset);
+      return result;
+    };
+    for (const offset of [4096, (1 << 20) + 4096, (2 << 20) + 5]) {
+      const patch = { offset, data: new Uint8Array(4096).fill(255) };
+      const { batches } = await openBytes(plainStream([{ offset: 0, data }]));
+      const merged = await collect(mergeStreams([batches, flow([batchOf([patch])])]));
+      const cut = merged.filter((batch) => batch.kind === 'data' && (batch.continues || batch.open));
+      expect(cut).toEqual([]);
+      const result = apply(merged, new Uint8Array(length));
+      expect(Buffer.compare(result, expected(patch))).toBe(0);
+    }
   });
 
   it('keeps zeros zeros, whatever lies beside them', async () => {

@@ -79,7 +79,9 @@ it('fails where the device cannot be synced, and is finished by a second run', a
   const args = ['apply', stream, target, '--snapback', snapback];
   const failed = await traced(args, folder.fresh('trace'), 'fsync:error=EIO:when=3');
   expect(failed.status).toBe(1);
-  expect(failed.errors).toMatch(/^lvstream: [^\n]*cannot be synced[^\n]*: EIO: i/o error\nlvstream: hint: [^\n]*\n$/);
+  expect(failed.errors).toMatch(
+    /^lvstream: [^\n]*cannot be synced[^\n]*: EIO: i\/o error\nlvstream: hint: [^\n]*\n$/,
+  );
   await succeed(args);
   expect(Buffer.compare(readFileSync(target), AFTER)).toBe(0);
   await succeed(['apply', snapback, target]);
@@ -102,7 +104,7 @@ it('says in a line that the snapbacks beside a new one cannot be listed', async 
   const args = ['apply', plain(), device(), '--snapback', folder.fresh('undo.lvs')];
   const { status, errors } = await traced(args, folder.fresh('trace'), 'getdents64:error=EIO');
   expect(status).toBe(1);
-  expect(errors).toMatch(/^lvstream: [^\n]*its snapbacks can't be listed: EIO: i/o error\n$/);
+  expect(errors).toMatch(/^lvstream: [^\n]*its snapbacks can't be listed: EIO: i\/o error\n$/);
 });
 
 it('writes nothing where what others wrote to the device cannot be synced', async () => {

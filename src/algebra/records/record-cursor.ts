@@ -84,7 +84,10 @@ export class RecordCursor {
     return { ...part, bytes, pieces };
   }
 
-  /** All of the batch, which is the caller's then; undefined if a part of it has been taken, or nothing is left. */
+  /**
+   * All of the batch, which is the caller's then; undefined if a part of it has been taken, nothing is left, or a record goes
+   * on from it or into it.
+   */
   takeBatch(): RecordBatch | undefined {
     if (!this.#isWhole) return undefined;
     const batch = this.#batch;
@@ -104,7 +107,8 @@ export class RecordCursor {
     this.#zeros = batch.kind === 'zeros' ? new Lookahead(zeroRecords(batch.ranges)) : undefined;
     this.#pieces = batch.pieces && new PieceCursor(batch.pieces);
     this.#goTo(0);
-    this.#isWhole = this.#length > 0;
+    const isCut = batch.kind === 'data' && (batch.continues || batch.open);
+    this.#isWhole = this.#length > 0 && !isCut;
   }
 
   #goTo(index: number): void {
