@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatSentence } from '#src/errors.js';
 import { assertSame, contentsOf, openChanges, takeAll } from '../changes.js';
 import type { Case } from '../case.js';
 import { fillRandom, writeRandom } from '../contents.js';
@@ -136,7 +137,8 @@ const killed: Case = {
     assert.ok(left !== undefined);
 
     const running = await openChanges(snapshot.name, { temporarySnapshot: 8 * MEBIBYTE });
-    assert.match(running.remarks.join(), new RegExp(`^vg/${left.trim()} was left behind .* is removed$`));
+    const remarks = running.remarks.map((remark) => formatSentence(remark, ({ name }) => name)).join();
+    assert.match(remarks, new RegExp(`^vg/${left.trim()} was left behind .* is removed$`));
     assert.equal(temporaries().length, 1);
     const args = ['dump', snapshot.name, '--temporary-snapshot', '8M', '-o', `${scratch}/other.lvs`];
     const { status, stderr } = lvstream(args);
