@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.js';
 import { countRecords, dataSize, releaseBatch, type RecordBatch } from '../format/batch.js';
-import { copySegments, unknownPieces } from './records/batch-builder.js';
+import { copySegments, ensurePieces } from './records/batch-builder.js';
 
 /** Where the whole records before a fault end: behind so many segments of that batch, counted from 0. */
 export interface Cut {
@@ -75,5 +75,5 @@ export async function* takeUntil(batches: AsyncIterable<RecordBatch>, cut: Cut):
 
 /** Says of batches that carry no base digests that nothing is known of their pieces. */
 export async function* fillPieces(batches: AsyncIterable<RecordBatch>): AsyncGenerator<RecordBatch> {
-  for await (const batch of batches) yield batch.pieces ? batch : { ...batch, pieces: unknownPieces(batch) };
+  for await (const batch of batches) yield ensurePieces(batch);
 }

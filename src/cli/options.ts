@@ -2,6 +2,12 @@ import { RefusedError, UsageError } from '../errors.js';
 import { isRegularFile, isSameFile } from '../files/same-file.js';
 import { isStandardOutput, refuseTaken } from '../files/sink.js';
 
+/** The stream of a command that takes one, and standard input without it. */
+export const INPUT = {
+  type: 'string',
+  describe: 'a stream of any format; - or nothing: standard input',
+} as const;
+
 /** Options that several commands share. */
 export const OUTPUT = {
   alias: 'o',

@@ -78,7 +78,7 @@ export class BatchBuilder {
   pass(batch: RecordBatch): void {
     this.#closeData();
     this.#closeZeros();
-    this.#done.push(this.#pieces && !batch.pieces ? { ...batch, pieces: unknownPieces(batch) } : batch);
+    this.#done.push(this.#pieces ? ensurePieces(batch) : batch);
   }
 
   /** Adds data, which is copied. `pieces`: runs that cover its pieces. */
@@ -193,11 +193,12 @@ function addRuns(pieces: PieceRunBuilder, section: Uint8Array): void {
   }
 }
 
-/** Says of each piece of a batch that nobody knows what the device must hold there. */
-export function unknownPieces(batch: RecordBatch): Uint8Array {
+/** The batch, with what it says of its pieces; of one that says nothing, that nobody knows what they must hold. */
+export function ensurePieces(batch: RecordBatch): RecordBatch {
+  if (batch.pieces) return batch;
   const runs = new PieceRunBuilder();
   runs.addUnknown(countPieces(batch));
-  return runs.takeSection();
+  return { ...batch, pieces: runs.takeSection() };
 }
 
 /**

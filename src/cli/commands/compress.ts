@@ -7,7 +7,17 @@ import type { FrameCodec } from '../../format/frame-codec.js';
 import type { Keep } from '../../lvm/opened.js';
 import { defineCommand } from '../command.js';
 import { LEFT_OUT } from '../exit.js';
-import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, LEVEL, OUTPUT, outputPath } from '../options.js';
+import {
+  DIALECT,
+  dialectOf,
+  FORCE,
+  INPUT,
+  inputPath,
+  JSON_REPORT,
+  LEVEL,
+  OUTPUT,
+  outputPath,
+} from '../options.js';
 import { generator } from '../package-version.js';
 import { withProgress } from '../print/progress.js';
 import { randomId } from '../../codec/random-id.js';
@@ -19,10 +29,7 @@ import { withOpen } from '../with-open.js';
 export const compress = defineCommand({
   declare: (yargs) =>
     yargs
-      .positional('stream', {
-        type: 'string',
-        describe: 'a stream of any format; - or nothing: standard input',
-      })
+      .positional('stream', INPUT)
       .option('output', OUTPUT)
       .option('force', FORCE)
       .option('json', JSON_REPORT)

@@ -4,7 +4,7 @@ import { RefusedError } from '../../errors.js';
 import { isMap } from '../../format/open-stream.js';
 import { writePlain } from '../../format/lvmsync/plain.js';
 import { defineCommand } from '../command.js';
-import { DIALECT, dialectOf, FORCE, inputPath, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
+import { DIALECT, dialectOf, FORCE, INPUT, inputPath, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
 import { withProgress } from '../print/progress.js';
 import { remarkDialect } from '../print/remarks.js';
 import { reportWritten, writeCounted } from '../print/written.js';
@@ -13,10 +13,7 @@ import { withOpen } from '../with-open.js';
 export const decompress = defineCommand({
   declare: (yargs) =>
     yargs
-      .positional('stream', {
-        type: 'string',
-        describe: 'a stream of any format; - or nothing: standard input',
-      })
+      .positional('stream', INPUT)
       .option('output', OUTPUT)
       .option('force', FORCE)
       .option('json', JSON_REPORT)
