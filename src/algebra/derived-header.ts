@@ -9,6 +9,11 @@ export interface Packer {
   readonly time: number;
 }
 
+/** The same, with the id of what is made. */
+export interface Maker extends Packer {
+  readonly id: Uint8Array;
+}
+
 /** The header that a stream gets in an `.lvs` file: its own, and of a plain one, which says nothing, who packed it. */
 export function packedHeader(stream: ChangeStream, packer: Packer): StreamHeader {
   return isPlain(stream) ? { ...stream.header, ...packer } : stream.header;
@@ -22,4 +27,20 @@ export function derivedFrom(by: string, sources: readonly Pick<StreamHeader, 'id
 /** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */
 export function salvagedHeader(header: StreamHeader, id: Uint8Array): StreamHeader {
   return fitHeader({ ...header, id, derivedFrom: derivedFrom('salvage', [header]), result: undefined });
+}
+
+/**
+ * The header of a slice (§7). Only what is known to be the whole stream leads from its base to its result; any other is of
+ * the same devices, and of no states. A part of a snapback is a stream like others, which was not saved from a device.
+ */
+export function slicedHeader(source: StreamHeader, maker: Maker, isWhole: boolean): StreamHeader {
+  const { order, baseDigests, baseSize, resultSize, chunkSize, origin } = source;
+  const { base, result, exhaustive } = isWhole ? source : {};
+  return fitHeader({
+    ...maker,
+    kind: source.kind === 'map' ? 'map' : 'changes',
+    requires: [],
+    ...{ order, base, result, baseDigests, exhaustive, baseSize, resultSize, chunkSize, origin },
+    derivedFrom: derivedFrom('slice', [source]),
+  });
 }

@@ -6,16 +6,10 @@ import { openInput, type StreamInput } from '../files/open-input.js';
 import { makeTemporaryFolder } from '../codec/scratch-file.js';
 import { writeOutput } from '../files/write-output.js';
 import { counted } from '../format/counted.js';
+import type { Watch } from '../format/batch.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { Changes } from './changes.js';
-import {
-  dumpHeader,
-  endOfDump,
-  followedBy,
-  writeDump,
-  type DumpOptions,
-  type Watch,
-} from './write-changes.js';
+import { dumpHeader, endOfDump, followedBy, writeDump, type DumpOptions } from './write-changes.js';
 
 /**
  * Changes as a stream to apply at once, as it is read: nothing is encoded on the way. It can be opened once. `watch`

@@ -3,7 +3,7 @@ import type { RandomAccessReader } from '../algebra/random-access.js';
 import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
 import { createPieceDigester } from '../compare/digest-pieces.js';
 import { remedy, UsageError } from '../errors.js';
-import type { RecordBatch } from '../format/batch.js';
+import type { RecordBatch, Watch } from '../format/batch.js';
 import type { Closing, Totals } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
@@ -22,9 +22,6 @@ export interface DumpOptions {
   readonly id: Uint8Array;
   readonly generator: string;
 }
-
-/** Passes batches on, and sees them pass. */
-export type Watch = (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
 
 /**
  * Writes changes as an `.lvs` file. Throws what reading them and {@link Changes.settle} throw, and what `sink` does;

@@ -21,6 +21,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/merge.js')).merge,
   },
   {
+    name: 'slice',
+    positionals: '[stream]',
+    summary: 'the part of a stream that lies in ranges of the device',
+    load: async () => (await import('./commands/slice.js')).slice,
+  },
+  {
     name: 'apply',
     positionals: '<stream> <device>',
     summary: 'writes a stream to a device, and saves the undo first',

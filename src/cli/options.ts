@@ -41,6 +41,26 @@ export const LEVEL = {
   coerce: (text: unknown) => wholeNumber('--level', text, MAX_LEVEL),
 } as const;
 
+/** What a stream can be written as, by the name that the command line has for it. */
+export const STREAM_FORMATS = ['lvs', 'lvmsync'] as const;
+export type StreamFormat = (typeof STREAM_FORMATS)[number];
+
+export const FORMAT = {
+  choices: STREAM_FORMATS,
+  requiresArg: true,
+  default: 'lvs',
+  describe: 'lvmsync: the plain stream',
+} as const;
+
+/** What every command takes that makes a stream. */
+export const STREAM_OUTPUT = {
+  output: OUTPUT,
+  force: FORCE,
+  format: FORMAT,
+  level: LEVEL,
+  json: JSON_REPORT,
+} as const;
+
 /** The three that help to read legacy streams. */
 export const DIALECT = {
   'byte-order': {

@@ -48,6 +48,9 @@ export interface ZeroBatch {
 
 export type RecordBatch = DataBatch | ZeroBatch;
 
+/** Passes batches on, and sees them pass. */
+export type Watch = (batches: AsyncIterable<RecordBatch>) => AsyncIterable<RecordBatch>;
+
 /** A few buffers of one size, and arrays of segments, used again instead of being allocated. */
 export interface BufferPool {
   readonly size: number;

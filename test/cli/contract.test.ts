@@ -22,6 +22,7 @@ const withMissingFile: Readonly<Record<string, readonly string[]>> = {
   dump: ['dump', '--cow', missing, '--origin', missing, '-o', folder.fresh('dump')],
   changes: ['changes', '--cow', missing, '--origin', missing, '-o', folder.fresh('changes')],
   merge: ['merge', missing, '-o', folder.fresh('merge')],
+  slice: ['slice', missing, '--range', '0..1G', '-o', folder.fresh('slice')],
   apply: ['apply', missing, captureFile('a', 'snapshot.img')],
   info: ['info', missing],
   verify: ['verify', missing],
@@ -37,6 +38,8 @@ const filters = [
   ['compress'],
   ['decompress', '-'],
   ['decompress'],
+  ['slice', '-', '--range', '0..'],
+  ['slice', '--range', '0..'],
 ];
 
 describe('lvstream', () => {
@@ -134,12 +137,15 @@ describe.each(filters)('%s %s', (...args) => {
 });
 
 describe('an output file', () => {
-  it.each(['compress', 'decompress'])('is not written when %s meets damage', async (name) => {
-    const cut = folder.file('cut', readCapture('a', 'ruby.stream').subarray(0, 5000));
-    const before = folder.names();
-    expect((await lvstream([name, cut, '-o', folder.fresh('out')])).status).toBe(3);
-    expect(folder.names()).toEqual(before);
-  });
+  it.each(['compress', 'decompress', 'slice --range 0..'])(
+    'is not written when %s meets damage',
+    async (name) => {
+      const cut = folder.file('cut', readCapture('a', 'ruby.stream').subarray(0, 5000));
+      const before = folder.names();
+      expect((await lvstream([...name.split(' '), cut, '-o', folder.fresh('out')])).status).toBe(3);
+      expect(folder.names()).toEqual(before);
+    },
+  );
 
   it("is its owner's alone", async () => {
     const out = folder.fresh('out');

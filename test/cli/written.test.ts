@@ -24,6 +24,8 @@ const streams: readonly (readonly [string, string[], (file: Buffer) => Buffer])[
   ['dump --format lvmsync', ['dump', ...images, '--format', 'lvmsync'], (file) => file],
   ['compress', ['compress', stream], decompress],
   ['decompress', ['decompress', stream], (file) => file],
+  ['slice', ['slice', stream, '--range', '0..'], decompress],
+  ['slice --format lvmsync', ['slice', stream, '--range', '0..', '--format', 'lvmsync'], (file) => file],
 ];
 const maps: readonly (readonly [string, string[]])[] = [
   ['changes', ['changes', ...images]],

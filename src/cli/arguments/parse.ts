@@ -9,6 +9,8 @@ import { wrongArguments, type WrongArguments } from './wrong-arguments.js';
 const SHIELD = '\u0000';
 const MAX_WIDTH = 110;
 const HELP = 'h';
+/** Of these there may be several. */
+const LISTS = ['stream', 'range'];
 
 /** Parses the arguments of one command and runs it; returns the exit status. */
 export async function runCommand(entry: CommandEntry, argv: readonly string[]): Promise<number> {
@@ -99,10 +101,10 @@ function unshield(args: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(args).map(([key, value]) => [key, bare(value)]));
 }
 
-/** yargs makes a list of an option that is given twice; only positionals are lists here. */
+/** yargs makes a list of an option that is given twice. */
 function checkRepeats(args: Record<string, unknown>): Record<string, unknown> {
   const repeated = Object.keys(args).find(
-    (key) => key.length > 1 && key !== 'stream' && Array.isArray(args[key]),
+    (key) => key.length > 1 && !LISTS.includes(key) && Array.isArray(args[key]),
   );
   if (repeated === undefined) return args;
   throw new UsageError(`--${repeated} is given more than once`);

@@ -25,6 +25,10 @@ const WORDINGS: readonly (readonly [RegExp, Wording])[] = [
     /^Not enough arguments following: (.*)$/s,
     (_, name = '') => ({ text: `${dashed(name)}: no value is given` }),
   ],
+  [
+    /^Missing required arguments?: (\S+)/,
+    (_, name = '') => ({ text: `${dashed(name.replace(/,$/, ''))} is missing` }),
+  ],
   [/Argument: (\S+), Given: (.*), Choices: (.*)$/s, describeChoice],
 ];
 

@@ -1,9 +1,9 @@
 import { createCodec } from '../../codec/codec.js';
 import { openInput, plainSize } from '../../files/open-input.js';
-import { RefusedError } from '../../errors.js';
 import { isMap } from '../../format/open-stream.js';
 import { writePlain } from '../../format/lvmsync/plain.js';
 import { defineCommand } from '../command.js';
+import { mapAsPlain } from '../write-stream.js';
 import { DIALECT, dialectOf, FORCE, INPUT, inputPath, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
 import { withProgress } from '../print/progress.js';
 import { remarkDialect } from '../print/remarks.js';
@@ -25,12 +25,7 @@ export const decompress = defineCommand({
       const codec = keep(createCodec({ level: 0 }));
       const input = keep(await openInput(inputPath(args.stream), codec, dialectOf(args)));
       const stream = await input.open();
-      if (isMap(stream)) {
-        const hint = 'lvstream info --records lists its ranges';
-        throw new RefusedError(`${input.name}: a map holds no records, and a plain stream no ranges`, {
-          hint,
-        });
-      }
+      if (isMap(stream)) throw mapAsPlain(input.name);
       remarkDialect(input, stream, args);
       const written = await withProgress(
         'decompress',

@@ -4,15 +4,15 @@ import { writeDump, writePlainDump } from '../../changes/write-changes.js';
 import { declareChanges, LIVE_GROUP, outputOf, OUTPUT_GROUP, refuse, withChanges } from './change-source.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { defineCommand } from '../command.js';
-import { FORCE, JSON_REPORT, LEVEL, OUTPUT } from '../options.js';
+import { STREAM_OUTPUT, type StreamFormat } from '../options.js';
 import { generator } from '../package-version.js';
 import { withProgress } from '../print/progress.js';
-import { reportWritten, writeCounted, type Written } from '../print/written.js';
+import { reportWritten, writeCounted, writtenAs, type Written } from '../print/written.js';
 
 const flag = { type: 'boolean', default: false } as const;
 
 interface DumpArguments {
-  readonly format: 'lvs' | 'lvmsync';
+  readonly format: StreamFormat;
   readonly baseDigests: boolean;
   readonly baseState?: string | undefined;
   readonly resultState?: string | undefined;
@@ -35,16 +35,7 @@ export const dump = defineCommand({
         requiresArg: true,
         describe: 'read the data from this device or image instead of the origin',
       })
-      .option('output', OUTPUT)
-      .option('force', FORCE)
-      .option('format', {
-        choices: ['lvs', 'lvmsync'],
-        requiresArg: true,
-        default: 'lvs',
-        describe: 'lvmsync: the plain stream',
-      } as const)
-      .option('json', JSON_REPORT)
-      .option('level', LEVEL)
+      .options(STREAM_OUTPUT)
       .option('base-digests', {
         ...flag,
         describe: 'say what the device must hold before (not with --thin-metadata)',
@@ -87,7 +78,5 @@ async function write(
         : writeDump(changes, sink, codec, options, watch),
     ),
   );
-  return format === 'lvmsync'
-    ? { format: 'lvmsync3', ...written }
-    : { format: 'lvs', kind: 'changes', ...written };
+  return { ...writtenAs(format, 'changes'), ...written };
 }

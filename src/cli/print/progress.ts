@@ -1,7 +1,6 @@
 import type { SingleBar } from 'cli-progress';
 import { onInterrupt } from '../../files/interrupt.js';
-import { encodedSize, type RecordBatch } from '../../format/batch.js';
-import type { Watch } from '../../changes/write-changes.js';
+import { encodedSize, type RecordBatch, type Watch } from '../../format/batch.js';
 
 /** Tells how many bytes of plain stream there will be, if anybody knows. */
 export type Total = () => Promise<number | undefined>;
@@ -25,7 +24,8 @@ export async function withProgress<T>(
   };
   const forget = onInterrupt(stop);
   try {
-    return await act((batches) => count(batches, bar));
+    const progress = { done: 0, shown: 0 };
+    return await act((batches) => count(batches, bar, progress));
   } finally {
     forget();
     stop();
@@ -44,15 +44,18 @@ async function startBar(what: string, total: number | undefined): Promise<Single
   return bar;
 }
 
-async function* count(batches: AsyncIterable<RecordBatch>, bar: SingleBar): AsyncGenerator<RecordBatch> {
-  let done = 0;
-  let shown = 0;
+/** `progress`: bytes of all that is watched, and when the bar was drawn last. */
+async function* count(
+  batches: AsyncIterable<RecordBatch>,
+  bar: SingleBar,
+  progress: { done: number; shown: number },
+): AsyncGenerator<RecordBatch> {
   for await (const batch of batches) {
-    done += encodedSize(batch);
+    progress.done += encodedSize(batch);
     const now = performance.now();
-    if (now - shown > INTERVAL_MS) {
-      bar.update(mebibytes(done));
-      shown = now;
+    if (now - progress.shown > INTERVAL_MS) {
+      bar.update(mebibytes(progress.done));
+      progress.shown = now;
     }
     yield batch;
   }

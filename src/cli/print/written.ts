@@ -4,6 +4,7 @@ import { writeOutput } from '../../files/write-output.js';
 import type { Closing, Totals } from '../../format/lvs/maps/closing.js';
 import type { Kind } from '../../format/lvs/maps/header.js';
 import type { ByteSink } from '../../format/lvs/writer.js';
+import type { StreamFormat } from '../options.js';
 import { print, printJson } from './print.js';
 import { formatSize, sayTotals } from './sizes.js';
 import { visible } from './visible.js';
@@ -14,6 +15,11 @@ export interface Written {
   readonly kind?: Kind | undefined;
   readonly totals: Totals & Pick<Closing, 'consistent'>;
   readonly fileSize: number;
+}
+
+/** What {@link Written} says of a stream of that kind in that format. */
+export function writtenAs(format: StreamFormat, kind: Kind): Pick<Written, 'format' | 'kind'> {
+  return format === 'lvmsync' ? { format: 'lvmsync3' } : { format, kind };
 }
 
 /** Writes a result as `writeOutput` does; returns what the writer does, and the bytes that it wrote. */
