@@ -55,11 +55,11 @@ export async function findFinished(
   if (verdict.kind !== 'base' && verdict.kind !== 'either') return undefined;
   const { digest, differentBytes, pastEnd } = await compareResult(input, target, codec);
   const isHeld = differentBytes === 0 && (pastEnd === 0 || options.skipPastEnd);
-  return isHeld && isNamed(closing.undoes ?? made.undoes, header.id ?? digest!) ? { pastEnd } : undefined;
+  return isHeld && isUndone(closing.undoes ?? made.undoes, header.id ?? digest!) ? { pastEnd } : undefined;
 }
 
 /** By its id, or the digest of a stream that has none (§5.2). */
-function isNamed(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
+function isUndone(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
   return undone.some((other) => Buffer.compare(other, id) === 0);
 }
 

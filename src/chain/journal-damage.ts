@@ -10,12 +10,10 @@ import {
   MAX_HEADER_SIZE,
   MAX_ZERO_RANGES_SIZE,
   SKIPPABLE_HEADER_SIZE,
-  ZERO_RANGES_MAGIC,
 } from '../format/layout.js';
 import { decodeMark, MARK_START, type Mark } from '../format/lvs/mark.js';
-import { parseContent } from '../format/segments.js';
 import { viewOf } from '../format/view.js';
-import { decodeZeroRanges } from '../format/lvs/frames/zero-frame.js';
+import { decodeRecords, listsZeros, type LoneFrame } from '../format/lvs/frames/decode-records.js';
 import { takeFrame } from '../format/lvs/frames/zstd-frame.js';
 import { readPartial, readPartialAt, sizeOfPartial, type PartialFile } from './partial-file.js';
 
@@ -61,7 +59,7 @@ async function* findMarks(file: PartialFile, start: number): AsyncGenerator<Mark
   }
 }
 
-/** What the frame at `position` records, if it is whole: a zero frame needs only the ranges before it. */
+/** What the frame at `position` holds, if it is whole: a zero frame needs only the ranges before it. */
 async function readUnit(
   file: PartialFile,
   codec: FrameCodec,
@@ -69,30 +67,22 @@ async function readUnit(
 ): Promise<RecordBatch | undefined> {
   const start = await readPartialAt(file, position, SKIPPABLE_HEADER_SIZE);
   if (start.length < SKIPPABLE_HEADER_SIZE) return undefined;
-  const [magic, size] = [viewOf(start).getUint32(0, true), viewOf(start).getUint32(4, true)];
-  if (magic !== ZERO_RANGES_MAGIC) return readRecords(file, codec, position);
-  const frameSize = SKIPPABLE_HEADER_SIZE + Math.min(size, MAX_ZERO_RANGES_SIZE);
-  return readZeroRanges(await readPartialAt(file, position, frameSize), position);
-}
-
-function readZeroRanges(frame: Uint8Array, position: number): RecordBatch | undefined {
-  const { ranges, fault } = decodeZeroRanges(frame, position);
-  return fault ? undefined : { kind: 'zeros', ranges };
-}
-
-async function readRecords(
-  file: PartialFile,
-  codec: FrameCodec,
-  position: number,
-): Promise<RecordBatch | undefined> {
   try {
-    const { bytes, header } = await takeFrame(readPartial(file, position), createBufferPool(FRAME_ROOM));
-    const { content } = await codec.decompress(bytes, new Uint8Array(header.contentSize), undefined);
-    return content && parseContent(content, { open: undefined, position, admit: () => undefined }).batch;
+    return await decodeRecords(await takeUnit(file, position, start), codec);
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;
   }
+}
+
+async function takeUnit(file: PartialFile, position: number, start: Uint8Array): Promise<LoneFrame> {
+  if (listsZeros(start)) {
+    const frameSize =
+      SKIPPABLE_HEADER_SIZE + Math.min(viewOf(start).getUint32(4, true), MAX_ZERO_RANGES_SIZE);
+    return { bytes: await readPartialAt(file, position, frameSize), position, contentSize: 0 };
+  }
+  const { bytes, header } = await takeFrame(readPartial(file, position), createBufferPool(FRAME_ROOM));
+  return { bytes, position, contentSize: header.contentSize };
 }
 
 /**

@@ -158,7 +158,7 @@ export function discardJournal(path: string, opened: OpenJournal): void {
   syncFolder(path);
 }
 
-/** Where {@link discardJournal} puts a journal that records what the device has no place for now; undefined of others. */
+/** Where {@link discardJournal} puts a journal that saves what the device has no place for now; undefined of others. */
 export function asidePath(path: string, { journal, recorded }: OpenJournal): string | undefined {
   if (!recorded.isCutOff) return undefined;
   const { id } = journal.header;

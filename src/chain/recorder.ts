@@ -235,7 +235,7 @@ export class Recorder {
   }
 }
 
-/** Where journals are put, or have been, that record what the device has no place for now. */
+/** Where journals are put, or have been, that save what the device has no place for now. */
 function asideOf({ left, aside }: Start): string[] {
   const idle = (left?.idle ?? []).map((each) => asidePath(each.path, each));
   return [aside, ...idle].filter((path) => path !== undefined);

@@ -2,8 +2,8 @@ import { DeviceError, sentence, type Remedy, type Sentence } from '../errors.js'
 import { partialPath } from './partial-file.js';
 
 /**
- * What takes back what has been written while `snapback` was begun, as its unfinished file recorded it. `skipPastEnd`: it
- * recorded what is past the device's end by now.
+ * What takes back what has been written while `snapback` was begun, as its unfinished file saved it. `skipPastEnd`: it
+ * saved what is past the device's end by now.
  */
 export function takeBack(snapback: string, device: string, skipPastEnd = false): Remedy {
   return { name: 'take-back', stream: partialPath(snapback), device, skipPastEnd };

@@ -26,9 +26,9 @@ export function inputOf(
     name,
     rewindable: false,
     open: async () => {
-      let settled: ReturnType<Changes['settle']> = { consistent: false };
+      let settled: ReturnType<Changes['conclude']> = { consistent: false };
       const batches = followedBy(watch(splitZeroRuns(changes.batches())), () => {
-        settled = changes.settle();
+        settled = changes.conclude();
       });
       const header = dumpHeader(changes, options);
       const { closing, ...passing } = counted(batches, codec);

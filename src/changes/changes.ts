@@ -26,14 +26,14 @@ export interface Changes {
   readonly before?: RandomAccessReader | undefined;
   /**
    * To be asked once all has been read: whether that was a single moment, in which nothing was written to what was
-   * read. Throws if it cannot be trusted at all.
+   * read. Throws if it can't be trusted at all.
    */
-  settle(): { readonly consistent: boolean };
+  conclude(): { readonly consistent: boolean };
 }
 
 /** Changes whose devices are open. */
 export interface OpenChanges extends Changes {
-  /** What the user should know, a sentence each; `settle` may add to it. */
+  /** What the user should know, a sentence each; `conclude` may add to it. */
   readonly remarks: readonly Sentence[];
   /** Closes what was opened, and takes back what was made for it. A second call does nothing. */
   close(): void;

@@ -24,7 +24,7 @@ export interface DumpOptions {
 }
 
 /**
- * Writes changes as an `.lvs` file. Throws what reading them and {@link Changes.settle} throw, and what `sink` does;
+ * Writes changes as an `.lvs` file. Throws what reading them and {@link Changes.conclude} throw, and what `sink` does;
  * `UsageError` before anything is written if there can be no base digests.
  */
 export async function writeDump(
@@ -39,14 +39,14 @@ export async function writeDump(
   const digested = before === undefined ? batches : addBaseDigests(batches, before, codec);
   const header = dumpHeader(changes, options);
   return writeLvs(digested, sink, codec, header, (digest) =>
-    endOfDump(header, changes.settle(), digest, codec),
+    endOfDump(header, changes.conclude(), digest, codec),
   );
 }
 
 /** What a stream says at its end, once all that it holds has been read and `settled`. */
 export function endOfDump(
   header: StreamHeader,
-  { consistent }: ReturnType<Changes['settle']>,
+  { consistent }: ReturnType<Changes['conclude']>,
   digest: Uint8Array,
   codec: FrameCodec,
 ): Pick<Closing, 'result' | 'consistent' | 'endTime'> {
@@ -71,7 +71,7 @@ export function writeChangeMap(
 ): Promise<Closing> {
   const header = { ...dumpHeader(changes, { ...options, baseDigests: false }), kind: 'map' as const };
   return writeMap([mergeRanges(changes.ranges())], sink, codec, header, () => {
-    changes.settle();
+    changes.conclude();
     return { result: changes.result, endTime: Date.now() };
   });
 }
@@ -87,7 +87,7 @@ export async function writePlainDump(
 ): Promise<Totals & Pick<Closing, 'consistent'>> {
   let consistent: boolean | undefined;
   const batches = followedBy(changes.batches(), () => {
-    ({ consistent } = changes.settle());
+    ({ consistent } = changes.conclude());
   });
   return { ...(await writePlain(watch(batches), sink)), consistent };
 }

@@ -8,7 +8,7 @@ import type { OpenScratch } from '../ranges/scratch.js';
 import { cutRange, ZERO_PART } from './cut-range.js';
 
 /**
- * What a journal that was left unfinished records of the device, held against the device (§6.4): every recorded byte
+ * What a journal that was left unfinished saves of the device, held against the device (§6.4): every saved byte
  * must be as it was before, or as the stream wants it.
  */
 export class RecordedRanges {

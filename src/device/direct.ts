@@ -23,7 +23,7 @@ export interface AlignedReads {
   readonly unit: number;
   /**
    * Fills `target`, which lies inside {@link alignedMemory} at a multiple of `unit`, from `offset` on. Neither may
-   * `target` be touched nor the device be closed until the promise is settled. Rejects if any of the range cannot be
+   * `target` be touched nor the device be closed until the promise is settled. Rejects if any of the range can't be
    * read; `readInto` says where.
    */
   read(target: Uint8Array, offset: number): Promise<void>;
@@ -104,7 +104,7 @@ function readThroughScratch(file: OpenFile, target: Uint8Array, offset: number, 
 function fill({ fd, name }: OpenFile, memory: Uint8Array, start: number, wanted: number): void {
   for (let done = 0; done < memory.length;) {
     const at = start + done;
-    const count = attempt(`${name}: cannot be read at byte ${Math.max(at, wanted)}`, () =>
+    const count = attempt(`${name}: can't be read at byte ${Math.max(at, wanted)}`, () =>
       readSome(fd, memory.subarray(done), at),
     );
     if (count === 0) throw endedEarly(name, at);

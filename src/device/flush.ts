@@ -10,7 +10,7 @@ import { flushBuffers, syncFileSystem } from './syscalls.js';
  * Puts everything that was written to a block device, or to whatever lies on top of it, onto it: what file systems hold
  * back, and what stands in the caches of its node and of the nodes above it. Of a file: its own pages.
  *
- * Throws `DeviceError` if there is no such device or file, or if any of it cannot be written.
+ * Throws `DeviceError` if there is no such device or file, or if any of it can't be written.
  */
 export function flushDevice(path: string): void {
   const stats = statImage(path);
@@ -53,7 +53,7 @@ function syncMount({ point }: Mount): void {
   const fd = safely(() => openSync(point, constants.O_RDONLY | constants.O_NONBLOCK));
   if (fd === undefined) return;
   try {
-    attempt(`${point}: its file system cannot be synced`, () => {
+    attempt(`${point}: its file system can't be synced`, () => {
       syncFileSystem(fd);
     });
   } finally {
@@ -65,7 +65,7 @@ function syncMount({ point }: Mount): void {
 function flushNode(path: string, isDevice: boolean): void {
   const fd = openDescriptor(path, constants.O_RDONLY);
   try {
-    attempt(`${path}: cannot be flushed`, () => {
+    attempt(`${path}: can't be flushed`, () => {
       if (isDevice) flushBuffers(fd);
       fsyncSync(fd);
     });

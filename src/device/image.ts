@@ -86,7 +86,7 @@ function openError(path: string, cause: unknown): DeviceError {
   const code = errorCode(cause);
   const known = code === undefined ? undefined : OPEN_HINTS.get(code);
   const hint = code === 'ENOENT' ? (meantNode(path) ?? known) : known;
-  return new DeviceError(`${path}: cannot be opened: ${reason(cause)}`, { cause, hint });
+  return new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause, hint });
 }
 
 /** A logical volume goes by `VG/LV` elsewhere; as a device it is below `/dev`. */
@@ -146,7 +146,7 @@ export function readerOf(file: OpenFile): RandomAccessReader {
 }
 
 function readPart({ fd, name }: OpenFile, target: Uint8Array, offset: number): number {
-  const count = attempt(`${name}: cannot be read at byte ${offset}`, () => readSome(fd, target, offset));
+  const count = attempt(`${name}: can't be read at byte ${offset}`, () => readSome(fd, target, offset));
   if (count > 0) return count;
   throw new DeviceError(`${name}: ends at byte ${offset}, before the size it had when it was opened`);
 }
@@ -191,15 +191,15 @@ function* dataRanges(file: OpenFile, { offset, length }: Range): Generator<Range
   }
 }
 
-/** A file system that cannot tell holes from data says EINVAL: then all of it is data. */
+/** A file system that can't tell holes from data says EINVAL: then all of it is data. */
 function nextData({ fd, name }: OpenFile, at: number): number | undefined {
-  return attempt(`${name}: cannot be searched for data at byte ${at}`, () =>
+  return attempt(`${name}: can't be searched for data at byte ${at}`, () =>
     unlessUnsupported(() => seekData(fd, at), at),
   );
 }
 
 function nextHole({ fd, name }: OpenFile, at: number, end: number): number {
-  return attempt(`${name}: cannot be searched for holes at byte ${at}`, () =>
+  return attempt(`${name}: can't be searched for holes at byte ${at}`, () =>
     unlessUnsupported(() => seekHole(fd, at), end),
   );
 }

@@ -16,7 +16,7 @@ export const lockPath = (name: string, folder = RUN_FOLDER): string => path.join
  * somebody else has put something of that name: a lock that others have may be held for ever, and a note in it be theirs.
  */
 export function openLockFile(file: string): number {
-  const fd = attempt(`${file}: cannot be opened`, () => {
+  const fd = attempt(`${file}: can't be opened`, () => {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     return openSync(file, FLAGS, 0o600);
   });

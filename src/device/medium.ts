@@ -17,7 +17,7 @@ type Opened = Pick<OpenFile, 'fd' | 'name'>;
 export function syncFile({ fd, name }: Opened): void {
   const hint = 'see what the kernel says (dmesg); the same command again writes what is not on the medium';
   attempt(
-    `${name}: cannot be synced, so what was written may be lost`,
+    `${name}: can't be synced, so what was written may be lost`,
     () => {
       fsyncSync(fd);
     },
@@ -40,7 +40,7 @@ export function settle(
   },
 ): void {
   sync();
-  attempt(`${name}: cannot be dropped from the page cache`, () => {
+  attempt(`${name}: can't be dropped from the page cache`, () => {
     dropCleanPages(fd);
   });
 }

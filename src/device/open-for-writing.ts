@@ -37,7 +37,7 @@ function swapWriter(subject: Subject): string | undefined {
 /** What counts is the file system: a read-only mount of it does not tell of its other mounts. */
 function mountWriter(subject: Subject): string | undefined {
   const mounts = listMounts();
-  if (mounts === undefined) return 'may be mounted, which cannot be seen, since /proc is not there';
+  if (mounts === undefined) return "may be mounted, which can't be seen, since /proc is not there";
   const mount = mounts.find((each) => !each.readOnly && isMountOf(subject, each));
   return mount && `is mounted read-write on ${mount.point}`;
 }
@@ -67,7 +67,7 @@ function unknownWriter(subject: Subject): string | undefined {
   const count = isReadOnly(subject) ? undefined : readOpenCount(subject);
   if (count === undefined) return undefined;
   if (typeof count === 'string')
-    return `may be open for writing: dmsetup cannot say how often it is open: ${count}`;
+    return `may be open for writing: dmsetup can't say how often it is open: ${count}`;
   const known = countReaders(subject);
   if (count <= known) return undefined;
   return `is open for writing somewhere: device-mapper counts ${count} opens, of which ${known} are known to be for reading`;

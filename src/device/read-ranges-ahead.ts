@@ -52,7 +52,7 @@ interface JoinedRead {
 }
 
 /** A batch whose data is on its way. */
-interface Job {
+interface BatchRead {
   readonly batch: DataBatch;
   readonly reads: readonly JoinedRead[];
   issued: number;
@@ -70,7 +70,7 @@ class ReadAhead {
   readonly #free: Uint8Array[];
   readonly #running = new Set<Promise<void>>();
   /** Batches in order; all but the last one have all their reads issued. */
-  readonly #jobs: Job[] = [];
+  readonly #started: BatchRead[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
@@ -89,21 +89,22 @@ class ReadAhead {
   /** The next batch, filled; undefined behind the last one. */
   async next(): Promise<DataBatch | undefined> {
     this.#issue();
-    const [job] = this.#jobs;
-    if (job === undefined) {
+    const [filling] = this.#started;
+    if (filling === undefined) {
       if (this.#failure) throw this.#failure.error;
       return undefined;
     }
-    await job.filled;
-    for (const { first, end } of inOrder(job.failed)) fillSegments(job.batch, this.#source, first, end);
-    this.#jobs.shift();
+    await filling.filled;
+    for (const { first, end } of inOrder(filling.failed))
+      fillSegments(filling.batch, this.#source, first, end);
+    this.#started.shift();
     this.#issue();
-    return job.batch;
+    return filling.batch;
   }
 
   /** Waits for what is in flight and gives back all memory. */
   async end(): Promise<void> {
-    const left = this.#jobs.splice(0);
+    const left = this.#started.splice(0);
     this.#drafts.return();
     await Promise.all(this.#running);
     for (const { batch } of left) releaseBatch(batch);
@@ -112,25 +113,27 @@ class ReadAhead {
 
   #issue(): void {
     while (this.#free.length > 0) {
-      const job = this.#jobToIssue();
-      if (job === undefined) return;
-      const read = job.reads[job.issued]!;
-      job.issued += 1;
-      const running = this.#run(job, read, this.#free.pop()!).finally(() => this.#running.delete(running));
+      const filling = this.#readToIssue();
+      if (filling === undefined) return;
+      const read = filling.reads[filling.issued]!;
+      filling.issued += 1;
+      const running = this.#run(filling, read, this.#free.pop()!).finally(() =>
+        this.#running.delete(running),
+      );
       this.#running.add(running);
     }
   }
 
-  /** The job that has reads left to issue: a new one, unless there are enough. */
-  #jobToIssue(): Job | undefined {
-    const last = this.#jobs.at(-1);
+  /** The batch that has reads left to issue: a new one, unless there are enough. */
+  #readToIssue(): BatchRead | undefined {
+    const last = this.#started.at(-1);
     if (last !== undefined && last.issued < last.reads.length) return last;
-    if (this.#jobs.length >= MOST_BATCHES) return undefined;
+    if (this.#started.length >= MOST_BATCHES) return undefined;
     const batch = this.#nextDraft();
     if (batch === undefined) return undefined;
-    const job = jobOf(batch, planReads(batch, this.#source.size, this.#reads.unit));
-    this.#jobs.push(job);
-    return job;
+    const filling = readOf(batch, planReads(batch, this.#source.size, this.#reads.unit));
+    this.#started.push(filling);
+    return filling;
   }
 
   /** An error of the ranges waits until the batches before it are out. */
@@ -144,19 +147,19 @@ class ReadAhead {
   }
 
   /** Never rejects. */
-  async #run(job: Job, read: JoinedRead, slot: Uint8Array): Promise<void> {
+  async #run(filling: BatchRead, read: JoinedRead, slot: Uint8Array): Promise<void> {
     const { start, stop } = read;
     try {
       const inside = start >= 0 && stop <= this.#source.size;
       if (!inside) throw new RangeError('the range is not inside the device');
       await this.#reads.read(slot.subarray(0, stop - start), start);
-      copyFromRead(job.batch, read, slot);
+      copyFromRead(filling.batch, read, slot);
     } catch {
-      job.failed.push(read);
+      filling.failed.push(read);
     }
     this.#free.push(slot);
-    job.ended += 1;
-    if (job.ended === job.reads.length) job.markFilled();
+    filling.ended += 1;
+    if (filling.ended === filling.reads.length) filling.markFilled();
     this.#issue();
   }
 }
@@ -166,7 +169,7 @@ function inOrder(reads: readonly JoinedRead[]): JoinedRead[] {
   return reads.toSorted((a, b) => a.first - b.first);
 }
 
-function jobOf(batch: DataBatch, reads: readonly JoinedRead[]): Job {
+function readOf(batch: DataBatch, reads: readonly JoinedRead[]): BatchRead {
   let markFilled = (): void => undefined;
   const filled = new Promise<void>((resolve) => (markFilled = resolve));
   return { batch, reads, issued: 0, ended: 0, failed: [], filled, markFilled };

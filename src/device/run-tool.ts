@@ -27,7 +27,7 @@ const ENVIRONMENT = {
 /**
  * Runs a program to its end. No other work of this process, and no signal's handler, comes in between; a signal to all
  * processes of the terminal does not reach it.
- * Throws `DeviceError` if it cannot be run; `debian` is the package that has it. The program gets these open files beside its
+ * Throws `DeviceError` if it can't be run; `debian` is the package that has it. The program gets these open files beside its
  * standard ones, and with them their locks.
  */
 export function runTool(
@@ -52,7 +52,7 @@ function cannotRun(command: string, cause: Error, debian: string): DeviceError {
   const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
   const why = missing ? 'it is not installed' : cause.message;
   const hint = missing ? `install it (Debian package ${debian})` : undefined;
-  return new DeviceError(`${command} cannot be run: ${why}`, { cause, hint });
+  return new DeviceError(`${command} can't be run: ${why}`, { cause, hint });
 }
 
 /** What a program complains of, on one line. */

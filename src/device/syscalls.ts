@@ -60,7 +60,7 @@ function loadSystemCalls(): SystemCalls {
     const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
     return { ...declare(koffi.load(null)), errno: () => koffi.errno() };
   } catch (cause) {
-    throw new DeviceError('the system calls for devices cannot be loaded (package koffi)', {
+    throw new DeviceError("the system calls for devices can't be loaded (package koffi)", {
       cause,
       hint: 'install lvstream again on this machine, so that npm fetches the koffi binary that fits it',
     });

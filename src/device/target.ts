@@ -42,7 +42,7 @@ export interface TargetOptions {
 export interface Target extends RandomAccessWriter {
   /**
    * Puts on stable storage what anybody has written to it, and makes reads show what the medium holds ({@link settle}).
-   * Throws `DeviceError` if that cannot be done.
+   * Throws `DeviceError` if that can't be done.
    */
   settle(): void;
   /** Releases the target and its lock, without syncing. A second call does nothing. */
@@ -63,7 +63,7 @@ export interface TargetIdentity {
  * Opens a file or block device for being changed: never creates, truncates or extends it, and has written
  * nothing when it returns or throws.
  *
- * Throws `DeviceError` if it is missing, cannot be opened, or is read-only. Throws `RefusedError` if it is neither a file nor a block
+ * Throws `DeviceError` if it is missing, can't be opened, or is read-only. Throws `RefusedError` if it is neither a file nor a block
  * device, if another lvstream is at work on it, and, unless `inUse`, if anything else uses it: a mount, swap,
  * a device on top of it (holders, loop), an open file of another process, or whatever else counts in
  * device-mapper's open count. While it is open the kernel refuses others to mount or claim it (open(2),
@@ -105,7 +105,7 @@ function openClaimed(path: string, stats: BigIntStats, { inUse, readOnly }: Requ
     if (claim === 0 || errorCode(cause) !== 'EBUSY') throw cause;
     refuseWhenUsed(path, stats);
     throw new RefusedError(`${path}: the kernel says that it is in use: ${reason(systemFailure(cause))}`, {
-      cause,
+      cause: systemFailure(cause),
       hint: sentence`find what mounted or claimed it (lsblk, findmnt, also inside containers), or write all the same with ${remedy('in-use')}`,
     });
   }
@@ -119,7 +119,7 @@ function targetOf(file: OpenFile, stats: BigIntStats, lock: number | undefined):
     ...(stats.isFile() && allocatedIn(file)),
     write(bytes, offset) {
       checkInside(file, { offset, length: bytes.length });
-      writeAll(file, bytes, offset);
+      writeBytes(file, bytes, offset);
     },
     zero(range) {
       checkInside(file, range);
@@ -136,10 +136,10 @@ function targetOf(file: OpenFile, stats: BigIntStats, lock: number | undefined):
   };
 }
 
-function writeAll({ fd, name }: OpenFile, bytes: Uint8Array, offset: number): void {
+function writeBytes({ fd, name }: OpenFile, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length;) {
     const at = offset + done;
-    const count = attempt(`${name}: cannot be written at byte ${at}`, () =>
+    const count = attempt(`${name}: can't be written at byte ${at}`, () =>
       writeSync(fd, bytes, done, bytes.length - done, at),
     );
     if (count === 0) throw new DeviceError(`${name}: takes no more data at byte ${at}`);
@@ -164,7 +164,7 @@ function syncOf(file: OpenFile): () => void {
   };
 }
 
-/** How a target zeroes without data: ranges aligned to `unit` bytes go to `zero`, until it says that it cannot. */
+/** How a target zeroes without data: ranges aligned to `unit` bytes go to `zero`, until it says that it can't. */
 interface Zeroing {
   readonly unit: number;
   readonly zero: (fd: number, range: Range) => void;
@@ -204,7 +204,7 @@ const UNSUPPORTED: ReadonlySet<string | undefined> = new Set([
 function tryZero(file: OpenFile, range: Range, zeroing: Zeroing): boolean {
   if (!zeroing.supported) return false;
   try {
-    attempt(`${file.name}: cannot be zeroed at byte ${range.offset}`, () => {
+    attempt(`${file.name}: can't be zeroed at byte ${range.offset}`, () => {
       zeroing.zero(file.fd, range);
     });
   } catch (error) {
@@ -217,10 +217,10 @@ function tryZero(file: OpenFile, range: Range, zeroing: Zeroing): boolean {
 const ZEROS = new Uint8Array(1 << 20);
 
 function writeZeros(file: OpenFile, start: number, end: number): void {
-  for (let at = start; at < end; at += ZEROS.length) writeAll(file, ZEROS.subarray(0, end - at), at);
+  for (let at = start; at < end; at += ZEROS.length) writeBytes(file, ZEROS.subarray(0, end - at), at);
 }
 
-/** Says what stands at `path`, opening it for reading only. Throws `DeviceError` if it cannot be opened. */
+/** Says what stands at `path`, opening it for reading only. Throws `DeviceError` if it can't be opened. */
 export function identifyTarget(path: string): TargetIdentity {
   const stats = statImage(path);
   const image = openImage(path);

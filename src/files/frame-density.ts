@@ -15,8 +15,7 @@ import {
 import { decodeMapRanges, MapRangeTally } from '../format/lvs/index/map-ranges.js';
 import { declaredSize } from '../format/lvs/order-check.js';
 import { placeEntries, type PlacedEntry } from '../format/lvs/index/place-entries.js';
-import { parseContent } from '../format/segments.js';
-import { decodeZeroRanges } from '../format/lvs/frames/zero-frame.js';
+import { decodeRecords } from '../format/lvs/frames/decode-records.js';
 
 /** A frame whose data covers less than this much of the span it writes to is worth a closer look. */
 const DENSE = 0.75;
@@ -111,8 +110,5 @@ async function readFrameRanges(
   await file.readAt(bytes, position);
   if (!equalBytes(codec.sha256(bytes), sha256))
     throw new FormatError('frame-digest', position, 'the frame is not the one that the index lists');
-  if (listed.entry.kind === FRAME_KINDS.zeroRanges) return decodeZeroRanges(bytes, position).ranges;
-  const { content } = await codec.decompress(bytes, new Uint8Array(entry.contentSize), undefined);
-  if (!content) throw new FormatError('frame-corrupt', position, 'zstd cannot decode the frame');
-  return rangesOf(parseContent(content, { open: undefined, position, admit: () => undefined }).batch);
+  return rangesOf(await decodeRecords({ bytes, position, contentSize: entry.contentSize }, codec));
 }

@@ -5,7 +5,8 @@ import { ByteReader, type ByteSource } from '../format/byte-reader.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import { readFileIndex, type FileBytes, type FileIndex } from '../format/lvs/file-index.js';
 import { FrameScanner } from '../format/lvs/frames/frame-scanner.js';
-import { decodeHeader, type StreamHeader } from '../format/lvs/maps/header.js';
+import type { StreamHeader } from '../format/lvs/maps/header.js';
+import { takeHeader } from '../format/lvs/take-header.js';
 import { FIRST_LINE_SIZE, MAX_HEADER_SIZE, SKIPPABLE_HEADER_SIZE } from '../format/layout.js';
 import type { Dialect } from '../format/lvmsync/dialect.js';
 import {
@@ -58,7 +59,7 @@ export interface StreamInput {
 }
 
 /** What the first bytes tell. */
-type Start = 'lvs' | { readonly number: Dialect['version']; readonly assumed: boolean };
+type Recognised = 'lvs' | { readonly number: Dialect['version']; readonly assumed: boolean };
 
 /**
  * Opens a stream of any format, standard input for `-`. Streams of versions 1 and 2 are surveyed as a whole before
@@ -123,14 +124,14 @@ export async function plainSize(input: StreamInput, codec: FrameCodec): Promise<
   }
 }
 
-async function recognise(reader: ByteReader, options: StreamOptions): Promise<Start> {
+async function recognise(reader: ByteReader, options: StreamOptions): Promise<Recognised> {
   const bytes = await reader.peek(FIRST_LINE_SIZE * 2);
   return isContainer(bytes) ? 'lvs' : recogniseVersion(bytes, options);
 }
 
 async function mustSpool(
   reader: ByteReader,
-  start: Start,
+  start: Recognised,
   { pieces, rewindable }: InputOptions,
 ): Promise<boolean> {
   if (rewindable === true) return true;
@@ -142,8 +143,7 @@ async function peekHeader(reader: ByteReader): Promise<StreamHeader> {
   const start = await reader.peek(SKIPPABLE_HEADER_SIZE);
   const size = start.length < SKIPPABLE_HEADER_SIZE ? 0 : viewOf(start).getUint32(4, true);
   const bytes = await reader.peek(SKIPPABLE_HEADER_SIZE + Math.min(size, MAX_HEADER_SIZE));
-  const frame = await new FrameScanner(new ByteReader(readBytes(bytes))).next();
-  return decodeHeader(frame.bytes, frame.position);
+  return (await takeHeader(new FrameScanner(new ByteReader(readBytes(bytes))))).header;
 }
 
 function readBytes(bytes: Uint8Array): ByteSource {
@@ -160,7 +160,7 @@ function readBytes(bytes: Uint8Array): ByteSource {
 
 async function seekable(
   source: Source,
-  start: Start,
+  start: Recognised,
   options: StreamOptions,
 ): Promise<StreamFile | undefined> {
   const { size } = source;
@@ -171,7 +171,7 @@ async function seekable(
 
 async function surveyPlain(
   file: FileBytes,
-  { number, assumed }: Exclude<Start, 'lvs'>,
+  { number, assumed }: Exclude<Recognised, 'lvs'>,
   options: StreamOptions,
 ): Promise<PlainHeaders> {
   const firstHeader = assumed ? 0 : FIRST_LINE_SIZE;

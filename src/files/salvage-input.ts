@@ -32,7 +32,7 @@ export async function surveyDamage(input: StreamInput): Promise<Salvage> {
  */
 export async function openSalvaged(input: StreamInput, { cut, fault }: Salvage): Promise<ChangeStream> {
   const stream = await input.open({ pieces: false });
-  return { ...stream, ...counted(takeUntil(withPieces(input, stream, fault), cut)) };
+  return { ...stream, ...counted(takeUntil(withPiecesBefore(fault, input, stream), cut)) };
 }
 
 /**
@@ -52,14 +52,14 @@ export async function writeSalvage(
     throw new RefusedError(`${input.name}: a damaged map is of no use`, { hint, cause: fault });
   }
   const header = salvagedHeader(packedHeader(stream, packer), id);
-  const kept = takeUntil(withPieces(input, stream, fault), cut);
+  const kept = takeUntil(withPiecesBefore(fault, input, stream), cut);
   return writeLvs(header.baseDigests === true ? fillPieces(kept) : kept, sink, codec, header);
 }
 
-function withPieces(
+function withPiecesBefore(
+  fault: Salvage['fault'],
   input: StreamInput,
   stream: ChangeStream,
-  fault: Salvage['fault'],
 ): AsyncIterable<RecordBatch> {
   if (stream.header.baseDigests !== true || !fault) return stream.batches;
   return attachPieces(stream.batches, listPages(input, fault.position));

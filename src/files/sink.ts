@@ -67,7 +67,7 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
     commit: async () => {
       try {
         fsyncSync(temporary.fd);
-        if (!temporary.isNamed()) throw takenOver(path);
+        if (!temporary.hasItsName()) throw takenOver(path);
         giveName(temporary.path, place, force === true);
       } catch (cause) {
         forget();

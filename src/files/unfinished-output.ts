@@ -12,7 +12,7 @@ export interface UnfinishedOutput {
    * Whether its name still leads to it. A process that can't see this one, as in another container, takes it for left over;
    * where it has the same number, its own file has the name then.
    */
-  isNamed(): boolean;
+  hasItsName(): boolean;
   /** Closes it and takes its name away. */
   remove(): void;
 }
@@ -33,12 +33,12 @@ export function createUnfinished(path: string): UnfinishedOutput {
     open.delete(name);
     release(fd);
   };
-  const isNamed = () => isFileAt(name, fd);
+  const hasItsName = () => isFileAt(name, fd);
   const remove = () => {
-    if (isNamed()) rmSync(name, { force: true });
+    if (hasItsName()) rmSync(name, { force: true });
     close();
   };
-  return { fd, path: name, close, isNamed, remove };
+  return { fd, path: name, close, hasItsName, remove };
 }
 
 function isFileAt(path: string, fd: number): boolean {

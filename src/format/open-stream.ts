@@ -135,7 +135,7 @@ function isCutSignature(start: Uint8Array, text: string): boolean {
 }
 
 function foreign(what: string): FormatError {
-  return new FormatError('foreign-stream', 0, what, { hint: 'lvstream can not read it' });
+  return new FormatError('foreign-stream', 0, what, { hint: "lvstream can't read it" });
 }
 
 function unknownStart(text: string): FormatError {

@@ -116,7 +116,7 @@ export interface PieceRun {
   readonly digests: Uint8Array;
 }
 
-/** The runs of a section in order. Throws `piece-digests` (of the page at `position`) on one that cannot be. */
+/** The runs of a section in order. Throws `piece-digests` (of the page at `position`) on one that can't be. */
 export function* decodePieceRuns(section: Uint8Array, position: number): Generator<PieceRun> {
   for (let at = 0; at < section.length;) {
     const { kind, count, size } = readRun(section, at, position);

@@ -70,7 +70,7 @@ export interface VolumeList {
 }
 
 /**
- * All logical volumes of this host, hidden ones included, from one run of `lvs`. A volume group that cannot be read
+ * All logical volumes of this host, hidden ones included, from one run of `lvs`. A volume group that can't be read
  * leaves a complaint. Throws `LvmError` if this is not root, `DeviceError` if lvs is missing.
  */
 export function listVolumes(): VolumeList {
@@ -149,7 +149,7 @@ function timeOf(seconds: string): number | undefined {
  * Throws `LvmError` if there is none.
  */
 export function findVolume({ volumes, complaint }: VolumeList, name: string): LogicalVolume {
-  const found = volumes.find((volume) => isNamed(volume, name)) ?? volumeBehind({ volumes, complaint }, name);
+  const found = volumes.find((volume) => goesBy(volume, name)) ?? volumeBehind({ volumes, complaint }, name);
   if (found !== undefined) return found;
   const why =
     numberBehind(name) === undefined ? 'there is no such logical volume' : 'it is no logical volume';
@@ -157,7 +157,7 @@ export function findVolume({ volumes, complaint }: VolumeList, name: string): Lo
   throw new LvmError(`${name}: ${why}${complaint === undefined ? '' : ` (${complaint})`}`, { hint });
 }
 
-function isNamed({ name: fullName, path, dmPath, uuid }: LogicalVolume, name: string): boolean {
+function goesBy({ name: fullName, path, dmPath, uuid }: LogicalVolume, name: string): boolean {
   return [fullName, `/dev/${fullName}`, path, dmPath, uuid].some((known) => known !== '' && known === name);
 }
 

@@ -39,7 +39,7 @@ export function openMapChanges({ header, closing, ranges }: ChangeMap, path: str
     ranges: () => ranges,
     batches: () => readRangesAhead(ranges, reader),
     remarks,
-    settle: () => ({ consistent: isQuiet(source, remarks) && result !== undefined }),
+    conclude: () => ({ consistent: isQuiet(source, remarks) && result !== undefined }),
     close: () => {
       source.close();
     },

@@ -64,10 +64,10 @@ export function momentOf(
     consistent,
     rangesOnly = false,
   }: { readonly consistent: boolean; readonly rangesOnly?: boolean | undefined },
-): { readonly remarks: Sentence[]; settle(): { readonly consistent: boolean } } {
-  if (!consistent || rangesOnly) return { remarks: [], settle: () => ({ consistent }) };
+): { readonly remarks: Sentence[]; conclude(): { readonly consistent: boolean } } {
+  if (!consistent || rangesOnly) return { remarks: [], conclude: () => ({ consistent }) };
   if (!isRegularFile(path)) flushDevice(path);
   const watched = watchDevice(path);
   const remarks = remarksOn(watched);
-  return { remarks, settle: () => ({ consistent: isQuiet(watched, remarks) }) };
+  return { remarks, conclude: () => ({ consistent: isQuiet(watched, remarks) }) };
 }

@@ -77,7 +77,7 @@ describe('a device that cannot be written is refused', () => {
     const device = attachLoop(makeFile(SIZE), '--read-only');
     const error = await refusalOf(device, at('undo'));
     expect(error).toBeInstanceOf(DeviceError);
-    expect(error.message).toBe(`${device}: cannot be opened: EROFS: read-only file system`);
+    expect(error.message).toBe(`${device}: can't be opened: EROFS: read-only file system`);
     expect(existsSync(at('undo.partial'))).toBe(false);
   });
 

@@ -18,7 +18,7 @@ const changesOf = (isConsistent: boolean): Changes => ({
   batches: async function* () {
     for (const record of records) yield batchOf([record]);
   },
-  settle: () => ({ consistent: isConsistent }),
+  conclude: () => ({ consistent: isConsistent }),
 });
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['Date'], now: 1000 }));

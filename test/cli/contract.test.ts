@@ -283,7 +283,7 @@ describe.each([
     const { status, errors } = await lvstream(argsOf(name));
     expect(status).toBe(1);
     const [message, hint] = errors.split('\nlvstream: hint: ');
-    expect(message).toMatch(new RegExp(`^lvstream: ${name}: cannot be opened: .*ENOENT`));
+    expect(message).toMatch(new RegExp(`^lvstream: ${name}: can't be opened: .*ENOENT`));
     return hint!;
   };
 

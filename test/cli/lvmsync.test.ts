@@ -169,7 +169,7 @@ describe('what it refuses, with FATAL ERROR and status 1', () => {
     const { status, out, err } = await lvmsync(argv);
     expect({ status, out }).toEqual({ status: 1, out: '' });
     expect(err).toMatch(
-      /^FATAL ERROR: (vg\/snap: there is no such logical volume|lvs cannot be run|logical volumes can)/,
+      /^FATAL ERROR: (vg\/snap: there is no such logical volume|lvs can't be run|logical volumes can)/,
     );
   });
 

@@ -75,5 +75,5 @@ it.each<[number, string | undefined]>([
 
 it('says so where there is no dmsetup', () => {
   makeUp({});
-  expect(() => statusOf('x')).toThrow('dmsetup cannot be run: it is not installed');
+  expect(() => statusOf('x')).toThrow("dmsetup can't be run: it is not installed");
 });

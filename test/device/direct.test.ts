@@ -92,10 +92,10 @@ describe('a device read directly', () => {
     // A loop device on a file that has become shorter fails behind its end (drivers/block/loop.c).
     truncateSync(file, MIB + 12 * KIB);
     expect(() => read(reader, 100, 4 * MIB - 100)).toThrow(
-      `${device}: cannot be read at byte ${MIB + 12 * KIB}: EIO`,
+      `${device}: can't be read at byte ${MIB + 12 * KIB}: EIO`,
     );
     expect(() => read(reader, 2 * MIB + 5, 1)).toThrow(
-      `${device}: cannot be read at byte ${2 * MIB + 5}: EIO`,
+      `${device}: can't be read at byte ${2 * MIB + 5}: EIO`,
     );
     expect(read(reader, 100, 10)).toEqual(filled(110).slice(100));
   });
@@ -136,7 +136,7 @@ describe('a device read directly', () => {
     reader.close();
     reader.close();
     expect(() => read(reader, 10, 1)).toThrow(
-      `${reader.name}: cannot be read at byte 10: EBADF: bad file descriptor`,
+      `${reader.name}: can't be read at byte 10: EBADF: bad file descriptor`,
     );
   });
 });
@@ -151,7 +151,7 @@ describe('a file', () => {
   });
 
   it('that is missing is an error that names it', () => {
-    expect(() => openDirect('/nowhere/image')).toThrow(/^\/nowhere\/image: cannot be opened: .*ENOENT/);
+    expect(() => openDirect('/nowhere/image')).toThrow(/^\/nowhere\/image: can't be opened: .*ENOENT/);
   });
 });
 

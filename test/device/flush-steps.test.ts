@@ -100,13 +100,13 @@ describe('a flush', () => {
       flushDevice(lower);
     };
     expect(flush).toThrow(DeviceError);
-    expect(flush).toThrow(`${point}: its file system cannot be synced: EBADF: bad file descriptor`);
+    expect(flush).toThrow(`${point}: its file system can't be synced: EBADF: bad file descriptor`);
     opening = () => undefined;
     replaceCall('fsyncSync', () => () => {
       throw kernelError('EIO');
     });
     expect(flush).toThrow(DeviceError);
-    expect(flush).toThrow(`${upper}: cannot be flushed: EIO`);
+    expect(flush).toThrow(`${upper}: can't be flushed: EIO`);
     expect(openFiles()).toBe(before);
   });
 
@@ -141,7 +141,7 @@ describe('settling', () => {
     const closed = { fd: 2 ** 31 - 1, name: 'image' };
     expect(() => {
       settle(closed, sync);
-    }).toThrow('image: cannot be dropped from the page cache: EBADF: bad file descriptor');
+    }).toThrow("image: can't be dropped from the page cache: EBADF: bad file descriptor");
     expect(steps).toEqual(['sync']);
   });
 
@@ -165,9 +165,7 @@ describe('settling', () => {
       throw kernelError('EIO');
     });
     expect(() => openSettled(file)).toThrow(DeviceError);
-    expect(() => openSettled(file)).toThrow(
-      `${file}: cannot be synced, so what was written may be lost: EIO`,
-    );
+    expect(() => openSettled(file)).toThrow(`${file}: can't be synced, so what was written may be lost: EIO`);
     expect(openFiles()).toBe(before);
   });
 });

@@ -48,7 +48,7 @@ describe('what cannot be opened', () => {
     expect(() => openDescriptor('/nowhere/image', constants.O_RDONLY)).toThrow(
       expect.objectContaining({
         name: 'DeviceError',
-        message: '/nowhere/image: cannot be opened: ENOENT: no such file or directory',
+        message: "/nowhere/image: can't be opened: ENOENT: no such file or directory",
         hint: 'check the name; a logical volume has its node while it is active',
       }),
     );
@@ -76,7 +76,7 @@ describe('what cannot be opened', () => {
     });
     expect(() => openImage(name)).toThrow(
       expect.objectContaining({
-        message: `${name}: cannot be opened: EACCES: said by a test`,
+        message: `${name}: can't be opened: EACCES: said by a test`,
         hint: expect.stringMatching(/^devices are opened as root/) as string,
       }),
     );
@@ -98,7 +98,7 @@ describe('what is to be written', () => {
     }).toThrow(
       expect.objectContaining({
         name: 'DeviceError',
-        message: `${device}: cannot be opened: EROFS: read-only file system`,
+        message: `${device}: can't be opened: EROFS: read-only file system`,
         hint: expect.stringMatching(/^make it writable first/) as string,
       }),
     );
@@ -111,7 +111,7 @@ describe('what is to be written', () => {
     });
     expect(() => {
       requireWritable(open(file), file, statPath(file));
-    }).toThrow(`${file}: cannot be opened: EACCES: said by a test`);
+    }).toThrow(`${file}: can't be opened: EACCES: said by a test`);
   });
 });
 
@@ -166,7 +166,7 @@ describe('an open file', () => {
   it('that fails otherwise is not taken for data', () => {
     const file = { fd: CLOSED, name: 'closed', size: 100 };
     expect(() => [...allocatedIn(file).allocated({ offset: 10, length: 50 })]).toThrow(
-      'closed: cannot be searched for data at byte 10: EBADF: bad file descriptor',
+      "closed: can't be searched for data at byte 10: EBADF: bad file descriptor",
     );
   });
 });
@@ -174,7 +174,7 @@ describe('an open file', () => {
 describe('a failure', () => {
   const failWith = (error: Error) => () =>
     attempt(
-      'disk: cannot be written',
+      "disk: can't be written",
       () => {
         throw error;
       },
@@ -185,7 +185,7 @@ describe('a failure', () => {
     expect(failWith(kernelError('ENOSPC'))).toThrow(
       expect.objectContaining({
         name: 'DeviceError',
-        message: 'disk: cannot be written: ENOSPC: said by a test',
+        message: "disk: can't be written: ENOSPC: said by a test",
         hint: 'free some room',
       }),
     );

@@ -60,7 +60,7 @@ describe('an image', () => {
     image.close();
     image.close();
     expect(() => read(image, 10, 1)).toThrow(
-      `${image.name}: cannot be read at byte 10: EBADF: bad file descriptor`,
+      `${image.name}: can't be read at byte 10: EBADF: bad file descriptor`,
     );
   });
 
@@ -88,7 +88,7 @@ describe('an image', () => {
     expect(() => openImage(folder)).toThrow(`${folder}: is a directory`);
     expect(() => openImage(pipe)).toThrow(`${pipe}: is not a file or block device`);
     expect(() => openImage(`${folder}/none`)).toThrow(
-      /none: cannot be opened: ENOENT: no such file or directory$/,
+      /none: can't be opened: ENOENT: no such file or directory$/,
     );
     expect(() => openImage(`${folder}/file/below`)).toThrow(/ENOTDIR/);
     for (const name of [folder, pipe, `${folder}/none`]) {

@@ -52,7 +52,7 @@ it('what cannot be loaded has a way out', () => {
   expect(() => deviceSize(NO_FILE)).toThrow(
     expect.objectContaining({
       name: 'DeviceError',
-      message: 'the system calls for devices cannot be loaded (package koffi)',
+      message: "the system calls for devices can't be loaded (package koffi)",
       hint: expect.stringMatching(/^install lvstream again on this machine/) as string,
       cause,
     }),

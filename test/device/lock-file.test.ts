@@ -79,5 +79,5 @@ it.each<[string, string, () => void]>([
   mkdirSync(folder, { recursive: true });
   plant();
   expect(open).toThrow(DeviceError);
-  expect(open).toThrow(`${file}: cannot be opened: ${code}`);
+  expect(open).toThrow(`${file}: can't be opened: ${code}`);
 });

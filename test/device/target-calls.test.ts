@@ -108,13 +108,13 @@ describe('what was opened', () => {
       throw kernelError(code);
     });
     expect(() => open(device, { inUse })).toThrow(DeviceError);
-    expect(() => open(device, { inUse })).toThrow(`${device}: cannot be opened: `);
+    expect(() => open(device, { inUse })).toThrow(`${device}: can't be opened: `);
   });
 
   it('is named with what kept it from being opened', () => {
     const file = makeFile(100);
     expect(() => open(path.join(file, 'below'))).toThrow(DeviceError);
-    expect(() => open(`${file}-none`)).toThrow('cannot be opened: ENOENT: no such file or directory');
+    expect(() => open(`${file}-none`)).toThrow("can't be opened: ENOENT: no such file or directory");
   });
 
   it('for reading alone takes no writes, and is locked and claimed all the same', () => {
@@ -133,7 +133,7 @@ describe('what was opened', () => {
     for (const readOnly of [false, true]) {
       expect(() => open(device, { readOnly })).toThrow(DeviceError);
       expect(() => open(device, { readOnly })).toThrow(
-        `${device}: cannot be opened: EROFS: read-only file system`,
+        `${device}: can't be opened: EROFS: read-only file system`,
       );
     }
     expect(openFiles()).toBe(before);
@@ -340,10 +340,10 @@ describe('zeroing', () => {
     const target = open(file, { readOnly: true });
     expect(() => {
       target.zero({ offset: 4096, length: 4096 });
-    }).toThrow(`${file}: cannot be zeroed at byte 4096: EBADF: bad file descriptor`);
+    }).toThrow(`${file}: can't be zeroed at byte 4096: EBADF: bad file descriptor`);
     expect(() => {
       target.zero({ offset: 10, length: 10 });
-    }).toThrow(`${file}: cannot be written at byte 10: EBADF: bad file descriptor`);
+    }).toThrow(`${file}: can't be written at byte 10: EBADF: bad file descriptor`);
   });
 
   it.each([
@@ -378,7 +378,7 @@ describe('a sync', () => {
       if (syncs === 1) throw kernelError('EIO');
       call(fd);
     });
-    const message = `${file}: cannot be synced, so what was written may be lost: EIO: said by a test`;
+    const message = `${file}: can't be synced, so what was written may be lost: EIO: said by a test`;
     const attempts = [() => target.sync(), () => target.sync(), () => target.settle()].map((act) => {
       try {
         act();

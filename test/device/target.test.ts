@@ -94,7 +94,7 @@ describe('a target', () => {
     const target = open(makeFile(100), { readOnly: true });
     expect(() => {
       target.write(Uint8Array.of(1), 50);
-    }).toThrow(`${target.name}: cannot be written at byte 50: EBADF: bad file descriptor`);
+    }).toThrow(`${target.name}: can't be written at byte 50: EBADF: bad file descriptor`);
     expect(() => {
       target.zero({ offset: 0, length: 100 });
     }).toThrow(DeviceError);

@@ -94,16 +94,16 @@ describe('a temporary file', () => {
 describe('the name of a temporary file', () => {
   it('leads to it, until it is removed', () => {
     const temporary = create();
-    expect(temporary.isNamed()).toBe(true);
+    expect(temporary.hasItsName()).toBe(true);
     rmSync(temporary.path);
-    expect(temporary.isNamed()).toBe(false);
+    expect(temporary.hasItsName()).toBe(false);
   });
 
   it('stays if another process has it now', () => {
     const temporary = create();
     rmSync(temporary.path);
     plant(own);
-    expect(temporary.isNamed()).toBe(false);
+    expect(temporary.hasItsName()).toBe(false);
     temporary.remove();
     expect(names()).toEqual([own]);
     expect(held()).toBe(0);
@@ -118,7 +118,7 @@ describe('the name of a temporary file', () => {
         (...values: Parameters<typeof call>) =>
           values[0] === temporary.path ? { ino, dev: dev + 1 } : call(...values),
     );
-    expect(temporary.isNamed()).toBe(false);
+    expect(temporary.hasItsName()).toBe(false);
   });
 
   it('may go at any time', () => {

@@ -65,7 +65,7 @@ export async function takeAll(changes: OpenChanges, before: Buffer): Promise<Dum
       records.push({ offset, length });
     }
   }
-  const { consistent } = changes.settle();
+  const { consistent } = changes.conclude();
   const { base, result, remarks } = changes;
   return {
     image,

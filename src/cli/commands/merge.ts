@@ -33,7 +33,7 @@ export const merge = defineCommand({
       for (const stream of args.stream) maps.push(await readMapFrom(stream, codec));
       for (const number of findUncertain(maps))
         remark(
-          `map ${number} does not say where it ends: that the next one follows it cannot be checked`,
+          `map ${number} does not say where it ends: that the next one follows it can't be checked`,
           args,
         );
       const options = { id: randomId(), generator: generator(), time: Date.now() };

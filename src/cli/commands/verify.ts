@@ -119,7 +119,7 @@ function sayRead(stream: ChangeStream, { closing, isWhole }: ReadThrough): strin
   if (isWhole) return `whole, ${what}`;
   const dialect = describeDialect(stream);
   const read = dialect === undefined ? '' : ` (${dialect})`;
-  return `readable to its end${read}, ${what}; a lvmsync stream cannot tell whether its end was cut off`;
+  return `readable to its end${read}, ${what}; a lvmsync stream can't tell whether its end was cut off`;
 }
 
 function describeFailure(error: LvstreamError) {

@@ -61,7 +61,7 @@ export async function send(
     });
     return changes.resultSize;
   });
-  report(counter.bytes, performance.now() - counter.started, deviceSize, chattiness);
+  sayRate(counter.bytes, performance.now() - counter.started, deviceSize, chattiness);
 }
 
 /** Writes to a device of this host. What an interrupted run has left is gone on with, for which all must be read first. */
@@ -128,7 +128,7 @@ async function* count(
 }
 
 /** The original's last words. */
-function report(bytes: number, milliseconds: number, deviceSize: number, { quiet }: Chattiness): void {
+function sayRate(bytes: number, milliseconds: number, deviceSize: number, { quiet }: Chattiness): void {
   if (quiet) return;
   process.stderr.write(`Transferred ${bytes} bytes in ${(milliseconds / 1000).toFixed(2)} seconds\n`);
   if (bytes === 0) return;

@@ -44,7 +44,7 @@ function lockHolder(subject: Subject): Use {
 
 /**
  * Throws `RefusedError` that says by what the target is used and what would end that use. Own open files don't count.
- * What it cannot see: mounts in other mount namespaces and memory maps of files that were closed.
+ * What it can't see: mounts in other mount namespaces and memory maps of files that were closed.
  */
 export function refuseWhenUsed(path: string, stats: BigIntStats): void {
   const subject = subjectOf(stats);
@@ -63,7 +63,7 @@ export function refuseWhenUsed(path: string, stats: BigIntStats): void {
 function findMount(subject: Subject): Use | undefined {
   const mounts = listMounts();
   if (mounts === undefined)
-    return { what: 'mounts cannot be seen, since /proc is not there', wayOut: 'mount /proc first' };
+    return { what: "mounts can't be seen, since /proc is not there", wayOut: 'mount /proc first' };
   const mount = mounts.find((each) => isMountOf(subject, each));
   return (
     mount && { what: `is mounted on ${mount.point}`, wayOut: `unmount it first (umount ${mount.point})` }
@@ -116,7 +116,7 @@ function openCountUse(subject: Subject): Use | undefined {
   if (count === undefined) return undefined;
   if (typeof count === 'string') {
     return {
-      what: `dmsetup cannot say how often it is open: ${count}`,
+      what: `dmsetup can't say how often it is open: ${count}`,
       wayOut: 'see what dmsetup info says',
     };
   }

@@ -6,7 +6,7 @@ import { errorCode } from '../../errors.js';
 /**
  * How often a device of device-mapper is open, by whatever: processes, mounts, devices on top of it, the kernel, and
  * processes in containers (drivers/md/dm.c, `open_count`). `undefined` of anything else, or where there is no dmsetup;
- * what dmsetup complains of, where it cannot say.
+ * what dmsetup complains of, where it can't say.
  */
 export function readOpenCount(subject: Subject): number | string | undefined {
   const [major = '', minor = ''] = deviceNumber(subject.stats.rdev).split(':');

@@ -9,7 +9,7 @@ import { deviceNumber } from './subject.js';
  * earlier aren't counted later. Of a file it is the time of its last change in microseconds.
  *
  * It is NaN, which equals nothing, where the kernel keeps no count (`queue/iostats`, or no /sys).
- * Throws `DeviceError` if there is no such device or file, or if the device's beginning cannot be read.
+ * Throws `DeviceError` if there is no such device or file, or if the device's beginning can't be read.
  */
 export function writesTo(path: string): number {
   const stats = statImage(path);

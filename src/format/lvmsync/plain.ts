@@ -19,7 +19,7 @@ export async function writePlain(batches: AsyncIterable<RecordBatch>, sink: Byte
     for await (const batch of batches) {
       await written;
       tally.add(batch);
-      written = later(writeBatch(batch, zeros, sink));
+      written = later(writePlainBatch(batch, zeros, sink));
     }
   } finally {
     await written;
@@ -33,7 +33,7 @@ function later<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-async function writeBatch(batch: RecordBatch, zeros: Uint8Array, sink: ByteSink): Promise<void> {
+async function writePlainBatch(batch: RecordBatch, zeros: Uint8Array, sink: ByteSink): Promise<void> {
   if (batch.kind === 'data') await sink.write(batch.bytes);
   else
     for (const { offset, length } of zeroRecords(batch.ranges)) await writeZeros(offset, length, zeros, sink);

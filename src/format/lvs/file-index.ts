@@ -1,15 +1,13 @@
 import { FormatError } from '../../errors.js';
 import { findContradiction, type Closing } from './maps/closing.js';
+import { ByteReader, type ByteSource } from '../byte-reader.js';
 import type { FrameCodec } from '../frame-codec.js';
-import { decodeHeader, type StreamHeader } from './maps/header.js';
+import type { StreamHeader } from './maps/header.js';
 import { equalBytes } from './maps/identifier.js';
 import { decodePage, decodePageTable, type IndexPage } from './index/index-page.js';
 import {
-  HEADER_MAGIC,
   MAX_FRAMES,
-  MAX_HEADER_SIZE,
   MAX_PAGE_SIZE,
-  MIN_HEADER_SIZE,
   roomForPage,
   SEEK_TABLE_MAGIC,
   SKIPPABLE_HEADER_SIZE,
@@ -17,6 +15,8 @@ import {
 import { decodeSeekEnd, SEEK_END_SIZE, seekTableSize } from './index/seek-table.js';
 import { viewOf } from '../view.js';
 import { truncated } from './frames/zstd-frame.js';
+import { FrameScanner } from './frames/frame-scanner.js';
+import { takeHeader } from './take-header.js';
 
 /** A file that can be read anywhere. */
 export interface FileBytes {
@@ -45,7 +45,7 @@ export interface PlacedPage {
  * What it reads is held against its checksums; the frames of data are not. Throws `FormatError`.
  */
 export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise<FileIndex> {
-  const header = await readHeader(file);
+  const { header } = await takeHeader(new FrameScanner(new ByteReader(startOf(file))));
   const lastPage = await findLastPage(file);
   const page = decodePage(await readPage(file, lastPage.position, lastPage.size), lastPage.position);
   if (!page.last)
@@ -57,14 +57,17 @@ export async function readFileIndex(file: FileBytes, codec: FrameCodec): Promise
   return { header, closing, pages: () => readPages(file, codec, table, { page, ...lastPage }) };
 }
 
-async function readHeader(file: FileBytes): Promise<StreamHeader> {
-  const start = await readBytes(file, 0, SKIPPABLE_HEADER_SIZE);
-  const size = viewOf(start).getUint32(4, true);
-  if (viewOf(start).getUint32(0, true) !== HEADER_MAGIC)
-    throw new FormatError('not-a-stream', 0, 'not an .lvs file');
-  if (size < MIN_HEADER_SIZE || size > MAX_HEADER_SIZE)
-    throw new FormatError('frame-size', 0, `a header of ${size} bytes`);
-  return decodeHeader(await readBytes(file, 0, SKIPPABLE_HEADER_SIZE + size), 0);
+/** The file's bytes from its beginning on. */
+function startOf(file: FileBytes): ByteSource {
+  let position = 0;
+  return {
+    readInto: async (target) => {
+      const part = target.subarray(0, file.size - position);
+      await file.readAt(part, position);
+      position += part.length;
+      return part.length;
+    },
+  };
 }
 
 /** Of a seek table no more is read than its magic and its end. */

@@ -9,7 +9,7 @@ import { FIRST_LINE_BYTES } from '../first-line.js';
 import { encodeEntry, FRAME_KINDS, type FrameEntry, type FrameKind } from './index/frame-entry.js';
 import { queueFrames } from './frames/frame-queue.js';
 import { concatenated, FrameScanner, type BegunFrame, type ScannedFrame } from './frames/frame-scanner.js';
-import { decodeHeader, type Order, type StreamHeader } from './maps/header.js';
+import type { Order, StreamHeader } from './maps/header.js';
 import { equalBytes } from './maps/identifier.js';
 import { decodePage, encodePageReference, type IndexPage, type LastPage } from './index/index-page.js';
 import { ENTRY_SIZE, FRAME_ROOM, HEADER_MAGIC, MAX_FRAMES, PIECE_SIZE } from '../layout.js';
@@ -18,6 +18,7 @@ import { declaredSize, OrderCheck } from './order-check.js';
 import { checkEntry, checkPieces } from './index/page-checks.js';
 import { countPieces } from '../pieces.js';
 import { hashSeekTable, SeekTableDigest } from './index/seek-table.js';
+import { takeHeader, type TakenHeader } from './take-header.js';
 import { parseContent, type OpenRecord } from '../segments.js';
 import { viewOf } from '../view.js';
 import { StreamDigest, updateDigestOfZeros } from '../stream-digest.js';
@@ -73,8 +74,7 @@ export class LvsReader {
   #last: LastPage | undefined;
   #openRecord: OpenRecord | undefined;
 
-  private constructor({ reader, codec, scanner, frames, isChecked }: Parts, frame: ScannedFrame) {
-    const header = decodeHeader(frame.bytes, frame.position);
+  private constructor({ reader, codec, scanner, frames, isChecked }: Parts, { header, frame }: TakenHeader) {
     this.header = header;
     this.#headerFrame = frame;
     this.#reader = reader;
@@ -96,8 +96,7 @@ export class LvsReader {
   static async open(reader: ByteReader, codec: FrameCodec, isChecked = false): Promise<LvsReader> {
     const frames = createBufferPool(FRAME_ROOM);
     const scanner = new FrameScanner(reader, frames);
-    const frame = await scanner.next();
-    return new LvsReader({ reader, codec, scanner, frames, isChecked }, frame);
+    return new LvsReader({ reader, codec, scanner, frames, isChecked }, await takeHeader(scanner));
   }
 
   /** What the file says at its end; to be asked for when `batches` has ended. */

@@ -58,7 +58,7 @@ export async function openSnapshotPair(
       ),
     before: size > before.size ? undefined : left.reader,
     remarks: because === undefined ? [] : [because],
-    settle: () => {
+    conclude: () => {
       before.checkStillThere();
       after.checkStillThere();
       for (const each of [left, right]) refuseWritten(each);
@@ -69,7 +69,7 @@ export async function openSnapshotPair(
 
 /**
  * The same from a snapshot to one that is made for it, with a store of so many bytes, and removed when the changes are
- * closed. What an lvstream that was killed left behind is removed first. Throws `LvmError` if it cannot be made.
+ * closed. What an lvstream that was killed left behind is removed first. Throws `LvmError` if it can't be made.
  */
 export async function openTemporaryPair(
   from: ThickPair,

@@ -21,7 +21,7 @@ export interface TemporarySnapshot extends Closable {
 /**
  * Makes a read-only snapshot of a volume, with a name that nothing else has and a tag; `more` are options of lvcreate,
  * such as its size. Its devices must be closed before it is. As long as this process lives a lock says that the
- * snapshot is in use. Throws `LvmError` with what lvcreate complains of; closing throws it if it cannot be removed.
+ * snapshot is in use. Throws `LvmError` with what lvcreate complains of; closing throws it if it can't be removed.
  */
 export function createTemporarySnapshot(origin: LogicalVolume, more: readonly string[]): TemporarySnapshot {
   const lv = `${PREFIX}${randomBytes(6).toString('hex')}`;
@@ -60,7 +60,7 @@ function findExact({ volumes }: VolumeList, name: string): LogicalVolume | undef
 function removeVolume(name: string): void {
   const result = runTool('lvremove', ['--quiet', '--yes', '--force', name], 'lvm2');
   if (result.status === 0) return;
-  throw new LvmError(`${name}: the temporary snapshot cannot be removed: lvremove: ${complaintOf(result)}`, {
+  throw new LvmError(`${name}: the temporary snapshot can't be removed: lvremove: ${complaintOf(result)}`, {
     hint: `lvremove ${name}`,
   });
 }

@@ -39,7 +39,7 @@ export function dumpSnapshotData(
 }
 
 /** The same, either way, as a dump takes them; whether that was a single moment is the caller's to say. */
-export function thickChanges(snapshot: ThickSnapshot, undo: boolean): Omit<Changes, 'settle'> {
+export function thickChanges(snapshot: ThickSnapshot, undo: boolean): Omit<Changes, 'conclude'> {
   const { changed, origin } = snapshot;
   return {
     exhaustive: true,

@@ -83,7 +83,7 @@ async function openForward(
         ? undefined
         : keep(openLazily(snapshot.name, table.size, () => openLiveVolume(snapshot))),
     remarks,
-    settle: () => {
+    conclude: () => {
       table.checkStillThere();
       return { consistent: rangesOnly || isQuiet(data, remarks) };
     },
@@ -109,7 +109,7 @@ async function openUndo(pair: ThickPair, keep: Keep): Opening {
     batches: () => explainLoss(readRangesAhead(ranges(), snapshot.reader), [table]),
     before: origin.reader,
     remarks,
-    settle: () => {
+    conclude: () => {
       table.checkStillThere();
       if (origin.writer === undefined && origin.wasWritten())
         remarks.push(notUndone(`${origin.name} was written to meanwhile`));
@@ -147,7 +147,7 @@ async function openFull({ volumes, volume }: NamedVolume, keep: Keep): Opening {
     ranges,
     batches: () => readRangesAhead(ranges(), data.reader),
     remarks,
-    settle: () => {
+    conclude: () => {
       if (isSnapshot) readSnapshotStatus(volume);
       return { consistent: isQuiet(data, remarks) };
     },

@@ -61,7 +61,7 @@ function takeTurn(file: string, patienceMs: number): number {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const turn = openLockFile(file);
-    if (tryLock(turn, 'exclusive') && isNamed(turn, file)) return turn;
+    if (tryLock(turn, 'exclusive') && hasName(turn, file)) return turn;
     closeSync(turn);
     if (performance.now() > deadline) {
       throw new DeviceError(`${file}: another lvstream has been (de)activating the volume for too long`, {
@@ -73,7 +73,7 @@ function takeTurn(file: string, patienceMs: number): number {
 }
 
 /** Whoever had the turn before may have removed the file. */
-function isNamed(fd: number, file: string): boolean {
+function hasName(fd: number, file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
 }
 
@@ -86,12 +86,12 @@ export function openActivationNote(uuid: string, folder = RUN_FOLDER): Activatio
   const fd = openLockFile(file);
   return closingOnError(fd, () => {
     tryLock(fd, 'shared');
-    const text = attempt(`${file}: cannot be read`, () => readFileSync(file, 'utf8').trimEnd());
+    const text = attempt(`${file}: can't be read`, () => readFileSync(file, 'utf8').trimEnd());
     return {
       isAbout: (mapped) => text === ACTIVATING || (text !== '' && text === identityOf(mapped)),
       write: (mapped) => {
         const note = mapped === undefined ? ACTIVATING : identityOf(mapped);
-        attempt(`${file}: cannot be written`, () => writeSync(fd, note.padEnd(NOTE_SIZE), 0));
+        attempt(`${file}: can't be written`, () => writeSync(fd, note.padEnd(NOTE_SIZE), 0));
       },
       isAlone: () => {
         const alone = tryLock(fd, 'exclusive');

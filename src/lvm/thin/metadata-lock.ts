@@ -44,7 +44,7 @@ function lockOf(fd: number, name: string): MetadataLock {
   return {
     readNote: () => readNote(fd),
     writeNote: (note) => {
-      attempt(`${name}: cannot be written`, () => {
+      attempt(`${name}: can't be written`, () => {
         if (note === undefined) ftruncateSync(fd, 0);
         else writeSync(fd, formatNote(note), 0, NOTE_SIZE, 0);
         fsyncSync(fd);

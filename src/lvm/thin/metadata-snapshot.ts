@@ -39,9 +39,9 @@ export async function readMetadataSnapshot<T>(
   read: (metadata: ThinMetadata) => T,
 ): Promise<SnapshotRead<T>> {
   const begin = performance.now();
-  const watch: Watch = { unattended: undefined };
+  const sighting: Sighting = { unattended: undefined };
   for (;;) {
-    const result = await letSignalsIn(() => tryToRead(pool, watch, read));
+    const result = await letSignalsIn(() => tryToRead(pool, sighting, read));
     if ('value' in result) return result;
     const waited = (performance.now() - begin) / 1000;
     if (waited >= patienceWith(result, waitSeconds)) throw describeObstacle(pool, result, waited);
@@ -95,14 +95,14 @@ function describeObstacle(
 }
 
 /** What was seen of a metadata snapshot by those who wait for it. */
-interface Watch {
+interface Sighting {
   /** Since when nobody has been seen reading it. */
   unattended: { readonly heldRoot: number; readonly since: number } | undefined;
 }
 
 function tryToRead<T>(
   pool: ThinPool,
-  watch: Watch,
+  sighting: Sighting,
   read: (metadata: ThinMetadata) => T,
 ): SnapshotRead<T> | Obstacle {
   const lock = takeMetadataLock(pool.volume.uuid);
@@ -111,10 +111,10 @@ function tryToRead<T>(
     const status = readPoolStatus(pool);
     const remarks: string[] = [];
     if (status.heldRoot !== undefined) {
-      const verdict = judge(pool, lock.readNote(), status.heldRoot, watch);
+      const verdict = judge(pool, lock.readNote(), status.heldRoot, sighting);
       if (verdict === 'foreign') return { why: 'held', heldRoot: status.heldRoot };
       if (verdict === 'perhaps ours') return { why: 'uncertain' };
-      release(pool);
+      releaseSnapshot(pool);
       lock.writeNote(undefined);
       remarks.push(leftBehind(pool, status.heldRoot));
     }
@@ -137,15 +137,15 @@ function judge(
   pool: ThinPool,
   note: MetadataNote | undefined,
   heldRoot: number,
-  watch: Watch,
+  sighting: Sighting,
 ): 'ours' | 'perhaps ours' | 'foreign' {
-  const before = watch.unattended;
-  watch.unattended = undefined;
+  const before = sighting.unattended;
+  sighting.unattended = undefined;
   if (note === undefined || isBeingRead(pool) || note.transactionId !== heldTransaction(pool))
     return 'foreign';
   if (note.state !== 'reserving' && note.heldRoot !== heldRoot) return 'foreign';
   const now = performance.now();
-  const { since } = (watch.unattended = before?.heldRoot === heldRoot ? before : { heldRoot, since: now });
+  const { since } = (sighting.unattended = before?.heldRoot === heldRoot ? before : { heldRoot, since: now });
   return now - since >= UNATTENDED_MS ? 'ours' : 'perhaps ours';
 }
 
@@ -194,7 +194,7 @@ function holdAndRead<T>(
     try {
       lock.writeNote({ ...note, state: note.state === 'held' ? 'releasing' : note.state });
     } finally {
-      release(pool);
+      releaseSnapshot(pool);
     }
     lock.writeNote(undefined);
   }
@@ -208,14 +208,14 @@ function reserve(pool: ThinPool, lock: MetadataLock): boolean {
   } catch (cause) {
     if (!(cause instanceof DeviceError)) throw cause;
     if (/resource busy/i.test(cause.message)) return false;
-    if (readPoolStatus(pool).heldRoot !== undefined) release(pool);
+    if (readPoolStatus(pool).heldRoot !== undefined) releaseSnapshot(pool);
     lock.writeNote(undefined);
     throw new LvmError(`${pool.volume.name}: no metadata snapshot of the pool can be reserved`, { cause });
   }
 }
 
 /** Tries again where the tool was ended rather than refused. Throws `LvmError` if it stays reserved. */
-function release(pool: ThinPool): void {
+function releaseSnapshot(pool: ThinPool): void {
   const { volume, mapped } = pool;
   for (let attempts = 1; ; attempts += 1) {
     try {
@@ -224,7 +224,7 @@ function release(pool: ThinPool): void {
     } catch (cause) {
       if (!isStillHeld(pool)) return;
       if (attempts < RELEASE_ATTEMPTS) continue;
-      throw new LvmError(`${volume.name}: the pool's metadata snapshot cannot be released`, {
+      throw new LvmError(`${volume.name}: the pool's metadata snapshot can't be released`, {
         cause,
         hint: `nobody can reserve another one until it is: dmsetup message ${mapped.name} 0 release_metadata_snap`,
       });

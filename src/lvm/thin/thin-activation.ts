@@ -115,7 +115,7 @@ function activate(volume: LogicalVolume, turn: number): void {
   const result = change(volume, ['--activate', 'y', '--ignoreactivationskip'], turn);
   if (result.status === 0) return;
   throw new LvmError(
-    `${volume.name}: it is not active, and cannot be activated: lvchange: ${complaintOf(result)}`,
+    `${volume.name}: it is not active, and can't be activated: lvchange: ${complaintOf(result)}`,
   );
 }
 
@@ -128,7 +128,7 @@ function deactivate(volume: LogicalVolume, turn: number): boolean {
   if (mapped.openCount > 0) return false;
   const { name } = volume;
   throw new LvmError(
-    `${name}: it was activated, and cannot be deactivated: lvchange: ${complaintOf(result)}`,
+    `${name}: it was activated, and can't be deactivated: lvchange: ${complaintOf(result)}`,
     { hint: `lvchange -an ${name}` },
   );
 }

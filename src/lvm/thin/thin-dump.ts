@@ -92,7 +92,7 @@ export async function* dumpThinChanges(
  * The same as a dump takes them; whether that was a single moment is the caller's to say. Metadata knows no sizes of
  * volumes: that of the base stays unsaid. Reads the metadata now, and throws as {@link dumpThinChanges} does.
  */
-export function thinChanges(pair: ThinPair): Omit<Changes, 'settle'> {
+export function thinChanges(pair: ThinPair): Omit<Changes, 'conclude'> {
   const { source, pool } = pair;
   const { data, zeros } = rangesOfPair(pair);
   return {

@@ -73,7 +73,7 @@ async function openForward(subject: NamedVolume, options: LiveOptions, keep: Kee
     batches: () => readAll(known.ranges, data!),
     before: keepAny(keep, openBefore(snapshot, course)),
     remarks,
-    settle: () => ({ consistent: isQuiet(data, remarks) }),
+    conclude: () => ({ consistent: isQuiet(data, remarks) }),
   };
 }
 
@@ -93,7 +93,7 @@ async function openUndo(subject: NamedVolume, options: LiveOptions, keep: Keep):
     batches: () => readAll(known.ranges, data!),
     before: keepAny(keep, openBefore(origin, course)),
     remarks,
-    settle: () => {
+    conclude: () => {
       if (before?.writer === undefined && before?.wasWritten() === true)
         remarks.push(notUndone(`${before.name} was written to meanwhile`));
       return { consistent: isQuiet(data, remarks) };
@@ -115,7 +115,7 @@ async function openFull({ volumes, volume }: NamedVolume, options: LiveOptions, 
         : unnamedState(known),
     batches: () => readAll(known.ranges, data),
     remarks,
-    settle: () => ({ consistent: isQuiet(data, remarks) }),
+    conclude: () => ({ consistent: isQuiet(data, remarks) }),
   };
 }
 
@@ -146,7 +146,7 @@ async function openPair(
     batches: () => (keepsAll ? readAll(known.ranges, right!) : readRest(known.ranges, left!, right!)),
     before: keepAny(keep, openBefore(from, course)),
     remarks: because === undefined ? known.remarks : [...known.remarks, because],
-    settle: () => {
+    conclude: () => {
       for (const each of [left, right]) refuseWritten(each);
       return { consistent: true };
     },

@@ -156,10 +156,10 @@ describe('a mount', () => {
   it('can not be seen without /proc', () => {
     run({ '/proc/self/mountinfo': '' });
     expect(whyNot('/dev/sdb')).toEqual([
-      'mounts cannot be seen, since /proc is not there',
+      "mounts can't be seen, since /proc is not there",
       `mount /proc first${WRITE}`,
     ]);
-    expect(findWriter('/dev/sdb')).toBe('may be mounted, which cannot be seen, since /proc is not there');
+    expect(findWriter('/dev/sdb')).toBe("may be mounted, which can't be seen, since /proc is not there");
   });
 });
 
@@ -293,11 +293,11 @@ describe('the open count of device-mapper', () => {
   it('that dmsetup can not tell keeps the device', () => {
     run(MAPPED, own, dmsetup('', 1, 'not\n permitted\n'));
     expect(whyNot('/dev/vg/lv')).toEqual([
-      'dmsetup cannot say how often it is open: not; permitted',
+      "dmsetup can't say how often it is open: not; permitted",
       `see what dmsetup info says${WRITE}`,
     ]);
     expect(findWriter('/dev/vg/lv')).toBe(
-      'may be open for writing: dmsetup cannot say how often it is open: not; permitted',
+      "may be open for writing: dmsetup can't say how often it is open: not; permitted",
     );
   });
 

@@ -12,7 +12,7 @@ it('writes nothing where base digests are asked for and what was there before ca
   const cow = memoryReader(storeOf(chunkSize, 40, [[3, 2]]), 'cow');
   const known = {
     ...thickChanges(readThickSnapshot(cow, origin), false),
-    settle: () => ({ consistent: true }),
+    conclude: () => ({ consistent: true }),
   };
   const write = async (before: typeof known.before): Promise<number> => {
     let size = 0;

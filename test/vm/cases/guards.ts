@@ -326,7 +326,7 @@ export const cases: readonly Case[] = [
         assert.match(
           stderr,
           new RegExp(
-            `^lvstream: ${tool} cannot be run: .*\nlvstream: hint: install it \\(Debian package ${debian}\\)`,
+            `^lvstream: ${tool} can't be run: .*\nlvstream: hint: install it \\(Debian package ${debian}\\)`,
           ),
         );
       }

@@ -97,7 +97,7 @@ async function takeBlocks(
 }
 
 function impossibleBlock(position: number): FormatError {
-  return new FormatError('frame-corrupt', position, 'a zstd frame with a block that cannot be');
+  return new FormatError('frame-corrupt', position, "a zstd frame with a block that can't be");
 }
 
 /** RFC 8878 §3.1.1.2. */
