@@ -77,6 +77,7 @@ export const OFFERS = [
   'without-base-digests',
   'snapshot-of-map',
   'wait',
+  'temp-folder',
 ] as const;
 
 export type Offer = (typeof OFFERS)[number];

@@ -1,6 +1,10 @@
 import type { RecordBatch } from '../format/batch.js';
+import { BATCH_SIZE } from '../format/layout.js';
 import { BatchBuilder, type BatchBuilderOptions } from './records/batch-builder.js';
 import { RecordCursor } from './records/record-cursor.js';
+
+/** Bytes of a batch that passes through; a larger one is taken apart, so that what comes out is of the usual size. */
+const MAX_PASSED = 2 * BATCH_SIZE;
 
 export interface MergeOptions extends BatchBuilderOptions {
   /** Bytes of the device: what lies past that is left out (§7, sizes). */
@@ -13,7 +17,8 @@ export interface MergeOptions extends BatchBuilderOptions {
  * writes there, as far as it is whole in it.
  *
  * One batch of each stream is held, and one in the making. A batch that no other stream touches passes through as it is.
- * All streams are ended when the merge is, or isn't wanted any more. Throws what they throw.
+ * All streams are read to their ends, so that their faults are found, and ended when the merge isn't wanted any more. Throws
+ * what they throw.
  */
 export async function* mergeStreams(
   streams: readonly AsyncIterable<RecordBatch>[],
@@ -35,8 +40,17 @@ export async function* mergeStreams(
 /** Those of the cursors that have something left before the end, each with a batch of it. */
 async function refill(cursors: readonly RecordCursor[], end: number): Promise<readonly RecordCursor[]> {
   const left: RecordCursor[] = [];
-  for (const cursor of cursors) if ((await cursor.next()) && cursor.offset < end) left.push(cursor);
+  for (const cursor of cursors) if (await goOn(cursor, end)) left.push(cursor);
   return left;
+}
+
+/** What lies past the end is passed over. */
+async function goOn(cursor: RecordCursor, end: number): Promise<boolean> {
+  while (await cursor.next()) {
+    if (cursor.offset < end) return true;
+    cursor.take();
+  }
+  return false;
 }
 
 /** Merges until nothing is left of the batch of one of them. */
@@ -55,7 +69,7 @@ function mergeHeads(cursors: readonly RecordCursor[], builder: BatchBuilder, end
 /** Takes what all of these begin with, up to where one of them or of the others has an end. */
 function takeHeads(heads: readonly RecordCursor[], at: number, until: number, builder: BatchBuilder): void {
   const [oldest] = heads;
-  const batch = heads.length === 1 && oldest!.batchEnd <= until ? oldest!.takeBatch() : undefined;
+  const batch = heads.length === 1 && oldest!.batchEnd <= until ? oldest!.takeBatch(MAX_PASSED) : undefined;
   if (batch) builder.pass(batch);
   else {
     const length = Math.min(until - at, ...heads.map((head) => head.length));

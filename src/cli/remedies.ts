@@ -25,6 +25,7 @@ const NAMES: Readonly<Record<RemedyName, string>> = {
   'without-base-digests': 'leave out --base-digests',
   'snapshot-of-map': 'the snapshot that changes --to named',
   wait: '--wait SECONDS',
+  'temp-folder': '--temp-folder',
 };
 
 export function nameOf(remedy: Remedy): string {

@@ -7,7 +7,7 @@ import { sha256 } from './sha256.js';
 
 /** One thread's share of the work: compress and decode whole frames, hash them and their content. */
 export interface FrameWorker {
-  compress(content: Uint8Array, streamPosition: number, room: Uint8Array): CodedFrame;
+  compress(content: Uint8Array, streamPosition: number | undefined, room: Uint8Array): CodedFrame;
   decompress(frame: Uint8Array, content: Uint8Array, streamPosition: number | undefined): DecodedFrame;
 }
 
@@ -27,15 +27,21 @@ export function createFrameWorker(level: number): FrameWorker {
   return {
     compress: (content, streamPosition, room) => {
       const frame = compressor(content, room);
-      return { frame, content, sha256: digestOf(frame), blocks: hashWholeBlocks(content, streamPosition) };
+      const blocks = streamPosition === undefined ? noBlocks() : hashWholeBlocks(content, streamPosition);
+      return { frame, content, sha256: digestOf(frame), blocks };
     },
     decompress: (frame, room, streamPosition) => {
       const content = decodeFrame(decoder, frame, room);
-      if (streamPosition === undefined) return { frame, content, sha256: NOTHING, blocks: new Uint8Array(0) };
-      const blocks = content ? hashWholeBlocks(content, streamPosition) : new Uint8Array(0);
+      if (streamPosition === undefined) return { frame, content, sha256: NOTHING, blocks: noBlocks() };
+      const blocks = content ? hashWholeBlocks(content, streamPosition) : noBlocks();
       return { frame, content, sha256: digestOf(frame), blocks };
     },
   };
+}
+
+/** Of its own memory, which is given away. */
+function noBlocks(): Uint8Array {
+  return new Uint8Array(0);
 }
 
 /** Of its own memory: a view of Node's pool would take all of the pool along to another thread. */

@@ -5,7 +5,7 @@ export type Job =
   | {
       readonly kind: 'compress';
       readonly content: Uint8Array;
-      readonly streamPosition: number;
+      readonly streamPosition: number | undefined;
       readonly room: Uint8Array;
     }
   | {

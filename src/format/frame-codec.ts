@@ -11,9 +11,9 @@ export interface FrameCodec {
   startSha256(): Sha256;
   /**
    * Compresses `content` into one zstd frame by §4.4, which lies in `room`: `frameRoom` of its length at least. Takes
-   * over both buffers; `content` in the answer is the same bytes, given back.
+   * over both buffers; `content` in the answer is the same bytes, given back. Without a `streamPosition` no blocks are hashed.
    */
-  compress(content: Uint8Array, streamPosition: number, room: Uint8Array): Promise<CodedFrame>;
+  compress(content: Uint8Array, streamPosition: number | undefined, room: Uint8Array): Promise<CodedFrame>;
   /**
    * Decodes one zstd frame into `content`, as long as its header says. Takes over both buffers and gives them back.
    * Returns `undefined` as content when zstd finds the frame damaged. Without a `streamPosition` nothing is hashed.

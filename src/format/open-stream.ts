@@ -11,15 +11,13 @@ import { equalBytes } from './lvs/maps/identifier.js';
 import { BATCH_SIZE, HEADER_MAGIC } from './layout.js';
 import { readLegacy } from './lvmsync/read-legacy.js';
 import type { Dialect } from './lvmsync/dialect.js';
-import { LvsReader } from './lvs/reader.js';
+import { LvsReader, type ReadingOptions } from './lvs/reader.js';
 import { viewOf } from './view.js';
 import { truncated } from './lvs/frames/zstd-frame.js';
 
-export interface StreamOptions extends DialectOptions {
+export interface StreamOptions extends DialectOptions, ReadingOptions {
   /** The stream is a snapback of lvmsync 0.0.x, which has no first line: read it as that version. */
   readonly assume?: 'lvmsync2' | undefined;
-  /** The whole stream has just been read and checked: an `.lvs` file is not hashed again. */
-  readonly checked?: boolean | undefined;
   /** What was concluded from the whole stream beforehand; otherwise the first MiB decides. */
   readonly dialect?: Dialect | undefined;
 }
@@ -74,7 +72,7 @@ export async function openStream(
 ): Promise<ChangeStream> {
   const start = await reader.peek(LONGEST_FIRST_LINE);
   if (isContainer(start)) {
-    const lvs = await LvsReader.open(reader, codec, options.checked);
+    const lvs = await LvsReader.open(reader, codec, options);
     const ranges = lvs.header.kind === 'map' ? lvs.ranges() : undefined;
     return { format: 'lvs', header: lvs.header, batches: lvs.batches(), ranges, closing: () => lvs.closing };
   }

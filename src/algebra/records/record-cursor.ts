@@ -85,12 +85,12 @@ export class RecordCursor {
   }
 
   /**
-   * All of the batch, which is the caller's then; undefined if a part of it has been taken, nothing is left, or a record goes
-   * on from it or into it.
+   * All of the batch, which is the caller's then; undefined if a part of it has been taken, nothing is left, a record goes
+   * on from it or into it, or its data takes more than `most` bytes.
    */
-  takeBatch(): RecordBatch | undefined {
-    if (!this.#isWhole) return undefined;
+  takeBatch(most: number = Infinity): RecordBatch | undefined {
     const batch = this.#batch;
+    if (!this.#isWhole || (batch?.kind === 'data' && batch.bytes.length > most)) return undefined;
     this.#batch = undefined;
     this.#close();
     return batch;

@@ -4,7 +4,7 @@ import { FormatError } from '../../errors.js';
 import { openInput } from '../../files/open-input.js';
 import { readMap, type ChangeMap } from '../../files/read-map.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
-import { findUncertain, mergeMaps } from '../../files/merge-maps.js';
+import { findUncertain, mergeMaps } from '../../files/merge/merge-maps.js';
 import { defineCommand } from '../command.js';
 import { FORCE, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
 import { generator } from '../package-version.js';

@@ -14,6 +14,7 @@ const OF_LVSTREAM: Readonly<Partial<Record<Remedy['name'], string>>> = {
   'second-volume': 'lvstream dump --to',
   'keep-equal': 'lvstream dump --keep-equal',
   wait: 'lvstream dump --wait SECONDS',
+  'temp-folder': 'lvstream merge --temp-folder',
 };
 
 /** What `lvmsync` calls a remedy. */

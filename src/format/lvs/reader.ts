@@ -36,13 +36,21 @@ interface ReadPage {
   readonly ranges: Iterable<Range>;
 }
 
+/** How a file is read. */
+export interface ReadingOptions {
+  /** The whole file has just been read and checked: frames need only be sound by themselves, and nothing is hashed again. */
+  readonly checked?: boolean | undefined;
+  /** Bytes of memory of the frames that are decoded ahead, where many files are read at once. */
+  readonly readAhead?: number | undefined;
+}
+
 /** What a reader works with. */
 interface Parts {
   readonly reader: ByteReader;
   readonly codec: FrameCodec;
   readonly scanner: FrameScanner;
   readonly frames: BufferPool;
-  readonly isChecked: boolean;
+  readonly options: ReadingOptions;
 }
 
 const NOWHERE: Extremes = { low: 0, high: 0 };
@@ -58,6 +66,7 @@ export class LvsReader {
   readonly #reader: ByteReader;
   readonly #codec: FrameCodec;
   readonly #isChecked: boolean;
+  readonly #readAhead: number | undefined;
   readonly #scanner: FrameScanner;
   readonly #frames: BufferPool;
   readonly #contents = createBufferPool(FRAME_ROOM);
@@ -74,12 +83,13 @@ export class LvsReader {
   #last: LastPage | undefined;
   #openRecord: OpenRecord | undefined;
 
-  private constructor({ reader, codec, scanner, frames, isChecked }: Parts, { header, frame }: TakenHeader) {
+  private constructor({ reader, codec, scanner, frames, options }: Parts, { header, frame }: TakenHeader) {
     this.header = header;
     this.#headerFrame = frame;
     this.#reader = reader;
     this.#codec = codec;
-    this.#isChecked = isChecked;
+    this.#isChecked = options.checked === true;
+    this.#readAhead = options.readAhead;
     this.#scanner = scanner;
     this.#frames = frames;
     this.#digest = new StreamDigest(codec);
@@ -90,13 +100,13 @@ export class LvsReader {
   }
 
   /**
-   * Reads the header of the file that begins at the reader's position. `isChecked`: the whole file has just been read
-   * and checked, so that frames need only be sound by themselves: nothing is hashed or held against the index again.
+   * Reads the header of the file that begins at the reader's position. Of one that is `checked` nothing is held against the
+   * index again.
    */
-  static async open(reader: ByteReader, codec: FrameCodec, isChecked = false): Promise<LvsReader> {
+  static async open(reader: ByteReader, codec: FrameCodec, options: ReadingOptions = {}): Promise<LvsReader> {
     const frames = createBufferPool(FRAME_ROOM);
     const scanner = new FrameScanner(reader, frames);
-    return new LvsReader({ reader, codec, scanner, frames, isChecked }, await takeHeader(scanner));
+    return new LvsReader({ reader, codec, scanner, frames, options }, await takeHeader(scanner));
   }
 
   /** What the file says at its end; to be asked for when `batches` has ended. */
@@ -125,7 +135,7 @@ export class LvsReader {
   async *#read(): AsyncGenerator<ReadFrame | ReadPage> {
     yield this.#list(this.#headerFrame, 'header', 0);
     const admit = (frame: BegunFrame) => this.#admit(frame);
-    const options = { hashes: !this.#isChecked, contents: this.#contents };
+    const options = { hashes: !this.#isChecked, contents: this.#contents, readAhead: this.#readAhead };
     try {
       for await (const { frame, decoded } of queueFrames(this.#scanner, this.#codec, options, admit)) {
         const read = await this.#settle(frame, decoded);

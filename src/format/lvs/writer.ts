@@ -19,11 +19,19 @@ export interface ByteSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** What the writer's user adds to the closing map, knowing the stream's digest. */
+/** What the writer's user adds to the closing map. */
 export type ClosingExtras = Pick<
   Closing,
   'base' | 'result' | 'undoes' | 'consistent' | 'endTime' | 'unknown'
 >;
+
+/** The same, where it depends on the stream's digest; asked when all has been taken in. */
+export type TellExtras = (digest: Uint8Array) => ClosingExtras;
+
+export interface WriterOptions {
+  /** The file tells the digest of its stream, and counts its runs (§4.6.5). One that has an id may leave both out. */
+  readonly digest?: boolean | undefined;
+}
 
 /** The ranges of a map: those for the next page, and what has been counted. */
 interface MapRanges {
@@ -33,7 +41,7 @@ interface MapRanges {
 
 /** What it takes to list a frame once it is compressed. */
 interface Listing {
-  readonly fold: Fold;
+  readonly fold: Fold | undefined;
   readonly extremes: Extremes;
 }
 
@@ -48,13 +56,18 @@ export class LvsWriter {
   readonly #codec: FrameCodec;
   readonly #header: StreamHeader;
   readonly #index: IndexWriter;
-  readonly #digest: StreamDigest;
+  readonly #digest: StreamDigest | undefined;
   readonly #tally = new Tally();
   readonly #map: MapRanges | undefined;
   readonly #queue: CompressionQueue<Listing>;
   #position = 0;
 
-  constructor(sink: ByteSink, codec: FrameCodec, header: StreamHeader) {
+  constructor(
+    sink: ByteSink,
+    codec: FrameCodec,
+    header: StreamHeader,
+    { digest = true }: WriterOptions = {},
+  ) {
     this.#sink = sink;
     this.#codec = codec;
     this.#header = header;
@@ -62,7 +75,7 @@ export class LvsWriter {
     this.#queue = new CompressionQueue(codec, (coded, batch, listing) =>
       this.#placeData(coded, batch, listing),
     );
-    this.#digest = new StreamDigest(codec);
+    this.#digest = digest ? new StreamDigest(codec) : undefined;
     if (header.kind === 'map')
       this.#map = { draft: new MapPageDraft(), tally: new MapRangeTally(declaredSize(header)) };
   }
@@ -76,7 +89,7 @@ export class LvsWriter {
   async start(): Promise<void> {
     const header = encodeHeader(this.#header);
     await this.#place(header, this.#describe(header, FRAME_KINDS.header, 0));
-    this.#digest.update(FIRST_LINE_BYTES);
+    this.#digest?.update(FIRST_LINE_BYTES);
     const size = FIRST_LINE_BYTES.length;
     await this.#place(FIRST_LINE_FRAME, this.#describe(FIRST_LINE_FRAME, FRAME_KINDS.firstLine, size));
   }
@@ -98,8 +111,8 @@ export class LvsWriter {
     if (this.#map) throw new Error('a map holds no data');
     if (batch.kind === 'zeros') return this.#addZeros(batch);
     const extremes = this.#tally.add(batch);
-    const streamPosition = this.#digest.position;
-    const fold = this.#digest.submit(batch.bytes);
+    const streamPosition = this.#digest?.position;
+    const fold = this.#digest?.submit(batch.bytes);
     await this.#queue.add(batch, streamPosition, { fold, extremes });
   }
 
@@ -109,13 +122,14 @@ export class LvsWriter {
   }
 
   /** Writes the last index page and the seek table and returns what the file says at its end. */
-  async finish(extras: (digest: Uint8Array) => ClosingExtras = () => ({})): Promise<Closing> {
+  async finish(extras: ClosingExtras | TellExtras = {}): Promise<Closing> {
     await this.drain();
-    const digest = this.#digest.digest();
+    const digest = this.#digest?.digest();
     const found = this.#tally.order();
     const order = found === 'sorted' && this.#header.order !== 'sorted' ? found : undefined;
     const totals = { ...this.#tally.totals(), ...this.#map?.tally.totals() };
-    const closing: Closing = { ...totals, digest, order, ...extras(digest) };
+    const { runs } = digest ? totals : {};
+    const closing: Closing = { ...totals, runs, digest, order, ...tell(extras, digest) };
     await this.#index.finish(closing, this.#map?.draft.take());
     return closing;
   }
@@ -125,7 +139,7 @@ export class LvsWriter {
     const ranges = encodeZeroRanges(batch.ranges);
     await this.#place(ranges, this.#describe(ranges, FRAME_KINDS.zeroRanges, 0));
     const extremes = this.#tally.add(batch);
-    updateDigestOfZeros(this.#digest, batch);
+    if (this.#digest) updateDigestOfZeros(this.#digest, batch);
     const frame = encodeZeroFrame(batch.ranges);
     const contentSize = encodedSize(batch);
     const entry = this.#describe(frame, FRAME_KINDS.zeros, contentSize, extremes, countRecords(batch));
@@ -137,7 +151,7 @@ export class LvsWriter {
     batch: DataBatch,
     { fold, extremes }: Listing,
   ): Promise<void> {
-    fold(blocks);
+    fold?.(blocks);
     const { continues, open } = batch;
     const records = countRecords(batch);
     const sizes = { frameSize: frame.length, contentSize: content.length };
@@ -178,4 +192,10 @@ export class LvsWriter {
     await this.#sink.write(bytes);
     this.#position += bytes.length;
   }
+}
+
+function tell(extras: ClosingExtras | TellExtras, digest: Uint8Array | undefined): ClosingExtras {
+  if (typeof extras !== 'function') return extras;
+  if (!digest) throw new Error('a digest that nobody has counted is asked for');
+  return extras(digest);
 }

@@ -28,10 +28,11 @@ export class CompressionQueue<T> {
   }
 
   /**
-   * Adds a batch, which it takes over; waits while too many are under way. `position`: where its bytes stand in the stream.
+   * Adds a batch, which it takes over; waits while too many are under way. `position`: where its bytes stand in the stream, if it is
+   * to be hashed.
    * Throws what compressing and placing earlier ones did.
    */
-  async add(batch: DataBatch, position: number, kept: T): Promise<void> {
+  async add(batch: DataBatch, position: number | undefined, kept: T): Promise<void> {
     const room = this.#rooms.take(frameRoom(batch.bytes.length));
     const memory = memoryOfBatch(batch) + room.length;
     const coded = this.#codec.compress(batch.bytes, position, room);

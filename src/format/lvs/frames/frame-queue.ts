@@ -14,6 +14,8 @@ interface QueueOptions {
   readonly hashes: boolean;
   /** Where the buffers for their content come from. */
   readonly contents: BufferPool;
+  /** Bytes of memory of the frames that are decoded ahead; one always is. */
+  readonly readAhead?: number | undefined;
 }
 
 type Waiting =
@@ -28,7 +30,7 @@ type Waiting =
 export async function* queueFrames(
   scanner: FrameScanner,
   codec: FrameCodec,
-  { hashes, contents }: QueueOptions,
+  { hashes, contents, readAhead = MOST_IN_FLIGHT }: QueueOptions,
   admit: (frame: BegunFrame) => void,
 ): AsyncGenerator<QueuedFrame> {
   const queue: Waiting[] = [];
@@ -36,7 +38,7 @@ export async function* queueFrames(
   let ended = false;
   let queuedBytes = 0;
   for (;;) {
-    const hasRoom = () => queue.length < codec.depth && queuedBytes < MOST_IN_FLIGHT && !endsInPage(queue);
+    const hasRoom = () => queue.length < codec.depth && queuedBytes < readAhead && !endsInPage(queue);
     while (!ended && (queue.length === 0 || hasRoom())) {
       const waiting = await scanNext(scanner, codec, contents, hashes ? streamPosition : undefined);
       queue.push(waiting);

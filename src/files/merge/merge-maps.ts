@@ -1,14 +1,14 @@
-import { clipRanges } from '../ranges/clip-ranges.js';
-import { derivedFrom } from '../algebra/derived-header.js';
-import { mergeRanges } from '../ranges/merge-ranges.js';
-import { RefusedError } from '../errors.js';
-import type { Closing } from '../format/lvs/maps/closing.js';
-import type { FrameCodec } from '../format/frame-codec.js';
-import { endsOf } from '../format/lvs/maps/ends.js';
-import type { ByteSink } from '../format/lvs/writer.js';
-import { writeMap } from '../format/lvs/write-map.js';
-import type { State } from '../format/lvs/maps/state.js';
-import type { ChangeMap } from './read-map.js';
+import { clipRanges } from '../../ranges/clip-ranges.js';
+import { derivedFrom } from '../../algebra/derived-header.js';
+import { mergeRanges } from '../../ranges/merge-ranges.js';
+import { RefusedError } from '../../errors.js';
+import type { Closing } from '../../format/lvs/maps/closing.js';
+import type { FrameCodec } from '../../format/frame-codec.js';
+import { endsOf } from '../../format/lvs/maps/ends.js';
+import type { ByteSink } from '../../format/lvs/writer.js';
+import { writeMap } from '../../format/lvs/write-map.js';
+import type { State } from '../../format/lvs/maps/state.js';
+import type { ChangeMap } from '../read-map.js';
 
 /**
  * Writes one map of all that several maps list, the oldest first: from the base of the first to the result of the last,

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { mergeRanges } from '#src/ranges/merge-ranges.js';
 import { RangeList } from '#src/ranges/range-list.js';
 import { RefusedError } from '#src/errors.js';
-import { mergeMaps } from '#src/files/merge-maps.js';
+import { mergeMaps } from '#src/files/merge/merge-maps.js';
 import type { ChangeMap } from '#src/files/read-map.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
-import { decode } from '../reference/decoder.js';
-import { codec } from '../streams.js';
+import { decode } from '../../reference/decoder.js';
+import { codec } from '../../streams.js';
 
 /** A few blocks are the device, so that ends and ranges meet. */
 
