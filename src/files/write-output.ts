@@ -1,3 +1,5 @@
+import { type BigIntStats, chmodSync, chownSync, statSync } from 'node:fs';
+import { DeviceError, reason, RefusedError } from '../errors.js';
 import { openOutput, type Output } from './sink.js';
 
 /**
@@ -19,4 +21,47 @@ export async function writeOutput<T>(
   }
   await output.commit();
   return result;
+}
+
+/**
+ * Runs what writes a file's new content, and replaces the file by it at once, when all of it is on stable storage; owner and
+ * mode stay. When that throws, the file is as it was. Throws `RefusedError` if somebody changed it meanwhile.
+ */
+export async function rewriteFile<T>(path: string, write: (output: Output) => Promise<T>): Promise<T> {
+  const before = statFile(path);
+  const result = await writeOutput(path, { force: true }, async (output) => {
+    const written = await write(output);
+    if (!isSame(before, statFile(path)))
+      throw new RefusedError(`${path}: was changed while it was being read`, { hint: 'run this again' });
+    return written;
+  });
+  restoreOwner(path, before);
+  return result;
+}
+
+/** A new file is its owner's alone, so that until this is done nobody can read it who could not before. */
+function restoreOwner(path: string, { mode, uid, gid }: BigIntStats): void {
+  try {
+    chownSync(path, Number(uid), Number(gid));
+    chmodSync(path, Number(mode) & 0o7777);
+  } catch (cause) {
+    throw new DeviceError(
+      `${path}: is replaced, but has not the owner and mode of before: ${reason(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function statFile(path: string): BigIntStats {
+  try {
+    return statSync(path, { bigint: true });
+  } catch (cause) {
+    throw new DeviceError(`${path}: can't be read: ${reason(cause)}`, { cause });
+  }
+}
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeNs === b.mtimeNs;
 }

@@ -55,7 +55,8 @@ export interface MapStream extends ChangeStream {
 }
 
 const FIRST_LINES = /^lvmsync PROTO\[(\d{1,8})\](.?)/s;
-const LONGEST_FIRST_LINE = 32;
+/** By so many bytes at the most a stream is recognised. */
+export const LONGEST_START = 32;
 const SIGNATURE = 'lvmsync PROTO[';
 
 /** What every plain stream is. */
@@ -70,7 +71,7 @@ export async function openStream(
   codec: FrameCodec,
   options: StreamOptions = {},
 ): Promise<ChangeStream> {
-  const start = await reader.peek(LONGEST_FIRST_LINE);
+  const start = await reader.peek(LONGEST_START);
   if (isContainer(start)) {
     const lvs = await LvsReader.open(reader, codec, options);
     const ranges = lvs.header.kind === 'map' ? lvs.ranges() : undefined;
@@ -99,6 +100,12 @@ export function withDigest(stream: ChangeStream, codec: FrameCodec): ChangeStrea
 /** Whether a stream that begins so is an `.lvs` file. */
 export function isContainer(start: Uint8Array): boolean {
   return start.length >= 4 && viewOf(start).getUint32(0, true) === HEADER_MAGIC;
+}
+
+/** Whether a file that begins so is a stream of any format, as far as it goes. */
+export function looksLikeStream(start: Uint8Array): boolean {
+  const text = String.fromCharCode(...start);
+  return isContainer(start) || FIRST_LINES.test(text) || isCutSignature(start, text);
 }
 
 /** The version of a plain stream by its first bytes. Throws as {@link openStream} does. */

@@ -2,10 +2,12 @@ import { packStream } from '../../algebra/pack-stream.js';
 import { createCodec } from '../../codec/codec.js';
 import { FormatError } from '../../errors.js';
 import { openInput, plainSize, type InputOptions } from '../../files/open-input.js';
+import { isFolder } from '../../files/same-file.js';
 import { surveyDamage, writeSalvage } from '../../files/salvage-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import type { Keep } from '../../lvm/opened.js';
 import { defineCommand } from '../command.js';
+import { compressFolder } from './compress-folder.js';
 import { LEFT_OUT } from '../exit.js';
 import {
   DIALECT,
@@ -29,7 +31,10 @@ import { withOpen } from '../with-open.js';
 export const compress = defineCommand({
   declare: (yargs) =>
     yargs
-      .positional('stream', INPUT)
+      .positional('stream', {
+        ...INPUT,
+        describe: `${INPUT.describe}; a folder: each .lvs file in it is replaced`,
+      })
       .option('output', OUTPUT)
       .option('force', FORCE)
       .option('json', JSON_REPORT)
@@ -42,6 +47,7 @@ export const compress = defineCommand({
       .options(DIALECT)
       .example('$0 changes -o changes.lvs', 'pack a stream of lvmsync'),
   run: async (args) => {
+    if (args.stream !== undefined && isFolder(args.stream)) return compressFolder(args.stream, args);
     const path = outputPath(args, [args.stream ?? '-']);
     return withOpen(async (keep) => {
       const codec = keep(createCodec({ level: args.level }));

@@ -3,6 +3,7 @@ import type { StreamInput } from '../../files/open-input.js';
 import { listRanges, listRecords } from '../../format/list-records.js';
 import { isMap } from '../../format/open-stream.js';
 import { declaredSize } from '../../format/lvs/order-check.js';
+import { expandFolders } from '../arguments/stream-folders.js';
 import { defineCommand } from '../command.js';
 import { describeForPrograms, describeStream } from './describe-stream.js';
 import { eachStream } from './each-stream.js';
@@ -23,7 +24,7 @@ export const info = defineCommand({
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'streams of any format',
+        describe: 'streams of any format, or folders of them',
       })
       .option('json', JSON_OUTPUT)
       .option('records', {
@@ -34,10 +35,11 @@ export const info = defineCommand({
       .options(DIALECT)
       .example('$0 vm.lvs', 'what vm.lvs holds, and for which device'),
   run: async (args) => {
-    refuseInput('-', args.stream);
+    const streams = await expandFolders(args.stream, args);
+    refuseInput('-', streams);
     const { json, records } = args;
     return eachStream(
-      args.stream,
+      streams,
       { ...dialectOf(args), rewindable: records },
       {
         act: async (input, codec) => {

@@ -7,6 +7,7 @@ import type { FrameCodec } from '../../format/frame-codec.js';
 import { formatId } from '../../format/lvs/maps/identifier.js';
 import { isMap, type ChangeStream } from '../../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../../format/read-through.js';
+import { expandFolders } from '../arguments/stream-folders.js';
 import { defineCommand } from '../command.js';
 import { eachStream } from './each-stream.js';
 import { describeError, DIFFERENT, reportError } from '../exit.js';
@@ -33,7 +34,7 @@ export const verify = defineCommand({
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'streams of any format',
+        describe: 'streams of any format, or folders of them',
       })
       .option('against', {
         type: 'string',
@@ -42,14 +43,15 @@ export const verify = defineCommand({
       })
       .option('json', JSON_OUTPUT)
       .options(DIALECT)
-      .example('$0 *.lvs', 'check every archive in the folder')
+      .example('$0 /backup/vm', 'check every stream in the folder')
       .example('$0 vm.lvs --against /dev/vg/vm', 'check that the volume holds what vm.lvs writes'),
   run: async (args) => {
-    refuseInput('-', [...args.stream, args.against]);
+    const streams = await expandFolders(args.stream, args);
+    refuseInput('-', [...streams, args.against]);
     return withOpen(async (keep) => {
       const device = args.against === undefined ? undefined : keep(openSettled(args.against));
       const options = { json: args.json, quiet: args.quiet, device };
-      return eachStream(args.stream, dialectOf(args), {
+      return eachStream(streams, dialectOf(args), {
         act: (input, codec) => verifyOne(input, codec, options),
         report: async (path, error) => {
           if (args.json) await printJson({ stream: path, ...describeFailure(error) });

@@ -23,20 +23,32 @@ export function writtenAs(format: StreamFormat, kind: Kind): Pick<Written, 'form
 }
 
 /** Writes a result as `writeOutput` does; returns what the writer does, and the bytes that it wrote. */
-export async function writeCounted<T>(
+export function writeCounted<T>(
   path: string,
   options: { readonly force?: boolean | undefined },
   write: (sink: ByteSink) => Promise<T>,
-): Promise<{ readonly totals: T; readonly fileSize: number }> {
+): Promise<Counted<T>> {
+  return writeOutput(path, options, (output) => countTo(output, write));
+}
+
+/** What a writer returns, and the bytes that it wrote. */
+interface Counted<T> {
+  readonly totals: T;
+  readonly fileSize: number;
+}
+
+/** Runs a writer on an output, and counts what it writes. */
+export async function countTo<T>(
+  output: ByteSink,
+  write: (sink: ByteSink) => Promise<T>,
+): Promise<Counted<T>> {
   let fileSize = 0;
-  const totals = await writeOutput(path, options, (output) =>
-    write({
-      write: async (bytes) => {
-        await output.write(bytes);
-        fileSize += bytes.length;
-      },
-    }),
-  );
+  const totals = await write({
+    write: async (bytes) => {
+      await output.write(bytes);
+      fileSize += bytes.length;
+    },
+  });
   return { totals, fileSize };
 }
 
