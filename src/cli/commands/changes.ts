@@ -1,6 +1,6 @@
 import { randomId } from '../../codec/random-id.js';
 import { writeChangeMap } from '../../changes/write-changes.js';
-import { declareChanges, outputOf, OUTPUT_GROUP, withChanges } from './change-source.js';
+import { declareChanges, outputOf, OUTPUT_GROUP, withChanges } from './dump/change-source.js';
 import { defineCommand } from '../command.js';
 import { FORCE, JSON_REPORT, OUTPUT } from '../options.js';
 import { generator } from '../package-version.js';

@@ -1,7 +1,14 @@
 import { randomId } from '../../codec/random-id.js';
 import { countBytes, type OpenChanges } from '../../changes/changes.js';
 import { writeDump, writePlainDump } from '../../changes/write-changes.js';
-import { declareChanges, LIVE_GROUP, outputOf, OUTPUT_GROUP, refuse, withChanges } from './change-source.js';
+import {
+  declareChanges,
+  LIVE_GROUP,
+  outputOf,
+  OUTPUT_GROUP,
+  refuse,
+  withChanges,
+} from './dump/change-source.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { defineCommand } from '../command.js';
 import { STREAM_OUTPUT, type StreamFormat } from '../options.js';

@@ -1,9 +1,9 @@
-import { openImage } from '../../device/image.js';
-import { UsageError } from '../../errors.js';
-import type { OpenChanges } from '../../changes/changes.js';
-import { openTogether } from '../../lvm/opened.js';
-import { momentOf } from '../../lvm/single-moment.js';
-import { readThickSnapshot, thickChanges } from '../../lvm/thick/thick-dump.js';
+import { openImage } from '../../../device/image.js';
+import { UsageError } from '../../../errors.js';
+import type { OpenChanges } from '../../../changes/changes.js';
+import { openTogether } from '../../../lvm/opened.js';
+import { momentOf } from '../../../lvm/single-moment.js';
+import { readThickSnapshot, thickChanges } from '../../../lvm/thick/thick-dump.js';
 
 /** What the form for images of a thick snapshot takes, as yargs gives it. */
 export interface ThickArguments {

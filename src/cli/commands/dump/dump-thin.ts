@@ -1,10 +1,10 @@
-import { openImage } from '../../device/image.js';
-import { UsageError } from '../../errors.js';
-import type { OpenChanges } from '../../changes/changes.js';
-import { openTogether } from '../../lvm/opened.js';
-import { momentOf } from '../../lvm/single-moment.js';
-import { thinChanges } from '../../lvm/thin/thin-dump.js';
-import { openThinMetadata } from '../../lvm/thin/thin-metadata.js';
+import { openImage } from '../../../device/image.js';
+import { UsageError } from '../../../errors.js';
+import type { OpenChanges } from '../../../changes/changes.js';
+import { openTogether } from '../../../lvm/opened.js';
+import { momentOf } from '../../../lvm/single-moment.js';
+import { thinChanges } from '../../../lvm/thin/thin-dump.js';
+import { openThinMetadata } from '../../../lvm/thin/thin-metadata.js';
 
 /** Device ids have 24 bits (dm-thin.c, `MAX_DEV_ID`). */
 const MAX_ID = 2 ** 24 - 1;

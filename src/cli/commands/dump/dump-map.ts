@@ -1,9 +1,9 @@
-import { createCodec } from '../../codec/codec.js';
-import { UsageError } from '../../errors.js';
-import type { OpenChanges } from '../../changes/changes.js';
-import { openMapChanges } from '../../lvm/map-changes.js';
-import { withOpen } from '../with-open.js';
-import { readMapFrom } from './merge.js';
+import { createCodec } from '../../../codec/codec.js';
+import { UsageError } from '../../../errors.js';
+import type { OpenChanges } from '../../../changes/changes.js';
+import { openMapChanges } from '../../../lvm/map-changes.js';
+import { withOpen } from '../../with-open.js';
+import { readMapFrom } from '../merge.js';
 
 /** The changes that a map lists, read from a device. Throws `UsageError`, and what reading and opening throw. */
 export async function openMap(map: string, dataSource: string | undefined): Promise<OpenChanges> {

@@ -1,13 +1,13 @@
 import type { ArgumentsCamelCase, Argv } from 'yargs';
-import { createCodec } from '../../codec/codec.js';
-import { UsageError, type Sentence } from '../../errors.js';
-import type { FrameCodec } from '../../format/frame-codec.js';
-import type { State } from '../../format/lvs/maps/state.js';
-import type { OpenChanges } from '../../changes/changes.js';
-import type { CommonOptions } from '../command.js';
-import { outputPath, parseSize, wholeNumber, type OutputArguments } from '../options.js';
-import { remark, remarking } from '../print/remarks.js';
-import { withOpen } from '../with-open.js';
+import { createCodec } from '../../../codec/codec.js';
+import { UsageError, type Sentence } from '../../../errors.js';
+import type { FrameCodec } from '../../../format/frame-codec.js';
+import type { State } from '../../../format/lvs/maps/state.js';
+import type { OpenChanges } from '../../../changes/changes.js';
+import type { CommonOptions } from '../../command.js';
+import { outputPath, parseSize, wholeNumber, type OutputArguments } from '../../options.js';
+import { remark, remarking } from '../../print/remarks.js';
+import { withOpen } from '../../with-open.js';
 
 const text = { type: 'string', requiresArg: true } as const;
 const flag = { type: 'boolean', default: false } as const;
@@ -166,7 +166,7 @@ async function openLive(args: ChangeArguments, snapshot: string): Promise<OpenCh
     ...{ 'base-state': baseState, 'result-state': resultState, 'no-consistent': !consistent },
   });
   refuseContradictions(args);
-  const { openLiveChanges } = await import('../../lvm/live.js');
+  const { openLiveChanges } = await import('../../../lvm/live.js');
   const { full = false, keepEqual = false, rangesOnly = false } = args;
   return openLiveChanges(snapshot, { ...args, full, keepEqual, rangesOnly, waitSeconds: args.wait });
 }
