@@ -68,7 +68,7 @@ async function readUnit(
   const start = await readPartialAt(file, position, SKIPPABLE_HEADER_SIZE);
   if (start.length < SKIPPABLE_HEADER_SIZE) return undefined;
   try {
-    return await decodeRecords(await takeUnit(file, position, start), codec);
+    return (await decodeRecords(await takeUnit(file, position, start), codec)).batch;
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;

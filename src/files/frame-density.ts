@@ -5,13 +5,8 @@ import { rangesOf } from '../format/batch.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { FileBytes, FileIndex } from '../format/lvs/file-index.js';
 import { FRAME_KINDS } from '../format/lvs/index/frame-entry.js';
-import { equalBytes } from '../format/lvs/maps/identifier.js';
-import {
-  MAX_DATA_CONTENT,
-  MAX_FRAME_SIZE,
-  MAX_ZERO_RANGES_SIZE,
-  RECORD_HEADER_SIZE,
-} from '../format/layout.js';
+import { RECORD_HEADER_SIZE } from '../format/layout.js';
+import { readListedFrame } from '../format/lvs/index/listed-frame.js';
 import { decodeMapRanges, MapRangeTally } from '../format/lvs/index/map-ranges.js';
 import { declaredSize } from '../format/lvs/order-check.js';
 import { placeEntries, type PlacedEntry } from '../format/lvs/index/place-entries.js';
@@ -98,17 +93,9 @@ async function addExactly(
 /** Throws `FormatError` of a frame that is not what the index says. */
 async function readFrameRanges(
   file: FileBytes,
-  { listed, entry }: Candidate,
+  { listed }: Candidate,
   codec: FrameCodec,
 ): Promise<readonly Range[]> {
-  const { position } = listed;
-  const { frameSize, sha256 } = listed.entry;
-  const most = Math.max(MAX_FRAME_SIZE, MAX_ZERO_RANGES_SIZE);
-  if (frameSize > most || (entry.contentSize > MAX_DATA_CONTENT && listed.entry === entry))
-    throw new FormatError('frame-size', position, 'a frame of a size that none may have');
-  const bytes = new Uint8Array(frameSize);
-  await file.readAt(bytes, position);
-  if (!equalBytes(codec.sha256(bytes), sha256))
-    throw new FormatError('frame-digest', position, 'the frame is not the one that the index lists');
-  return rangesOf(await decodeRecords({ bytes, position, contentSize: entry.contentSize }, codec));
+  const { batch } = await decodeRecords(await readListedFrame(file, listed, codec), codec);
+  return rangesOf(batch);
 }

@@ -192,8 +192,8 @@ async function* lazyPages(file: FileBytes, codec: FrameCodec) {
   yield* (await readFileIndex(file, codec)).pages();
 }
 
-/** Faults that the parts of a stream throw name it. */
-async function* nameFaults<T>(name: string, parts: AsyncIterable<T>): AsyncGenerator<T> {
+/** The parts of a stream; faults that they throw name it. */
+export async function* nameFaults<T>(name: string, parts: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = parts[Symbol.asyncIterator]();
   try {
     for (;;) {

@@ -125,6 +125,13 @@ export function* decodePieceRuns(section: Uint8Array, position: number): Generat
   }
 }
 
+/** Number of pieces that a section covers. Throws `piece-digests` as {@link decodePieceRuns} does. */
+export function countPiecesOfRuns(section: Uint8Array, position: number): number {
+  let count = 0;
+  for (const run of decodePieceRuns(section, position)) count += run.count;
+  return count;
+}
+
 /**
  * How many bytes of the section, from `at` on, cover exactly `pieces` pieces.
  * Throws `piece-digests` when no whole number of runs does.

@@ -114,6 +114,7 @@ describe.each(CASES)('a sparse file that claims %s', (_, write) => {
     ['info', []],
     ['verify', []],
     ['apply', [() => at('device'), () => '--dry-run']],
+    ['slice', [() => '--range', () => '0..1M', () => '-o', () => at('part.lvs')]],
   ])('is refused by %s in little memory', async (command, more) => {
     const run = await runMeasured(command, at('claims.lvs'), ...more.map((word) => word()));
     expect(run.err).toMatch(/^lvstream: \S+claims\.lvs: byte \d+: [^\n]+(\nlvstream: hint: [^\n]+)?$/);

@@ -1,5 +1,5 @@
 import { createCodec } from '../../codec/codec.js';
-import { openInput, plainSize } from '../../files/open-input.js';
+import { openInput } from '../../files/open-input.js';
 import { sliceInput } from '../../files/slice-input.js';
 import { defineCommand } from '../command.js';
 import { parseRanges } from '../arguments/ranges.js';
@@ -34,8 +34,8 @@ export const slice = defineCommand({
         {
           name: 'slice',
           from: input.name,
-          total: () => plainSize(input, codec),
-          derive: (watch, maker) => sliceInput(input, ranges, maker, watch),
+          total: async () => undefined,
+          derive: (watch, maker) => sliceInput(input, ranges, codec, maker, watch),
         },
         codec,
         { ...args, path },
