@@ -1,6 +1,4 @@
-import type { ChangeStream } from '../format/open-stream.js';
 import { partialPath } from '../chain/partial-file.js';
-import type { Recorder } from '../chain/recorder.js';
 import { wayOutOfDamage } from '../chain/way-back.js';
 import { endOf } from '../compare/survey.js';
 import { FormatError } from '../errors.js';
@@ -32,14 +30,10 @@ function settleApplied(
   return report(work, { outcome: 'already-applied', bytesSkipped: pastEnd, snapback });
 }
 
-async function write(
-  { stream: first, survey, recorder, note }: Extract<Plan, { step: 'write' }>,
-  work: Work,
-): Promise<ApplyReport> {
-  const { input, counts, options } = work;
-  const stream = input.rewindable ? await openWhole(work, true) : first;
-  if (options.sync && !recorder && survey?.verdict) note?.make();
-  await writeStream(stream, work, survey?.isSorted ?? false, recorder);
+async function write(plan: Extract<Plan, { step: 'write' }>, work: Work): Promise<ApplyReport> {
+  const { counts, options } = work;
+  const { survey, recorder, note } = plan;
+  await writeStream(plan, work);
   makeLasting({ ...work, note });
   const isWhole = !work.damage?.fault;
   await recorder?.finish(isWhole);
@@ -52,17 +46,19 @@ async function write(
   });
 }
 
+/** Lets go of the stream, and its buffers, before the snapback is finished. */
 async function writeStream(
-  stream: ChangeStream,
+  { stream: first, survey, recorder, note }: Extract<Plan, { step: 'write' }>,
   work: Work,
-  isSorted: boolean,
-  recorder: Recorder | undefined,
 ): Promise<void> {
+  const { input, options } = work;
+  const stream = input.rewindable ? await openWhole(work, true) : first;
+  if (options.sync && !recorder && survey?.verdict) note?.make();
   try {
     const write = (batch: RecordBatch) => {
       writeOne(batch, work);
     };
-    if (recorder) await recorder.writeRecorded(stream, isSorted, write);
+    if (recorder) await recorder.writeRecorded(stream, survey?.isSorted ?? false, write);
     else await writeAll(stream.batches, write);
   } catch (error) {
     if (!(error instanceof FormatError) || work.counts.written === 0) throw error;

@@ -11,6 +11,7 @@ import {
 } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import type { FrameCodec } from '../format/frame-codec.js';
+import type { Closing } from '../format/lvs/maps/closing.js';
 import { fitClosing, fitHeader } from '../format/lvs/maps/fit.js';
 import { endsOf } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
@@ -66,9 +67,8 @@ export class Recorder {
   readonly #context: RecorderContext;
   readonly #identity: TargetIdentity;
   #start: Start;
-  readonly #pool = createBufferPool(BATCH_SIZE);
-  /** What is being applied. */
-  #stream: ChangeStream | undefined;
+  /** What has been applied, and says of itself: not the stream, which would hold on to its buffers. */
+  #applied: { readonly header: StreamHeader; readonly closing: Closing } | undefined;
   #journal: Journal | undefined;
 
   constructor(path: string, context: RecorderContext, identity: TargetIdentity, start: Start) {
@@ -126,12 +126,13 @@ export class Recorder {
     isSorted: boolean,
     write: (batch: RecordBatch) => void,
   ): Promise<void> {
-    const { header, batches } = (this.#stream = withDigest(stream, this.#context.codec));
+    const { header, batches, closing } = withDigest(stream, this.#context.codec);
     const journal = await this.#openJournal(header);
     this.#journal = journal;
     const isDisjoint = isSorted || header.order !== 'given';
     const saved =
       this.recorded?.saved ?? (isDisjoint ? undefined : new RangeSet(this.#context.codec.openScratch));
+    const pool = createBufferPool(BATCH_SIZE);
     let group: RecordBatch[] = [];
     let groupSize = 0;
     const flush = async () => {
@@ -145,7 +146,7 @@ export class Recorder {
     };
     const record = async (batch: RecordBatch) => {
       const missing = missingOf(batch, saved, this.#context.target.size);
-      for await (const preImage of readPreImages(missing, this.#context.target, this.#pool))
+      for await (const preImage of readPreImages(missing, this.#context.target, pool))
         await journal.add(preImage);
       group.push(batch);
       groupSize += Math.max(SMALL_SIZE, memoryOfBatch(batch));
@@ -153,6 +154,7 @@ export class Recorder {
     };
     for await (const batch of batches) await record(batch);
     await flush();
+    this.#applied = { header, closing: closing() };
   }
 
   /**
@@ -161,8 +163,7 @@ export class Recorder {
    */
   async finish(isWhole: boolean): Promise<void> {
     const journal = this.#journal!;
-    const stream = this.#stream!;
-    const [header, closing] = [stream.header, stream.closing()];
+    const { header, closing } = this.#applied!;
     const { digest, consistent } = closing;
     const id = header.id ?? digest;
     const before = journal.header.result!;
