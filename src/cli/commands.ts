@@ -27,6 +27,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/slice.js')).slice,
   },
   {
+    name: 'compare',
+    positionals: '<stream> <other>',
+    summary: 'whether two streams do the same, and where not',
+    load: async () => (await import('./commands/compare.js')).compare,
+  },
+  {
     name: 'apply',
     positionals: '<stream> <device>',
     summary: 'writes a stream to a device, and saves the undo first',

@@ -1,3 +1,4 @@
+import { differences } from '../algebra/differences.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { RefusedError, sentence, type Remedy } from '../errors.js';
 import { type RecordBatch, zeroRecords } from '../format/batch.js';
@@ -116,17 +117,6 @@ export class RecordedRanges {
 
 function endsInside({ offset, length }: Range, { size }: RandomAccessReader): boolean {
   return offset + length <= size;
-}
-
-/** The byte ranges, as parts of `range`, in which the two differ. */
-export function* differences(range: Range, a: Uint8Array, b: Uint8Array): Generator<Range> {
-  if (Buffer.compare(a, b) === 0) return;
-  for (let at = 0; at < a.length;) {
-    while (at < a.length && a[at] === b[at]) at++;
-    const start = at;
-    while (at < a.length && a[at] !== b[at]) at++;
-    if (at > start) yield { offset: range.offset + start, length: at - start };
-  }
 }
 
 /** The same by whole sectors: bytes that are equal by chance, one in 256, count as different too. */

@@ -1,10 +1,10 @@
+import { differences } from '../algebra/differences.js';
 import type { RandomAccessReader } from '../algebra/random-access.js';
 import { type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import type { Order } from '../format/lvs/maps/header.js';
 import { RangeSet } from '../ranges/range-set.js';
 import type { OpenScratch } from '../ranges/scratch.js';
-import { differences } from './recorded-ranges.js';
 import { cutRange, PART_SIZE, ZERO_PART } from './cut-range.js';
 
 /** What a comparison of a device with a stream's result found. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { mergeStreams } from '#src/algebra/merge-streams.js';
 import { sliceStream } from '#src/algebra/slice-stream.js';
 import { rangesOf, type RecordBatch } from '#src/format/batch.js';
+import { apply, type Batches, coalesced, collect, flow, recordsOf, SIZE, sorted } from './small-streams.js';
 import type { Range } from '#src/ranges/range.js';
 import { batchOf, openBytes, plainStream, type TestRecord } from '../streams.js';
 import { ascendingParts, expectedPieces, type ExpectedPiece, sectionOf } from './records/parts.js';
@@ -11,78 +12,8 @@ import { BatchBuilder } from '#src/algebra/records/batch-builder.js';
 /** The laws of section 7 of the specification that merging and slicing have to keep, on devices of 64 bytes. */
 
 const numRuns = process.env['SLOW'] === '1' ? 10_000 : 200;
-const SIZE = 64;
-
-/** A sorted stream: batches of records of a few bytes that often touch; zeros among them as ranges. */
-type Batches = readonly RecordBatch[];
-
-const sorted: fc.Arbitrary<Batches> = fc
-  .array(
-    fc.record({
-      gap: fc.constantFrom(0, 0, 1, 5),
-      length: fc.integer({ min: 1, max: 12 }),
-      byte: fc.integer({ min: 0, max: 255 }),
-      ends: fc.boolean(),
-    }),
-    { maxLength: 10 },
-  )
-  .map((specs) => {
-    const batches: RecordBatch[] = [];
-    let records: TestRecord[] = [];
-    let end = 0;
-    const close = () => {
-      if (records.length > 0) batches.push(batchOf(records));
-      records = [];
-    };
-    for (const { gap, length, byte, ends } of specs) {
-      const offset = end + gap;
-      if (offset + length > SIZE) break;
-      end = offset + length;
-      if (byte === 0) {
-        close();
-        batches.push({ kind: 'zeros', ranges: [{ offset, length }] });
-      } else records.push({ offset, data: new Uint8Array(length).fill(byte) });
-      if (ends) close();
-    }
-    close();
-    return batches;
-  });
-
-async function* flow(batches: Batches): AsyncGenerator<RecordBatch> {
-  yield* batches;
-}
-
-async function collect(batches: AsyncIterable<RecordBatch>): Promise<RecordBatch[]> {
-  const all: RecordBatch[] = [];
-  for await (const batch of batches) all.push(batch);
-  return all;
-}
-
 const merge = async (...streams: Batches[]) => collect(mergeStreams(streams.map(flow)));
 const slice = async (stream: Batches, ...ranges: Range[]) => collect(sliceStream(flow(stream), ranges));
-
-function recordsOf(batches: Batches): TestRecord[] {
-  return batches.flatMap((batch) =>
-    rangesOf(batch).map(({ offset, length }, i) => {
-      if (batch.kind === 'zeros') return { offset, data: new Uint8Array(length) };
-      const at = batch.positions[i]!;
-      return { offset, data: batch.bytes.slice(at, at + length) };
-    }),
-  );
-}
-
-function apply(batches: Batches, device: Uint8Array): Uint8Array {
-  const result = device.slice();
-  for (const { offset, data } of recordsOf(batches)) result.set(data, offset);
-  return result;
-}
-
-/** The stream as a list of what it leaves in each byte that it writes. */
-function coalesced(batches: Batches): [number, number][] {
-  const bytes = new Map<number, number>();
-  for (const { offset, data } of recordsOf(batches)) data.forEach((byte, i) => bytes.set(offset + i, byte));
-  return [...bytes].sort(([a], [b]) => a - b);
-}
 
 const written = (batches: Batches) => new Set(coalesced(batches).map(([at]) => at));
 const device = Uint8Array.from({ length: SIZE }, (_, i) => 200 + i / 2);

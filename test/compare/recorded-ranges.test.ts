@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cutRange, PART_SIZE } from '#src/compare/cut-range.js';
-import { differences, RecordedRanges } from '#src/compare/recorded-ranges.js';
+import { differences } from '#src/algebra/differences.js';
+import { RecordedRanges } from '#src/compare/recorded-ranges.js';
 import { RefusedError } from '#src/errors.js';
 import type { RecordBatch } from '#src/format/batch.js';
 import { batchOf, codec, type TestRecord } from '../streams.js';

@@ -89,12 +89,15 @@ function compareWith(
   { openScratch }: FrameCodec,
 ): ResultComparison | undefined {
   if (device === undefined) return undefined;
-  if (isMap(stream)) {
-    throw new RefusedError(`${name}: a map holds no data to compare`, {
-      hint: 'it lists ranges only; compare the stream that holds their data',
-    });
-  }
+  if (isMap(stream)) throw mapWithoutData(name);
   return new ResultComparison(device, stream.header.order, openScratch);
+}
+
+/** Why a map can't be compared. */
+export function mapWithoutData(name: string): RefusedError {
+  return new RefusedError(`${name}: a map holds no data to compare`, {
+    hint: 'it lists ranges only; compare the stream that holds their data',
+  });
 }
 
 function sayCompared({ differentBytes, first, pastEnd }: Comparison): string {
