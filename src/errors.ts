@@ -56,6 +56,7 @@ export const OVERRIDES = [
   'no-base-check',
   'finish',
   'out-of-order',
+  'any-order',
   'force',
 ] as const;
 

@@ -61,6 +61,7 @@ export { writeLvs } from './format/lvs/write-lvs.js';
 export { writeMap, type RangeParts } from './format/lvs/write-map.js';
 
 export { following, isKnownNotToFollow, type Following } from './algebra/follows.js';
+export { findOrder, refuseNotConsecutive, type Mergeable } from './algebra/consecutive.js';
 export { Density } from './ranges/density.js';
 export { mergeRanges } from './ranges/merge-ranges.js';
 export type { Packer } from './algebra/derived-header.js';
@@ -80,7 +81,9 @@ export { createCodec } from './codec/codec.js';
 export { inspect, type Inspection } from './files/inspect.js';
 export { openIndex, openInput, type InputOptions, type StreamInput } from './files/open-input.js';
 export { createSpill } from './files/merge/spill.js';
-export { mergeMaps } from './files/merge/merge-maps.js';
+export { mergeInputs } from './files/merge/merge-inputs.js';
+export { surveyMergeInput, type MergeInput } from './files/merge/merge-input.js';
+export { mergeMaps, type MergeableMap } from './files/merge/merge-maps.js';
 export { readMap, type ChangeMap } from './files/read-map.js';
 export { openOutput, type Output } from './files/sink.js';
 export { openSource, spool, type Source } from './files/source.js';

@@ -1,5 +1,7 @@
+import { areConsecutive, type Mergeable } from './consecutive.js';
 import { fitHeader } from '../format/lvs/maps/fit.js';
 import type { Derivation, StreamHeader } from '../format/lvs/maps/header.js';
+import type { StreamId } from '../format/lvs/maps/identifier.js';
 import { isPlain, type ChangeStream } from '../format/open-stream.js';
 
 /** Who makes a stream and when, for the header of one that says nothing of itself. */
@@ -22,6 +24,54 @@ export function packedHeader(stream: ChangeStream, packer: Packer): StreamHeader
 /** What a stream that is made of others says of them; `by`: what was done to them. A plain one among them has no id. */
 export function derivedFrom(by: string, sources: readonly Pick<StreamHeader, 'id'>[]): Derivation[] {
   return sources.map(({ id }) => ({ id, by }));
+}
+
+/**
+ * The header of a merge of streams, or of maps, the oldest first (§7). It is exhaustive only if all are, and each is known to
+ * follow the one before.
+ */
+export function mergedHeader(sources: readonly Mergeable[], maker: Maker): StreamHeader {
+  const headers = sources.map(({ header }) => header);
+  const [first, last] = [sources[0]!, sources.at(-1)!];
+  const isMap = last.header.kind === 'map';
+  const isExhaustive = areConsecutive(sources) && headers.every(({ exhaustive }) => exhaustive === true);
+  const chunkSizes = new Set(headers.map(({ chunkSize }) => chunkSize));
+  return fitHeader({
+    ...maker,
+    kind: isMap ? 'map' : 'changes',
+    requires: [],
+    order: 'sorted',
+    base: first.ends.base,
+    result: last.ends.result,
+    baseDigests: headers.some(({ baseDigests }) => baseDigests === true) || undefined,
+    exhaustive: isExhaustive || undefined,
+    baseSize: mergedBaseSize(sources),
+    resultSize: last.header.resultSize,
+    chunkSize: chunkSizes.size === 1 ? first.header.chunkSize : undefined,
+    origin: last.header.origin,
+    derivedFrom: derivedFrom('merge', sources.map(idOf)),
+  });
+}
+
+/** Where it is alone, nothing may lie behind it (§4.8, `declared-size`), and the device may have grown since. */
+function mergedBaseSize(sources: readonly Mergeable[]): number | undefined {
+  const { baseSize = 0 } = sources[0]!.header;
+  const isEnough =
+    sources.at(-1)!.header.resultSize !== undefined ||
+    sources.every(({ closing }) => closing.high <= baseSize);
+  return isEnough ? sources[0]!.header.baseSize : undefined;
+}
+
+/** What a merge says at its end of whether its data is that of one moment (§7). */
+export function mergedConsistent(sources: readonly Mergeable[]): boolean | undefined {
+  const all = sources.map(({ closing }) => closing.consistent);
+  if (areConsecutive(sources)) return all.at(-1);
+  return all.includes(false) ? false : undefined;
+}
+
+/** Of an `.lvs` file without an id it is the digest, which its end tells. */
+function idOf({ header, closing }: Mergeable): { readonly id: StreamId | undefined } {
+  return { id: header.id ?? closing.digest };
 }
 
 /** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */

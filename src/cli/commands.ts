@@ -17,7 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'merge',
     positionals: '<stream..>',
-    summary: 'one map of all that several maps list',
+    summary: 'one stream, or map, that does what several do',
     load: async () => (await import('./commands/merge.js')).merge,
   },
   {

@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<RemedyName, string>> = {
   'no-base-check': '--no-base-check',
   finish: '--finish',
   'out-of-order': '--out-of-order',
+  'any-order': '--any-order',
   force: '--force',
   'compress-salvage': 'lvstream compress --salvage',
   'apply-salvage': 'lvstream apply --salvage',

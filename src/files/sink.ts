@@ -238,7 +238,7 @@ function syncOpened(fd: number): void {
 }
 
 /** Whether what is written there is gone at once: a pipe or a character device. */
-function isStreamed(path: string): boolean {
+export function isStreamed(path: string): boolean {
   const found = statIfThere(path, statSync);
   return found?.isFIFO() === true || found?.isCharacterDevice() === true;
 }

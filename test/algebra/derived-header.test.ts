@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { slicedHeader } from '#src/algebra/derived-header.js';
+import { mergedConsistent, mergedHeader, slicedHeader } from '#src/algebra/derived-header.js';
+import type { Mergeable } from '#src/algebra/consecutive.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 
 /** What a stream that is made of others says of itself: the table of section 7, key by key. */
@@ -66,5 +67,82 @@ describe('the header of a slice', () => {
     expect(slicedHeader(plain, maker, false)).toEqual({
       ...{ ...maker, kind: 'changes', requires: [], order: 'given', derivedFrom: [{ by: 'slice' }] },
     });
+  });
+});
+
+describe('the header of a merge', () => {
+  const totals = { size: 17, records: 0, data: 0, zeros: 0, low: 0, high: 4096 };
+  const mergeable = (header: StreamHeader, consistent?: boolean): Mergeable => ({
+    name: 'stream',
+    header,
+    closing: { ...totals, digest: new Uint8Array(32).fill(7), consistent },
+    ends: { base: header.base, result: header.result, exhaustive: header.exhaustive },
+  });
+  const last = { id: 'lv:last', time: 3 };
+  const next: StreamHeader = {
+    ...{ ...full, id: new Uint8Array(16).fill(5), base: result, result: last, baseDigests: undefined },
+    ...{ baseSize: 8192, resultSize: 4096, origin: { vg: 'vg', lv: 'new' } },
+  };
+
+  it('leads from the base of the first to the result of the last', () => {
+    expect(mergedHeader([mergeable(full), mergeable(next)], maker)).toEqual({
+      ...{ ...maker, kind: 'changes', requires: [], order: 'sorted', base, result: last },
+      ...{ baseDigests: true, exhaustive: true, baseSize: 4096, resultSize: 4096, chunkSize: 512 },
+      origin: { vg: 'vg', lv: 'new' },
+      derivedFrom: [
+        { by: 'merge', id },
+        { by: 'merge', id: next.id },
+      ],
+    });
+  });
+
+  it('is exhaustive only if all are, and each follows the one before', () => {
+    const { exhaustive: _, ...less } = next;
+    const of = (...headers: StreamHeader[]) =>
+      mergedHeader(
+        headers.map((header) => mergeable(header)),
+        maker,
+      ).exhaustive;
+    expect([of(full, less), of(full, { ...next, base: undefined }), of(full)]).toEqual([
+      undefined,
+      undefined,
+      true,
+    ]);
+  });
+
+  it('is said of one moment as the last is, and where something may be between them not', () => {
+    const of = (second: StreamHeader, ...all: (boolean | undefined)[]) =>
+      mergedConsistent([mergeable(full, all[0]), mergeable(second, all[1])]);
+    const unknown = { ...next, base: undefined };
+    expect([of(next, false, true), of(next, true, false), of(next, true, undefined)]).toEqual([
+      true,
+      false,
+      undefined,
+    ]);
+    expect([of(unknown, false, true), of(unknown, true, true)]).toEqual([false, undefined]);
+  });
+
+  it('names a stream without an id by its digest', () => {
+    const { id: _, ...plain } = full;
+    const { derivedFrom } = mergedHeader([mergeable(plain)], maker);
+    expect(derivedFrom).toEqual([{ by: 'merge', id: new Uint8Array(32).fill(7) }]);
+  });
+
+  it('leaves out a chunk size that is not that of all, and a base size that is too small alone', () => {
+    const { resultSize: _, ...open } = { ...next, chunkSize: 4096 };
+    const { chunkSize, baseSize, resultSize } = mergedHeader([mergeable(full), mergeable(open)], maker);
+    expect([chunkSize, baseSize, resultSize]).toEqual([undefined, 4096, undefined]);
+    const high = { ...mergeable(open), closing: { ...totals, high: 4097 } };
+    expect(mergedHeader([mergeable(full), high], maker).baseSize).toBeUndefined();
+  });
+
+  it.each([[[snapback]], [[snapback, next]]])('of snapbacks is no snapback', (headers) => {
+    const made = mergedHeader(
+      headers.map((header) => mergeable(header)),
+      maker,
+    );
+    expect(made.kind).toBe('changes');
+    for (const key of ['undoes', 'target', 'sequence', 'follows', 'toward'])
+      expect(made).not.toHaveProperty(key);
   });
 });

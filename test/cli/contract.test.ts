@@ -39,6 +39,7 @@ const filters = [
   ['compress'],
   ['decompress', '-'],
   ['decompress'],
+  ['merge', '-'],
   ['slice', '-', '--range', '0..'],
   ['slice', '--range', '0..'],
 ];

@@ -18,9 +18,16 @@ import { lvstream } from './run-lvstream.js';
 describe('a remedy', () => {
   it('that allows what apply refused is an option of it', async () => {
     const { text } = await lvstream(['apply', '--help']);
-    const options = OVERRIDES.filter((name) => name !== 'force').map((name) => nameOf(remedy(name)));
+    const others: readonly string[] = ['force', 'any-order'];
+    const options = OVERRIDES.filter((name) => !others.includes(name)).map((name) => nameOf(remedy(name)));
     const declared = options.map((option) => option.replace('--no-', '--'));
     for (const option of declared) expect(text).toMatch(new RegExp(`\\s${option}\\s`));
+  });
+
+  it('that allows what merge refused is an option of it', async () => {
+    const { text } = await lvstream(['merge', '--help']);
+    for (const name of ['any-order', 'temp-folder'] as const)
+      expect(text).toMatch(new RegExp(`\\s${nameOf(remedy(name))}\\s`));
   });
 
   it.each([...OVERRIDES, ...OFFERS])('is called by lvmsync as no option that it lacks: %s', (name) => {

@@ -24,12 +24,13 @@ const streams: readonly (readonly [string, string[], (file: Buffer) => Buffer])[
   ['dump --format lvmsync', ['dump', ...images, '--format', 'lvmsync'], (file) => file],
   ['compress', ['compress', stream], decompress],
   ['decompress', ['decompress', stream], (file) => file],
+  ['merge', ['merge', stream], decompress],
   ['slice', ['slice', stream, '--range', '0..'], decompress],
   ['slice --format lvmsync', ['slice', stream, '--range', '0..', '--format', 'lvmsync'], (file) => file],
 ];
 const maps: readonly (readonly [string, string[]])[] = [
   ['changes', ['changes', ...images]],
-  ['merge', ['merge', map, map]],
+  ['merge of maps', ['merge', map, map]],
 ];
 const all = [...streams, ...maps].map(([name, args]) => [name, args] as const);
 

@@ -14,7 +14,7 @@ export interface MergeLimits {
   readonly run: number;
 }
 
-export const MERGE_LIMITS: MergeLimits = { memory: 88 << 20, streams: 64, run: 48 << 20 };
+export const MERGE_LIMITS: MergeLimits = { memory: 80 << 20, streams: 64, run: 32 << 20 };
 
 /** A run has its own memory already; what it is read into takes about as much again as a batch. */
 const READING_RUN = 2 << 20;

@@ -1,16 +1,25 @@
+import { dirname } from 'node:path';
+import { findUncertain, refuseNotConsecutive } from '../../algebra/consecutive.js';
 import { createCodec } from '../../codec/codec.js';
-import { randomId } from '../../codec/random-id.js';
-import { FormatError } from '../../errors.js';
-import { openInput } from '../../files/open-input.js';
+import { FormatError, RefusedError, UsageError } from '../../errors.js';
+import { mergeInputs } from '../../files/merge/merge-inputs.js';
+import { mergeMaps } from '../../files/merge/merge-maps.js';
+import { surveyMergeInput, type MergeInput } from '../../files/merge/merge-input.js';
+import { openInput, type InputOptions, type StreamInput } from '../../files/open-input.js';
 import { readMap, type ChangeMap } from '../../files/read-map.js';
+import { isStandardOutput, isStreamed } from '../../files/sink.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
-import { findUncertain, mergeMaps } from '../../files/merge/merge-maps.js';
+import type { Keep } from '../../lvm/opened.js';
 import { defineCommand } from '../command.js';
-import { FORCE, JSON_REPORT, OUTPUT, outputPath } from '../options.js';
-import { generator } from '../package-version.js';
+import { DIALECT, dialectOf, outputPath, STREAM_OUTPUT } from '../options.js';
 import { remark } from '../print/remarks.js';
-import { reportWritten, writeCounted } from '../print/written.js';
+import { reportWritten } from '../print/written.js';
 import { withOpen } from '../with-open.js';
+import { writeStream } from '../write-stream.js';
+
+/** What is spilled is read once, soon. */
+const SPILL_LEVEL = 1;
+const SPILL_THREADS = 2;
 
 export const merge = defineCommand({
   declare: (yargs) =>
@@ -19,38 +28,100 @@ export const merge = defineCommand({
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'maps, the oldest first; - is standard input',
+        describe: 'streams, or maps, the oldest first; - is standard input',
       })
-      .option('output', OUTPUT)
-      .option('force', FORCE)
-      .option('json', JSON_REPORT)
-      .example('$0 monday.map tuesday.map -o both.map', 'all that changed on either day'),
+      .options(STREAM_OUTPUT)
+      .option('any-order', {
+        type: 'boolean',
+        default: false,
+        describe: 'merge them as they are named, whatever they say of each other',
+      })
+      .option('temp-folder', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'for what does not fit in memory; without it where the output is, or TMPDIR',
+      })
+      .options(DIALECT)
+      .example('$0 monday.lvs tuesday.lvs -o both.lvs', 'what applying one after the other does'),
   run: async (args) => {
     const path = outputPath(args, args.stream);
     const written = await withOpen(async (keep) => {
-      const codec = keep(createCodec({ level: 0 }));
-      const maps: ChangeMap[] = [];
-      for (const stream of args.stream) maps.push(await readMapFrom(stream, codec));
-      for (const number of findUncertain(maps))
-        remark(
-          `map ${number} does not say where it ends: that the next one follows it can't be checked`,
-          args,
-        );
-      const options = { id: randomId(), generator: generator(), time: Date.now() };
-      return writeCounted(path, args, (sink) => mergeMaps(maps, sink, codec, options));
+      const codec = keep(createCodec({ level: args.level }));
+      const inputs = await surveyAll(args.stream, codec, dialectOf(args), keep);
+      refuseMapsWithData(inputs);
+      if (!args.anyOrder) refuseNotConsecutive(inputs);
+      for (const { before, after } of findUncertain(inputs))
+        remark(`nobody can tell whether ${after.name} follows ${before.name}`, args);
+      const writing = keep(createCodec({ level: SPILL_LEVEL, mostThreads: SPILL_THREADS }));
+      const spill = { reading: codec, writing, folder: args.tempFolder ?? folderBeside(path) };
+      return writeStream(
+        {
+          name: 'merge',
+          from: inputs[0]!.name,
+          total: async () => inputs.reduce((sum, { closing }) => sum + closing.size, 0),
+          derive: async (watch, maker) =>
+            isMapInput(inputs[0]!)
+              ? mergeMaps(await readMaps(inputs), maker)
+              : mergeInputs(inputs, maker, watch, spill),
+        },
+        codec,
+        { ...args, path },
+      );
     });
-    await reportWritten(path, { format: 'lvs', kind: 'map', ...written }, args);
+    await reportWritten(path, written, args);
     return 0;
   },
 });
 
+async function surveyAll(
+  paths: readonly string[],
+  codec: FrameCodec,
+  options: InputOptions,
+  keep: Keep,
+): Promise<readonly MergeInput[]> {
+  if (paths.filter((path) => path === '-').length > 1)
+    throw new UsageError('-: standard input can be read only once');
+  const inputs: MergeInput[] = [];
+  for (const path of paths) inputs.push(keep(await surveyMergeInput(path, codec, options)));
+  return inputs;
+}
+
+function isMapInput({ header }: MergeInput): boolean {
+  return header.kind === 'map';
+}
+
+function refuseMapsWithData(inputs: readonly MergeInput[]): void {
+  const map = inputs.find((input) => isMapInput(input));
+  const other = inputs.find((input) => !isMapInput(input));
+  if (!map || !other) return;
+  throw new RefusedError(`${map.name}: a map lists ranges without their data, which ${other.name} holds`, {
+    hint: 'merge maps with maps; lvstream dump --map MAP --data-source DEVICE gives one its data',
+  });
+}
+
+async function readMaps(inputs: readonly MergeInput[]) {
+  const maps = [];
+  for (const input of inputs)
+    maps.push(await withOpen(async (keep) => ({ ...input, ...(await readMap(keep(await input.open()))) })));
+  return maps;
+}
+
+/** A stream that goes into a pipe is beside nothing. */
+function folderBeside(path: string): string | undefined {
+  return isStandardOutput(path) || isStreamed(path) ? undefined : dirname(path);
+}
+
 /** Reads a map by name. Throws what opening and reading throw, and `RefusedError` for any other stream. */
 export async function readMapFrom(path: string, codec: FrameCodec): Promise<ChangeMap> {
-  return withOpen(async (keep) => readMap(keep(await openInput(path, codec).catch(sayWhatMapsAre))));
+  return withOpen(async (keep) => readMap(keep(await openMap(path, codec))));
 }
 
 /** However else such a file could be read, it would be no map. */
-function sayWhatMapsAre(error: unknown): never {
-  if (!(error instanceof FormatError) || error.fault !== 'not-a-stream') throw error;
-  throw error.withHint('a map is what lvstream changes writes');
+async function openMap(path: string, codec: FrameCodec): Promise<StreamInput> {
+  try {
+    return await openInput(path, codec);
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.fault !== 'not-a-stream') throw error;
+    throw error.withHint('a map is what lvstream changes writes');
+  }
 }

@@ -8,6 +8,7 @@ const OF_LVSTREAM: Readonly<Partial<Record<Remedy['name'], string>>> = {
   'no-base-check': 'lvstream apply --no-base-check',
   finish: 'lvstream apply --finish',
   'out-of-order': 'lvstream apply --out-of-order',
+  'any-order': 'lvstream merge --any-order',
   force: 'lvstream dump --force',
   units: 'lvstream apply --units chunks or --units bytes',
   full: 'lvstream dump --full',

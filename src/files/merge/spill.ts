@@ -16,7 +16,7 @@ const READ_AHEAD = 1 << 20;
 /** Nobody else ever sees one, so that each may have the same id. */
 const SPILLED = { id: new Uint8Array(16), kind: 'changes', requires: [], order: 'sorted' } as const;
 
-interface SpillOptions {
+export interface SpillOptions {
   /** Compresses what is spilled; its level should be low. */
   readonly writing: FrameCodec;
   readonly reading: FrameCodec;

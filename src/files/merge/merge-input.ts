@@ -1,0 +1,147 @@
+import { statSync } from 'node:fs';
+import type { Mergeable } from '../../algebra/consecutive.js';
+import { DeviceError, FormatError, reason } from '../../errors.js';
+import type { FrameCodec } from '../../format/frame-codec.js';
+import { decodeEntry, FRAME_KINDS } from '../../format/lvs/index/frame-entry.js';
+import type { FileIndex } from '../../format/lvs/file-index.js';
+import { ENTRY_SIZE } from '../../format/layout.js';
+import { walkRecords } from '../../format/lvmsync/walk-headers.js';
+import { endsOf } from '../../format/lvs/maps/ends.js';
+import { resultState } from '../../format/lvs/maps/result-state.js';
+import { PLAIN_HEADER } from '../../format/open-stream.js';
+import { readThrough } from '../../format/read-through.js';
+import { Tally } from '../../format/totals.js';
+import {
+  namingFaults,
+  openIndex,
+  openInput,
+  type InputOptions,
+  type PlainHeaders,
+  type StreamFile,
+  type StreamInput,
+} from '../open-input.js';
+
+/** A stream that has been looked at and is to be merged: what it says of itself, and how it is opened in its turn. */
+export interface MergeInput extends Mergeable {
+  readonly isSorted: boolean;
+  /** Bytes of memory that it takes to read it, without what is read ahead. */
+  readonly memory: number;
+  /** Opens it, for the caller to close. A file is only open meanwhile; a pipe has been spooled. */
+  open(readAhead?: number): Promise<StreamInput>;
+  /** Gives back what it has taken. */
+  close(): void;
+}
+
+/** What a reader holds besides frames and pages. */
+const READER_MEMORY = 1 << 20;
+const SMALL_READER_MEMORY = 1 << 16;
+/** A usual batch of a plain stream, the one that is read meanwhile, and one that waits to be used again. */
+const PLAIN_MEMORY = 4 << 20;
+
+type Found = Omit<MergeInput, 'name' | 'open' | 'close'>;
+
+/**
+ * Looks at a stream that is to be merged: at the index of an `.lvs` file, at the headers of a plain one, not at the data. A
+ * pipe is spooled for that, see `spool`. Throws what opening it throws, and the faults that it finds.
+ */
+export async function surveyMergeInput(
+  path: string,
+  codec: FrameCodec,
+  options: InputOptions,
+): Promise<MergeInput> {
+  const full = { ...options, pieces: true, rewindable: true };
+  const input = await openInput(path, codec, full);
+  try {
+    const found = await look(input, codec);
+    const { name } = input;
+    if (input.path === undefined) return { ...found, name, ...keptOpen(input) };
+    const print = fingerprint(path);
+    input.close();
+    const open = async (readAhead?: number): Promise<StreamInput> => {
+      if (fingerprint(path) !== print) throw new DeviceError(`${path}: has changed since it was looked at`);
+      return openInput(path, codec, { ...full, readAhead });
+    };
+    return { ...found, name, open, close: () => undefined };
+  } catch (error) {
+    input.close();
+    throw error;
+  }
+}
+
+function keptOpen(input: StreamInput): Pick<MergeInput, 'open' | 'close'> {
+  const close = (): void => {
+    input.close();
+  };
+  return { open: async () => ({ ...input, close: () => undefined }), close };
+}
+
+/** Which file has the name, and when it was changed last. */
+function fingerprint(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+    return [dev, ino, size, mtimeNs].join(' ');
+  } catch (cause) {
+    throw new DeviceError(`${path}: can't be opened: ${reason(cause)}`, { cause });
+  }
+}
+
+async function look(input: StreamInput, codec: FrameCodec): Promise<Found> {
+  const file = input.file!;
+  if (file.plain) return namingFaults(input.name, () => lookAtPlain(file, file.plain!));
+  try {
+    return await lookAtIndex((await openIndex(input, codec))!, file.size, codec);
+  } catch (error) {
+    if (error instanceof FormatError) await readThrough(await input.open(), codec);
+    throw error;
+  }
+}
+
+async function lookAtIndex(index: FileIndex, fileSize: number, codec: FrameCodec): Promise<Found> {
+  const { header, closing } = index;
+  const { base, result, exhaustive } = endsOf(header, closing);
+  const { digest } = closing;
+  const isComputed = digest !== undefined && header.kind !== 'map';
+  const ends = {
+    base,
+    result: isComputed ? resultState({ base, result }, { digest, time: header.time }, codec) : result,
+    exhaustive,
+  };
+  const reader = Math.min(READER_MEMORY, SMALL_READER_MEMORY + fileSize);
+  return {
+    header,
+    closing,
+    ends,
+    isSorted: header.order === 'sorted' || closing.order === 'sorted',
+    memory: reader + (await measureFrames(index)),
+  };
+}
+
+/** Of frames and their contents two each are held, and two pages: one that is read and one for its digests. */
+async function measureFrames(index: FileIndex): Promise<number> {
+  let [frame, page] = [0, 0];
+  for await (const {
+    page: { entries },
+    size,
+  } of index.pages()) {
+    page = Math.max(page, size);
+    for (let at = 0; at < entries.length; at += ENTRY_SIZE) {
+      const { frameSize, contentSize, kind } = decodeEntry(entries, at);
+      frame = Math.max(frame, frameSize + (kind === FRAME_KINDS.zeros ? 0 : contentSize));
+    }
+  }
+  return 2 * (frame + page);
+}
+
+async function lookAtPlain(file: StreamFile, { firstHeader, dialect }: PlainHeaders): Promise<Found> {
+  const tally = new Tally();
+  await walkRecords(file, firstHeader, dialect, (record) => {
+    tally.addRecord(record);
+  });
+  return {
+    header: PLAIN_HEADER,
+    closing: tally.totals(),
+    ends: {},
+    isSorted: tally.order() === 'sorted',
+    memory: PLAIN_MEMORY,
+  };
+}

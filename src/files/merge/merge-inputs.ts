@@ -1,0 +1,60 @@
+import { mergedConsistent, mergedHeader, type Maker } from '../../algebra/derived-header.js';
+import type { DerivedStream } from '../../algebra/derived-stream.js';
+import { mergeSources, type MergeLimits } from '../../algebra/sort/merge-sources.js';
+import type { MergeSource } from '../../algebra/sort/merge-source.js';
+import type { RecordBatch, Watch } from '../../format/batch.js';
+import { MOST_IN_FLIGHT } from '../../format/frame-codec.js';
+import type { StreamHeader } from '../../format/lvs/maps/header.js';
+import type { MergeInput } from './merge-input.js';
+import { createSpill, type SpillOptions } from './spill.js';
+
+interface MergeInputsOptions extends Omit<SpillOptions, 'pieces'> {
+  readonly limits?: MergeLimits | undefined;
+}
+
+/**
+ * What applying streams that hold data does, the oldest first, as one sorted stream (§7). All that is read passes through
+ * `watch`; the inputs stay the caller's. Nothing is asked of what they say of each other: see `refuseNotConsecutive`.
+ */
+export function mergeInputs(
+  inputs: readonly MergeInput[],
+  maker: Maker,
+  watch: Watch,
+  { limits, ...options }: MergeInputsOptions,
+): DerivedStream {
+  const header = mergedHeader(inputs, maker);
+  const pieces = header.baseDigests === true;
+  const readAhead = Math.floor(MOST_IN_FLIGHT / inputs.length);
+  const sources = inputs.map((input) => sourceOf(input, readAhead, watch));
+  const merging = { pieces, end: endOf(header), limits };
+  return {
+    header,
+    batches: mergeSources(sources, createSpill({ ...options, pieces }), merging),
+    extras: () => ({ consistent: mergedConsistent(inputs), endTime: Date.now() }),
+  };
+}
+
+/** No record may lie past both sizes (§4.8); where one is not known, it may be the larger. */
+function endOf({ baseSize = 0, resultSize }: StreamHeader): number {
+  return resultSize === undefined ? Infinity : Math.max(baseSize, resultSize);
+}
+
+function sourceOf(input: MergeInput, readAhead: number, watch: Watch): MergeSource {
+  const { isSorted, memory, closing } = input;
+  return {
+    isSorted,
+    memory: memory + readAhead,
+    size: closing.size - closing.zeros,
+    open: () => watch(readInput(input, readAhead)),
+    close: () => undefined,
+  };
+}
+
+async function* readInput(input: MergeInput, readAhead: number): AsyncGenerator<RecordBatch> {
+  const opened = await input.open(readAhead);
+  try {
+    yield* (await opened.open()).batches;
+  } finally {
+    opened.close();
+  }
+}
