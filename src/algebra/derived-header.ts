@@ -28,13 +28,15 @@ export function derivedFrom(by: string, sources: readonly Pick<StreamHeader, 'id
 
 /**
  * The header of a merge of streams, or of maps, the oldest first (§7). It is exhaustive only if all are, and each is known to
- * follow the one before.
+ * follow the one before. Where that is not known of streams that hold data, nobody knows where the merge leads: what is
+ * missing between them would be missing for good if the next stream were taken to follow.
  */
 export function mergedHeader(sources: readonly Mergeable[], maker: Maker): StreamHeader {
   const headers = sources.map(({ header }) => header);
   const [first, last] = [sources[0]!, sources.at(-1)!];
   const isMap = last.header.kind === 'map';
-  const isExhaustive = areConsecutive(sources) && headers.every(({ exhaustive }) => exhaustive === true);
+  const isLinked = areConsecutive(sources);
+  const isExhaustive = isLinked && headers.every(({ exhaustive }) => exhaustive === true);
   const chunkSizes = new Set(headers.map(({ chunkSize }) => chunkSize));
   return fitHeader({
     ...maker,
@@ -42,7 +44,7 @@ export function mergedHeader(sources: readonly Mergeable[], maker: Maker): Strea
     requires: [],
     order: 'sorted',
     base: first.ends.base,
-    result: last.ends.result,
+    result: isLinked || isMap ? last.ends.result : undefined,
     baseDigests: headers.some(({ baseDigests }) => baseDigests === true) || undefined,
     exhaustive: isExhaustive || undefined,
     baseSize: mergedBaseSize(sources),

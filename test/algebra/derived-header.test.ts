@@ -84,6 +84,15 @@ describe('the header of a merge', () => {
     ...{ baseSize: 8192, resultSize: 4096, origin: { vg: 'vg', lv: 'new' } },
   };
 
+  it.each([
+    ['known not to follow', { id: 'lv:other', time: 2 }],
+    ['of which nobody can tell', undefined],
+  ])('of streams %s leads nobody knows where', (_, begin) => {
+    const gap = { ...full, base: begin, result: { id: 'lv:last', time: 3 } };
+    const header = mergedHeader([mergeable(full), mergeable(gap)], maker);
+    expect([header.base, header.result]).toEqual([base, undefined]);
+  });
+
   it('leads from the base of the first to the result of the last', () => {
     expect(mergedHeader([mergeable(full), mergeable(next)], maker)).toEqual({
       ...{ ...maker, kind: 'changes', requires: [], order: 'sorted', base, result: last },
