@@ -116,4 +116,5 @@ export {
   thinDifference,
   type ThinMetadata,
 } from './lvm/thin/thin-metadata.js';
+export { LIST_FORMATS, writeChangeList, type ListFormat } from './changes/change-lists.js';
 export { writeChangeMap, writeDump, writePlainDump, type DumpOptions } from './changes/write-changes.js';

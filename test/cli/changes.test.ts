@@ -122,3 +122,38 @@ it.each([
   expect(run).toMatchObject({ status: 2, text: '' });
   expect(run.errors).toContain(`lvstream: ${message}`);
 });
+
+describe('changes --as', () => {
+  it('lists for borg what a map lists, and the rest as the same', async () => {
+    const { text } = await succeed(['changes', ...images('a'), '--as', 'borg', '-o', '-']);
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' '));
+    const data = lines
+      .filter(([, , state]) => state === 'data')
+      .map(([start, length]) => [Number(start), Number(length)]);
+    const list = JSON.parse((await succeed(['info', '--json', '--records', await mapOf('a')])).text) as {
+      rangeList: unknown;
+    };
+    expect(data).toEqual(list.rangeList);
+    const last = lines.at(-1)!;
+    expect(Number(last[0]) + Number(last[1])).toBe(readManifest('a').origin_size);
+  });
+
+  it('says how much is in it, and of a volume in use that it goes on', async () => {
+    const list = folder.fresh('a.json');
+    const run = await succeed([
+      'changes',
+      ...images('a'),
+      '--no-consistent',
+      '--as',
+      'rbd-json',
+      '-o',
+      list,
+      '--json',
+    ]);
+    expect(JSON.parse(run.text)).toMatchObject({ format: 'rbd-json', kind: 'map', consistent: false });
+    expect(run.errors).toMatch(/^lvstream: the volume was in use: .*--to\n/m);
+  });
+});

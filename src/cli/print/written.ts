@@ -1,3 +1,4 @@
+import type { ListFormat } from '../../changes/change-lists.js';
 import { isRegularFile } from '../../files/same-file.js';
 import { isStandardOutput } from '../../files/sink.js';
 import { writeOutput } from '../../files/write-output.js';
@@ -11,7 +12,7 @@ import { visible } from './visible.js';
 
 /** A stream or map that has been written, as its writer tells of it. */
 export interface Written {
-  readonly format: 'lvs' | 'lvmsync3';
+  readonly format: 'lvs' | 'lvmsync3' | ListFormat;
   readonly kind?: Kind | undefined;
   readonly totals: Totals & Pick<Closing, 'consistent'>;
   readonly fileSize: number;
