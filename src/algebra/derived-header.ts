@@ -96,3 +96,18 @@ export function slicedHeader(source: StreamHeader, maker: Maker, isWhole: boolea
     derivedFrom: derivedFrom('slice', [source]),
   });
 }
+
+/**
+ * The header of an inverted stream (§7), made of what the device `path` holds: it leads from the stream's result to its base. It was
+ * not saved from a device, so it is no snapback (§6.4). What is known of the two at the stream's end alone stands in the closing map.
+ */
+export function invertedHeader(source: StreamHeader, path: string, maker: Maker): StreamHeader {
+  const { base, result, exhaustive, baseSize, resultSize, chunkSize } = source;
+  return fitHeader({
+    ...maker,
+    ...{ kind: 'changes', requires: [], order: 'sorted', baseDigests: true },
+    ...{ base: result, result: base, exhaustive, baseSize: resultSize, resultSize: baseSize, chunkSize },
+    origin: { path },
+    derivedFrom: derivedFrom('invert', [source]),
+  });
+}

@@ -5,7 +5,7 @@ import { partialPath } from '../chain/partial-file.js';
 import type { Recorder } from '../chain/recorder.js';
 import { openRecorder } from '../chain/open-recorder.js';
 import { surveyHeaders, surveyStream, type Survey } from '../compare/survey.js';
-import type { Verdict } from '../compare/verdict.js';
+import { sayWrongBase, type Verdict } from '../compare/verdict.js';
 import { identifyTarget } from '../device/target.js';
 import { RefusedError, remedy, sentence } from '../errors.js';
 import { namingFaults, type PlainHeaders } from '../files/open-input.js';
@@ -171,8 +171,7 @@ async function checkTurnOf(
 
 function refuseVerdict(verdict: Verdict, { target, options }: Work, recorder: Recorder | undefined): void {
   if (verdict.kind === 'other') {
-    const where = `${target.name}: byte ${verdict.firstDifference} and what follows`;
-    throw new RefusedError(`${where} is not what the stream was made for (wrong base)`, {
+    throw new RefusedError(sayWrongBase(target.name, verdict), {
       hint: sentence`apply the streams before this one first; ${remedy('no-base-check')} applies it all the same`,
     });
   }

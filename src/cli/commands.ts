@@ -27,6 +27,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/slice.js')).slice,
   },
   {
+    name: 'invert',
+    positionals: '[stream]',
+    summary: 'the stream that undoes another one, without applying it',
+    load: async () => (await import('./commands/invert.js')).invert,
+  },
+  {
     name: 'compare',
     positionals: '<stream> <other>',
     summary: 'whether two streams do the same, and where not',

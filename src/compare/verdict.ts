@@ -21,6 +21,11 @@ export interface Verdict {
   readonly unknownBytes: number;
 }
 
+/** Says of a device that some of it is neither what a stream was made for nor what it leads to. */
+export function sayWrongBase(name: string, { firstDifference }: Verdict): string {
+  return `${name}: byte ${firstDifference!} and what follows is not what the stream was made for (wrong base)`;
+}
+
 /** Enough for a few pieces; longer segments get the large one at once. */
 const FIRST_BUFFER_SIZE = 1 << 15;
 const BUFFER_SIZE = 1 << 20;

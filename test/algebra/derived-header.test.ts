@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mergedConsistent, mergedHeader, slicedHeader } from '#src/algebra/derived-header.js';
+import { invertedHeader, mergedConsistent, mergedHeader, slicedHeader } from '#src/algebra/derived-header.js';
 import type { Mergeable } from '#src/algebra/consecutive.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 
@@ -153,5 +153,15 @@ describe('the header of a merge', () => {
     expect(made.kind).toBe('changes');
     for (const key of ['undoes', 'target', 'sequence', 'follows', 'toward'])
       expect(made).not.toHaveProperty(key);
+  });
+});
+
+describe('the header of an inverted stream', () => {
+  it.each([full, snapback])('leads back, with digests, and was not saved from a device: $kind', (source) => {
+    expect(invertedHeader(source, '/dev/x', maker)).toEqual({
+      ...{ kind: 'changes', requires: [], order: 'sorted', base: result, result: base, baseDigests: true },
+      ...{ exhaustive: true, baseSize: 8192, resultSize: 4096, chunkSize: 512, origin: { path: '/dev/x' } },
+      ...{ ...maker, derivedFrom: [{ by: 'invert', id }] },
+    });
   });
 });

@@ -23,6 +23,7 @@ const withMissingFile: Readonly<Record<string, readonly string[]>> = {
   changes: ['changes', '--cow', missing, '--origin', missing, '-o', folder.fresh('changes')],
   merge: ['merge', missing, '-o', folder.fresh('merge')],
   slice: ['slice', missing, '--range', '0..1G', '-o', folder.fresh('slice')],
+  invert: ['invert', missing, '--base', captureFile('a', 'snapshot.img'), '-o', folder.fresh('invert')],
   compare: ['compare', missing, missing],
   apply: ['apply', missing, captureFile('a', 'snapshot.img')],
   info: ['info', missing],

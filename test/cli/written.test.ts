@@ -17,6 +17,8 @@ const images = ['--cow', captureFile('a', 'cow.img'), '--origin', captureFile('a
 const stream = captureFile('a', 'ruby.stream');
 const map = folder.fresh('a.map');
 await succeed(['changes', ...images, '-o', map]);
+const digested = folder.fresh('digested.lvs');
+await succeed(['dump', ...images, '--base-digests', '-o', digested]);
 
 /** What writes records, and how many those are in the file. */
 const streams: readonly (readonly [string, string[], (file: Buffer) => Buffer])[] = [
@@ -25,6 +27,7 @@ const streams: readonly (readonly [string, string[], (file: Buffer) => Buffer])[
   ['compress', ['compress', stream], decompress],
   ['decompress', ['decompress', stream], (file) => file],
   ['merge', ['merge', stream], decompress],
+  ['invert', ['invert', digested, '--base', captureFile('a', 'snapshot.img')], decompress],
   ['slice', ['slice', stream, '--range', '0..'], decompress],
   ['slice --format lvmsync', ['slice', stream, '--range', '0..', '--format', 'lvmsync'], (file) => file],
 ];

@@ -12,7 +12,7 @@ export function remark(text: Sentence, { quiet = false }: { readonly quiet?: boo
 
 /** Reads changes, and says what there is to know of them: what is known beforehand, and what is found at their end. */
 export async function remarking<T>(
-  changes: OpenChanges,
+  changes: Pick<OpenChanges, 'remarks'>,
   say: (text: Sentence) => void,
   read: () => Promise<T>,
 ): Promise<T> {
