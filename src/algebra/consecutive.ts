@@ -113,7 +113,7 @@ function wayOut(streams: readonly Mergeable[]): Sentence {
 }
 
 /** An order in which each stream follows the one before, if there is one and it is found in so many steps. */
-export function findOrder(streams: readonly Mergeable[]): readonly Mergeable[] | undefined {
+export function findOrder<T extends Mergeable>(streams: readonly T[]): readonly T[] | undefined {
   const budget = { steps: MAX_STEPS };
   for (const first of streams) {
     const others = new Set(streams);
@@ -124,11 +124,11 @@ export function findOrder(streams: readonly Mergeable[]): readonly Mergeable[] |
   return undefined;
 }
 
-function extendOrder(
-  order: Mergeable[],
-  others: Set<Mergeable>,
+function extendOrder<T extends Mergeable>(
+  order: T[],
+  others: Set<T>,
   budget: { steps: number },
-): readonly Mergeable[] | undefined {
+): readonly T[] | undefined {
   if (others.size === 0) return order;
   const last = order.at(-1)!;
   for (const next of [...others]) {

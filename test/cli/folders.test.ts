@@ -1,6 +1,7 @@
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decode } from '../reference/decoder.js';
-import { plainStream } from '../streams.js';
+import { batchOf, lvsFile, plainStream } from '../streams.js';
 import { Folder, lvstream, succeed } from './run-lvstream.js';
 
 /** A folder stands for the streams in it. */
@@ -137,5 +138,39 @@ describe('compress DIR', () => {
     const run = await lvstream(['compress', make({ 'a.lvs': whole }), ...options]);
     expect(run).toMatchObject({ status: 2, text: '' });
     expect(run.errors).toContain(options[0]);
+  });
+});
+
+describe('merge DIR', () => {
+  const links = [
+    { base: 'lv:A', result: 'lv:B', byte: 1 },
+    { base: 'lv:B', result: 'lv:C', byte: 2 },
+    { base: 'lv:C', result: 'lv:D', byte: 3 },
+  ];
+  const linked = async ({ base, result, byte }: (typeof links)[number]) =>
+    lvsFile([batchOf([{ offset: 0, data: Buffer.alloc(4096, byte) }])], {
+      ...{ id: Buffer.alloc(16, byte), base: { id: base }, result: { id: result } },
+    });
+
+  it('merges the streams in the order of their states, whatever they are called', async () => {
+    const [one, two, three] = await Promise.all(links.map(linked));
+    const path = make({ 'c.lvs': one!, 'a.lvs': two!, 'b.lvs': three! });
+    const { records, header } = decode((await succeed(['merge', path])).output);
+    expect(records.map(({ data }) => data[0])).toEqual([3]);
+    const stateOf = (key: string) => (header!.get(key) as Map<string, unknown>).get('id');
+    expect([stateOf('base'), stateOf('result')]).toEqual(['lv:A', 'lv:D']);
+  });
+
+  it('refuses streams of which one is missing, or that say nothing', async () => {
+    const [one, , three] = await Promise.all(links.map(linked));
+    for (const files of [
+      { 'a.lvs': one!, 'b.lvs': three! },
+      { 'a.lvs': whole, 'b.lvs': whole },
+    ]) {
+      const out = folder.fresh('merged');
+      const run = await lvstream(['merge', make(files), '-o', out]);
+      expect([run.status, existsSync(out)]).toEqual([4, false]);
+      expect(run.errors).toMatch(/nothing tells their order\nlvstream: hint: name them one by one/);
+    }
   });
 });

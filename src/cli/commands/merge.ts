@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { findUncertain, refuseNotConsecutive } from '../../algebra/consecutive.js';
+import { findOrder, findUncertain, refuseNotConsecutive } from '../../algebra/consecutive.js';
 import { createCodec } from '../../codec/codec.js';
 import { FormatError, RefusedError, UsageError } from '../../errors.js';
 import { mergeInputs } from '../../files/merge/merge-inputs.js';
@@ -7,9 +7,11 @@ import { mergeMaps } from '../../files/merge/merge-maps.js';
 import { surveyMergeInput, type MergeInput } from '../../files/merge/merge-input.js';
 import { openInput, type InputOptions, type StreamInput } from '../../files/open-input.js';
 import { readMap, type ChangeMap } from '../../files/read-map.js';
+import { isFolder } from '../../files/same-file.js';
 import { isStandardOutput, isStreamed } from '../../files/sink.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import type { Keep } from '../../lvm/opened.js';
+import { expandFolders } from '../arguments/stream-folders.js';
 import { defineCommand } from '../command.js';
 import { DIALECT, dialectOf, outputPath, STREAM_OUTPUT } from '../options.js';
 import { remark } from '../print/remarks.js';
@@ -28,7 +30,7 @@ export const merge = defineCommand({
         type: 'string',
         array: true,
         demandOption: true,
-        describe: 'streams, or maps, the oldest first; - is standard input',
+        describe: 'streams, or maps, the oldest first, or folders of them; - is standard input',
       })
       .options(STREAM_OUTPUT)
       .option('any-order', {
@@ -44,11 +46,14 @@ export const merge = defineCommand({
       .options(DIALECT)
       .example('$0 monday.lvs tuesday.lvs -o both.lvs', 'what applying one after the other does'),
   run: async (args) => {
-    const path = outputPath(args, args.stream);
+    const streams = await expandFolders(args.stream, args);
+    const path = outputPath(args, streams);
+    const isOrdered = args.anyOrder || !args.stream.some(isFolder);
     const written = await withOpen(async (keep) => {
       const codec = keep(createCodec({ level: args.level }));
-      const inputs = await surveyAll(args.stream, codec, dialectOf(args), keep);
-      refuseMapsWithData(inputs);
+      const named = await surveyAll(streams, codec, dialectOf(args), keep);
+      refuseMapsWithData(named);
+      const inputs = isOrdered ? named : orderByStates(named);
       if (!args.anyOrder) refuseNotConsecutive(inputs);
       for (const { before, after } of findUncertain(inputs))
         remark(`nobody can tell whether ${after.name} follows ${before.name}`, args);
@@ -96,6 +101,15 @@ function refuseMapsWithData(inputs: readonly MergeInput[]): void {
   if (!map || !other) return;
   throw new RefusedError(`${map.name}: a map lists ranges without their data, which ${other.name} holds`, {
     hint: 'merge maps with maps; lvstream dump --map MAP --data-source DEVICE gives one its data',
+  });
+}
+
+/** The names of files in a folder say nothing of their order. */
+function orderByStates(inputs: readonly MergeInput[]): readonly MergeInput[] {
+  const order = findOrder(inputs);
+  if (order) return order;
+  throw new RefusedError('the streams do not all follow each other, so that nothing tells their order', {
+    hint: 'name them one by one, the oldest first, instead of their folder',
   });
 }
 
