@@ -79,6 +79,7 @@ export const OFFERS = [
   'snapshot-of-map',
   'wait',
   'temp-folder',
+  'squash',
 ] as const;
 
 export type Offer = (typeof OFFERS)[number];

@@ -108,6 +108,8 @@ function wayOut(streams: readonly Mergeable[]): Sentence {
   const insist = sentence`${remedy('any-order')} merges them as they are named, whether the result fits a device or not`;
   const order = findOrder(streams);
   if (!order) return sentence`merge all streams of one device in the order of its changes; ${insist}`;
+  if (streams.every(({ header }) => header.kind === 'snapback'))
+    return sentence`${remedy('squash')} takes snapbacks in any order; ${insist}`;
   const names = order.map(({ name }) => name).join(' ');
   return sentence`in this order each follows the one before: ${names}; ${insist}`;
 }

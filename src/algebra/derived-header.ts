@@ -1,7 +1,7 @@
 import { areConsecutive, type Mergeable } from './consecutive.js';
 import { fitHeader } from '../format/lvs/maps/fit.js';
 import type { Derivation, StreamHeader } from '../format/lvs/maps/header.js';
-import type { StreamId } from '../format/lvs/maps/identifier.js';
+import { formatId, type StreamId } from '../format/lvs/maps/identifier.js';
 import { isPlain, type ChangeStream } from '../format/open-stream.js';
 
 /** Who makes a stream and when, for the header of one that says nothing of itself. */
@@ -69,6 +69,30 @@ export function mergedConsistent(sources: readonly Mergeable[]): boolean | undef
   const all = sources.map(({ closing }) => closing.consistent);
   if (areConsecutive(sources)) return all.at(-1);
   return all.includes(false) ? false : undefined;
+}
+
+/**
+ * The header of a squash of snapbacks, the newest first (§6.4): it undoes what they undo, on the device that they are of, and is
+ * no link of their chain. Where they don't say of which device they are, as lvmsync's don't, it is a stream like others.
+ */
+export function squashedHeader(snapbacks: readonly Mergeable[], maker: Maker): StreamHeader {
+  const merged = mergedHeader(snapbacks, maker);
+  const derived = derivedFrom('squash', snapbacks.map(idOf));
+  const { target } = snapbacks[0]!.header;
+  if (!target) return { ...merged, derivedFrom: derived };
+  return fitHeader({
+    ...merged,
+    kind: 'snapback',
+    derivedFrom: derived,
+    target,
+    undoes: allUndone(snapbacks),
+  });
+}
+
+/** A closing map's list stands in for the header's (§4.6.5). */
+function allUndone(snapbacks: readonly Mergeable[]): readonly StreamId[] {
+  const ids = snapbacks.flatMap(({ header, closing }) => closing.undoes ?? header.undoes ?? []);
+  return [...new Map(ids.map((id) => [formatId(id), id])).values()];
 }
 
 /** Of an `.lvs` file without an id it is the digest, which its end tells. */

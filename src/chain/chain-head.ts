@@ -226,7 +226,7 @@ function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | un
 /**
  * Throws `RefusedError` unless a snapback file is the next one to roll back: all newer ones beside it must have been
  * rolled back, and the device be at the state that this one starts from (§6.3). Where an older one has been rolled back
- * since, a newer one's data is no longer there.
+ * since, a newer one's data is no longer there. One that is made of others must begin at the state that the device is at.
  */
 export async function checkTurn(
   snapback: { readonly path: string; readonly header: StreamHeader; readonly base: State | undefined },
@@ -236,6 +236,7 @@ export async function checkTurn(
   openFile: OpenStreamFile,
 ): Promise<void> {
   const beside = await findSnapbacks(dirname(resolve(snapback.path)), target);
+  if (snapback.header.derivedFrom) return checkTurnOfDerived(snapback, beside[0], device, codec, openFile);
   const newer = beside.filter(({ header }) => (header.sequence ?? 0) > (snapback.header.sequence ?? 0));
   const rolledBack = new RangeSet(codec.openScratch);
   let reached: State | undefined;
@@ -254,6 +255,25 @@ export async function checkTurn(
     `${snapback.path}: starts from state ${snapback.base.id}, but the snapbacks beside it have led to ${reached.id}`,
     {
       hint: sentence`a snapback between the two is missing; ${remedy('out-of-order')} applies it all the same`,
+    },
+  );
+}
+
+/** A snapback that is made of others is no link of the chain: it begins at the state that the chain has led to (§6.4). */
+async function checkTurnOfDerived(
+  { path, base }: { readonly path: string; readonly base: State | undefined },
+  newest: FoundSnapback | undefined,
+  device: RandomAccessReader,
+  codec: FrameCodec,
+  openFile: OpenStreamFile,
+): Promise<void> {
+  if (!newest || !base) return;
+  const state = stateOfDevice(await judgeSnapback(newest, device, codec, openFile));
+  if (!state || state.id === base.id) return;
+  throw new RefusedError(
+    `${path}: starts from state ${base.id}, but by ${newest.path} the device is at ${state.id}`,
+    {
+      hint: sentence`squash the snapbacks that are to be rolled back; ${remedy('out-of-order')} applies it all the same`,
     },
   );
 }

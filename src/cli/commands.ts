@@ -39,6 +39,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/compare.js')).compare,
   },
   {
+    name: 'squash',
+    positionals: '<stream..>',
+    summary: 'one snapback that undoes what several undo',
+    load: async () => (await import('./commands/squash.js')).squash,
+  },
+  {
     name: 'apply',
     positionals: '<stream> <device>',
     summary: 'writes a stream to a device, and saves the undo first',

@@ -27,6 +27,7 @@ const NAMES: Readonly<Record<RemedyName, string>> = {
   'snapshot-of-map': 'the snapshot that changes --to named',
   wait: '--wait SECONDS',
   'temp-folder': '--temp-folder',
+  squash: 'lvstream squash',
 };
 
 export function nameOf(remedy: Remedy): string {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { invertedHeader, mergedConsistent, mergedHeader, slicedHeader } from '#src/algebra/derived-header.js';
+import {
+  invertedHeader,
+  mergedConsistent,
+  mergedHeader,
+  slicedHeader,
+  squashedHeader,
+} from '#src/algebra/derived-header.js';
 import type { Mergeable } from '#src/algebra/consecutive.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 
@@ -163,5 +169,44 @@ describe('the header of an inverted stream', () => {
       ...{ exhaustive: true, baseSize: 8192, resultSize: 4096, chunkSize: 512, origin: { path: '/dev/x' } },
       ...{ ...maker, derivedFrom: [{ by: 'invert', id }] },
     });
+  });
+});
+
+describe('the header of a squash', () => {
+  const totals = { size: 17, records: 0, data: 0, zeros: 0, low: 0, high: 4096 };
+  const mergeable = (header: StreamHeader, undoes?: readonly Uint8Array[]): Mergeable => ({
+    name: 'snapback',
+    header,
+    closing: { ...totals, undoes },
+    ends: { base: header.base, result: header.result },
+  });
+  const older: StreamHeader = {
+    ...{ ...snapback, id: new Uint8Array(16).fill(6), base: result, result: base, sequence: 6 },
+    ...{ target: { path: '/dev/x', size: 1024 }, undoes: [new Uint8Array(16).fill(8)] },
+  };
+
+  it('undoes all on the device of the newest, and is no link of their chain', () => {
+    const undone = [new Uint8Array(16).fill(3), new Uint8Array(16).fill(4)];
+    const made = squashedHeader([mergeable(snapback, undone), mergeable(older)], maker);
+    expect(made).toEqual({
+      ...{ ...maker, kind: 'snapback', requires: [], order: 'sorted', base, result: base },
+      ...{ baseDigests: true, exhaustive: true, baseSize: 4096, resultSize: 8192 },
+      ...{ chunkSize: 512, origin: full.origin },
+      ...{ target: snapback.target, undoes: [...undone, new Uint8Array(16).fill(8)] },
+      derivedFrom: [
+        { by: 'squash', id },
+        { by: 'squash', id: older.id },
+      ],
+    });
+  });
+
+  it('names each stream that is undone once', () => {
+    expect(squashedHeader([mergeable(snapback), mergeable(snapback)], maker).undoes).toEqual(snapback.undoes);
+  });
+
+  it('of snapbacks that do not say of which device they are is that of a stream', () => {
+    const plain: StreamHeader = { kind: 'changes', requires: [], order: 'given' };
+    const made = squashedHeader([mergeable(plain)], maker);
+    expect([made.kind, made.target, made.undoes]).toEqual(['changes', undefined, undefined]);
   });
 });

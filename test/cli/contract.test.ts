@@ -22,6 +22,7 @@ const withMissingFile: Readonly<Record<string, readonly string[]>> = {
   dump: ['dump', '--cow', missing, '--origin', missing, '-o', folder.fresh('dump')],
   changes: ['changes', '--cow', missing, '--origin', missing, '-o', folder.fresh('changes')],
   merge: ['merge', missing, '-o', folder.fresh('merge')],
+  squash: ['squash', missing, '-o', folder.fresh('squash')],
   slice: ['slice', missing, '--range', '0..1G', '-o', folder.fresh('slice')],
   invert: ['invert', missing, '--base', captureFile('a', 'snapshot.img'), '-o', folder.fresh('invert')],
   compare: ['compare', missing, missing],

@@ -32,7 +32,11 @@ const failures: Readonly<Record<string, readonly (readonly string[])[]>> = {
   changes: [
     ['--cow', captureFile('a', 'cow.img'), '--origin', captureFile('a', 'origin.img'), '-o', '/dev/full'],
   ],
-  merge: [[list, cutMap, '-o', folder.fresh('merge')]],
+  merge: [
+    [list, cutMap, '-o', folder.fresh('merge')],
+    [cut, '-o', folder.fresh('merge')],
+  ],
+  squash: [[cut, '-o', folder.fresh('squash')]],
   apply: [[cut, image]],
   info: [[cut, list]],
   verify: [[cut, list, '--against', image]],

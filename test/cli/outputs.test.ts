@@ -32,6 +32,8 @@ async function run(args: readonly string[], redirections = '', file = '/dev/null
 const writers: readonly (readonly [string, Uint8Array, (input: string) => readonly string[]])[] = [
   ['compress', stream, (input) => ['compress', input]],
   ['decompress', stream, (input) => ['decompress', input]],
+  ['squash', stream, (input) => ['squash', input]],
+  ['slice', stream, (input) => ['slice', input, '--range', '0..']],
   ['merge', mapBytes, (input) => ['merge', map, input]],
   ['changes', readFileSync(cow), (input) => ['changes', '--cow', input, '--origin', origin]],
   ['dump', readFileSync(origin), (input) => ['dump', '--cow', cow, '--origin', input]],
@@ -40,6 +42,7 @@ const writers: readonly (readonly [string, Uint8Array, (input: string) => readon
 ];
 const readers: readonly (readonly [string, Uint8Array, (input: string) => readonly string[]])[] = [
   ['info', stream, (input) => ['info', input]],
+  ['compare', stream, (input) => ['compare', input, input]],
   ['verify', stream, (input) => ['verify', input]],
   ['verify --against', readCapture('a', 'origin.img'), (input) => ['verify', map, '--against', input]],
   ['apply', stream, (input) => ['apply', input, captureFile('a', 'snapshot.img')]],

@@ -1,27 +1,22 @@
-import { dirname } from 'node:path';
 import { findOrder, findUncertain, refuseNotConsecutive } from '../../algebra/consecutive.js';
+import { mergedHeader } from '../../algebra/derived-header.js';
 import { createCodec } from '../../codec/codec.js';
-import { FormatError, RefusedError, UsageError } from '../../errors.js';
+import { FormatError, RefusedError } from '../../errors.js';
 import { mergeInputs } from '../../files/merge/merge-inputs.js';
-import { mergeMaps } from '../../files/merge/merge-maps.js';
-import { surveyMergeInput, type MergeInput } from '../../files/merge/merge-input.js';
-import { openInput, type InputOptions, type StreamInput } from '../../files/open-input.js';
+import { mergeMaps, type MergeableMap } from '../../files/merge/merge-maps.js';
+import type { MergeInput } from '../../files/merge/merge-input.js';
+import { openInput, type StreamInput } from '../../files/open-input.js';
 import { readMap, type ChangeMap } from '../../files/read-map.js';
 import { isFolder } from '../../files/same-file.js';
-import { isStandardOutput, isStreamed } from '../../files/sink.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
-import type { Keep } from '../../lvm/opened.js';
 import { expandFolders } from '../arguments/stream-folders.js';
 import { defineCommand } from '../command.js';
 import { DIALECT, dialectOf, outputPath, STREAM_OUTPUT } from '../options.js';
 import { remark } from '../print/remarks.js';
 import { reportWritten } from '../print/written.js';
+import { spillOptions, surveyAll, TEMP_FOLDER, totalOf } from '../merging.js';
 import { withOpen } from '../with-open.js';
 import { writeStream } from '../write-stream.js';
-
-/** What is spilled is read once, soon. */
-const SPILL_LEVEL = 1;
-const SPILL_THREADS = 2;
 
 export const merge = defineCommand({
   declare: (yargs) =>
@@ -38,11 +33,7 @@ export const merge = defineCommand({
         default: false,
         describe: 'merge them as they are named, whatever they say of each other',
       })
-      .option('temp-folder', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'for what does not fit in memory; without it where the output is, or TMPDIR',
-      })
+      .option('temp-folder', TEMP_FOLDER)
       .options(DIALECT)
       .example('$0 monday.lvs tuesday.lvs -o both.lvs', 'what applying one after the other does'),
   run: async (args) => {
@@ -57,17 +48,16 @@ export const merge = defineCommand({
       if (!args.anyOrder) refuseNotConsecutive(inputs);
       for (const { before, after } of findUncertain(inputs))
         remark(`nobody can tell whether ${after.name} follows ${before.name}`, args);
-      const writing = keep(createCodec({ level: SPILL_LEVEL, mostThreads: SPILL_THREADS }));
-      const spill = { reading: codec, writing, folder: args.tempFolder ?? folderBeside(path) };
+      const spill = spillOptions(path, args, codec, keep);
       return writeStream(
         {
           name: 'merge',
           from: inputs[0]!.name,
-          total: async () => inputs.reduce((sum, { closing }) => sum + closing.size, 0),
+          total: totalOf(inputs),
           derive: async (watch, maker) =>
             isMapInput(inputs[0]!)
               ? mergeMaps(await readMaps(inputs), maker)
-              : mergeInputs(inputs, maker, watch, spill),
+              : mergeInputs(inputs, mergedHeader(inputs, maker), watch, spill),
         },
         codec,
         { ...args, path },
@@ -77,19 +67,6 @@ export const merge = defineCommand({
     return 0;
   },
 });
-
-async function surveyAll(
-  paths: readonly string[],
-  codec: FrameCodec,
-  options: InputOptions,
-  keep: Keep,
-): Promise<readonly MergeInput[]> {
-  if (paths.filter((path) => path === '-').length > 1)
-    throw new UsageError('-: standard input can be read only once');
-  const inputs: MergeInput[] = [];
-  for (const path of paths) inputs.push(keep(await surveyMergeInput(path, codec, options)));
-  return inputs;
-}
 
 function isMapInput({ header }: MergeInput): boolean {
   return header.kind === 'map';
@@ -113,16 +90,11 @@ function orderByStates(inputs: readonly MergeInput[]): readonly MergeInput[] {
   });
 }
 
-async function readMaps(inputs: readonly MergeInput[]) {
-  const maps = [];
+async function readMaps(inputs: readonly MergeInput[]): Promise<readonly MergeableMap[]> {
+  const maps: MergeableMap[] = [];
   for (const input of inputs)
     maps.push(await withOpen(async (keep) => ({ ...input, ...(await readMap(keep(await input.open()))) })));
   return maps;
-}
-
-/** A stream that goes into a pipe is beside nothing. */
-function folderBeside(path: string): string | undefined {
-  return isStandardOutput(path) || isStreamed(path) ? undefined : dirname(path);
 }
 
 /** Reads a map by name. Throws what opening and reading throw, and `RefusedError` for any other stream. */

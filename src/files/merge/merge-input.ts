@@ -23,6 +23,10 @@ import {
 
 /** A stream that has been looked at and is to be merged: what it says of itself, and how it is opened in its turn. */
 export interface MergeInput extends Mergeable {
+  /** Of a file. */
+  readonly path: string | undefined;
+  /** It is a stream of lvmsync, which says nothing of itself. */
+  readonly isPlain: boolean;
   readonly isSorted: boolean;
   /** Bytes of memory that it takes to read it, without what is read ahead. */
   readonly memory: number;
@@ -38,7 +42,7 @@ const SMALL_READER_MEMORY = 1 << 16;
 /** A usual batch of a plain stream, the one that is read meanwhile, and one that waits to be used again. */
 const PLAIN_MEMORY = 4 << 20;
 
-type Found = Omit<MergeInput, 'name' | 'open' | 'close'>;
+type Found = Omit<MergeInput, 'name' | 'path' | 'open' | 'close'>;
 
 /**
  * Looks at a stream that is to be merged: at the index of an `.lvs` file, at the headers of a plain one, not at the data. A
@@ -54,14 +58,14 @@ export async function surveyMergeInput(
   try {
     const found = await look(input, codec);
     const { name } = input;
-    if (input.path === undefined) return { ...found, name, ...keptOpen(input) };
+    if (input.path === undefined) return { ...found, name, path: undefined, ...keptOpen(input) };
     const print = fingerprint(path);
     input.close();
     const open = async (readAhead?: number): Promise<StreamInput> => {
       if (fingerprint(path) !== print) throw new DeviceError(`${path}: has changed since it was looked at`);
       return openInput(path, codec, { ...full, readAhead });
     };
-    return { ...found, name, open, close: () => undefined };
+    return { ...found, name, path, open, close: () => undefined };
   } catch (error) {
     input.close();
     throw error;
@@ -111,6 +115,7 @@ async function lookAtIndex(index: FileIndex, fileSize: number, codec: FrameCodec
     header,
     closing,
     ends,
+    isPlain: false,
     isSorted: header.order === 'sorted' || closing.order === 'sorted',
     memory: reader + (await measureFrames(index)),
   };
@@ -141,6 +146,7 @@ async function lookAtPlain(file: StreamFile, { firstHeader, dialect }: PlainHead
     header: PLAIN_HEADER,
     closing: tally.totals(),
     ends: {},
+    isPlain: true,
     isSorted: tally.order() === 'sorted',
     memory: PLAIN_MEMORY,
   };

@@ -1,4 +1,4 @@
-import { mergedConsistent, mergedHeader, type Maker } from '../../algebra/derived-header.js';
+import { mergedConsistent } from '../../algebra/derived-header.js';
 import type { DerivedStream } from '../../algebra/derived-stream.js';
 import { mergeSources, type MergeLimits } from '../../algebra/sort/merge-sources.js';
 import type { MergeSource } from '../../algebra/sort/merge-source.js';
@@ -13,16 +13,15 @@ interface MergeInputsOptions extends Omit<SpillOptions, 'pieces'> {
 }
 
 /**
- * What applying streams that hold data does, the oldest first, as one sorted stream (§7). All that is read passes through
+ * What applying streams that hold data does, the oldest first, as one sorted stream with this header (§7). All that is read passes through
  * `watch`; the inputs stay the caller's. Nothing is asked of what they say of each other: see `refuseNotConsecutive`.
  */
 export function mergeInputs(
   inputs: readonly MergeInput[],
-  maker: Maker,
+  header: StreamHeader,
   watch: Watch,
   { limits, ...options }: MergeInputsOptions,
 ): DerivedStream {
-  const header = mergedHeader(inputs, maker);
   const pieces = header.baseDigests === true;
   const readAhead = Math.floor(MOST_IN_FLIGHT / inputs.length);
   const sources = inputs.map((input) => sourceOf(input, readAhead, watch));
