@@ -1,6 +1,9 @@
+import { RefusedError, remedy, sentence } from '../errors.js';
 import type { RecordBatch } from '../format/batch.js';
 import { BATCH_SIZE } from '../format/layout.js';
+import { BaseCheck, type PieceHasher } from './base-check.js';
 import { BatchBuilder, type BatchBuilderOptions } from './records/batch-builder.js';
+import type { Range } from '../ranges/range.js';
 import { RecordCursor } from './records/record-cursor.js';
 
 /** Bytes of a batch that passes through; a larger one is taken apart, so that what comes out is of the usual size. */
@@ -9,12 +12,17 @@ const MAX_PASSED = 2 * BATCH_SIZE;
 export interface MergeOptions extends BatchBuilderOptions {
   /** Bytes of the device: what lies past that is left out (§7, sizes). */
   readonly end?: number | undefined;
+  /** Holds what streams write against the base digests of those behind them; without it nothing is refused. */
+  readonly hasher?: PieceHasher | undefined;
+  /** What to call the streams when that is refused, in their order. */
+  readonly names?: readonly string[] | undefined;
 }
 
 /**
  * What applying sorted streams one after the other does, the oldest first, as one sorted stream (§7):
  * apply(mergeStreams([s, t]), D) = apply(t, apply(s, D)). A piece has the digest that it has in the oldest stream that
- * writes there, as far as it is whole in it.
+ * writes there, as far as it is whole in it; with a `hasher`, merge(s, t) is then what a device must hold exactly if s is on
+ * it and t is behind s. Throws `RefusedError` where s writes something else than t expects.
  *
  * One batch of each stream is held, and one in the making. A batch that no other stream touches passes through as it is.
  * All streams are read to their ends, so that their faults are found, and ended when the merge isn't wanted any more. Throws
@@ -22,13 +30,19 @@ export interface MergeOptions extends BatchBuilderOptions {
  */
 export async function* mergeStreams(
   streams: readonly AsyncIterable<RecordBatch>[],
-  { end = Infinity, ...options }: MergeOptions = {},
+  { end = Infinity, hasher, names, ...options }: MergeOptions = {},
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const cursors = streams.map((batches) => new RecordCursor(batches));
+  const checks = new Map<RecordCursor, BaseCheck>();
+  const cursors = streams.map((batches, index) => {
+    const check = hasher && index > 0 ? new BaseCheck(hasher, refusing(names?.[index])) : undefined;
+    const cursor = new RecordCursor(check ? check.begin(batches) : batches);
+    if (check) checks.set(cursor, check);
+    return cursor;
+  });
   const builder = new BatchBuilder(options);
   try {
     for (let left = await refill(cursors, end); left.length > 0; left = await refill(left, end)) {
-      mergeHeads(left, builder, end);
+      mergeHeads(left, builder, end, checks);
       yield* builder.take();
     }
     yield* builder.finish();
@@ -54,26 +68,47 @@ async function goOn(cursor: RecordCursor, end: number): Promise<boolean> {
 }
 
 /** Merges until nothing is left of the batch of one of them. */
-function mergeHeads(cursors: readonly RecordCursor[], builder: BatchBuilder, end: number): void {
+function mergeHeads(
+  cursors: readonly RecordCursor[],
+  builder: BatchBuilder,
+  end: number,
+  checks: ReadonlyMap<RecordCursor, BaseCheck>,
+): void {
   for (;;) {
     const at = Math.min(...cursors.map(({ offset }) => offset));
     if (at >= end) return;
     const heads = cursors.filter(({ offset }) => offset === at);
     const others = cursors.filter(({ offset }) => offset !== at);
     const until = Math.min(end, ...others.map(({ offset }) => offset));
-    takeHeads(heads, at, until, builder);
+    takeHeads(heads, at, until, builder, checks);
     if (heads.some(({ length }) => length === 0)) return;
   }
 }
 
 /** Takes what all of these begin with, up to where one of them or of the others has an end. */
-function takeHeads(heads: readonly RecordCursor[], at: number, until: number, builder: BatchBuilder): void {
+function takeHeads(
+  heads: readonly RecordCursor[],
+  at: number,
+  until: number,
+  builder: BatchBuilder,
+  checks: ReadonlyMap<RecordCursor, BaseCheck>,
+): void {
   const [oldest] = heads;
   const batch = heads.length === 1 && oldest!.batchEnd <= until ? oldest!.takeBatch(MAX_PASSED) : undefined;
   if (batch) builder.pass(batch);
   else {
     const length = Math.min(until - at, ...heads.map((head) => head.length));
     const parts = heads.map((head) => head.take(length));
+    if (checks.size > 0) heads.forEach((head, i) => checks.get(head)?.take(parts[i]!, parts[i - 1]));
     builder.add({ ...parts.at(-1)!, pieces: parts[0]!.pieces });
   }
+}
+
+function refusing(name: string | undefined): (piece: Range) => never {
+  return ({ offset }) => {
+    const what = 'expects something else than the streams before it leave there';
+    throw new RefusedError(`${name ?? 'a stream'}: byte ${offset} of the device: ${what}`, {
+      hint: sentence`a stream between them may be missing; ${remedy('any-order')} takes them all the same`,
+    });
+  };
 }

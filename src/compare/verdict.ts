@@ -6,7 +6,12 @@ import { SECTOR_SIZE } from '../ranges/block-part.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from '../format/layout.js';
 import type { RangeSet } from '../ranges/range-set.js';
-import { expectedPieces, isAllZero, type Expected, type ExpectedPiece } from './piece-runs.js';
+import {
+  expectedPieces,
+  isAllZero,
+  type Expected,
+  type ExpectedPiece,
+} from '../algebra/records/expected-pieces.js';
 
 /**
  * What a device holds where a stream writes (§6.5): *base*, all as before the stream; *result*, all as after it;

@@ -5,6 +5,7 @@ import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 import { cutZeroRanges } from '#src/format/lvs/frames/zero-frame.js';
 import { rangesOf } from '#src/format/batch.js';
 import { applied, batchOf, lvsFile, openBytes, plainStream, type TestRecord } from '../streams.js';
+import { sectionOf } from '../algebra/records/parts.js';
 import { flipped } from '../vectors/bytes.js';
 import { parsePlain } from './plain-records.js';
 import { Folder, lvstream, succeed } from './run-lvstream.js';
@@ -141,6 +142,17 @@ describe('what is refused', () => {
         '--any-order merges them as they are named, whether the result fits a device or not\n',
     );
     await succeed(['merge', three, one, two, '-o', out, '--any-order']);
+  });
+
+  it('expects something else than the one before leaves, whatever the states say', async () => {
+    const digests = sectionOf([7]);
+    const other = await lvsFile([batchOf([block(1, 2)], digests)], { order: 'sorted', baseDigests: true });
+    const [one, two] = [await step(1, 2, [block(1, 1)]), folder.file('other.lvs', other)];
+    const out = folder.fresh('out.lvs');
+    const run = await lvstream(['merge', one, two, '-o', out, '--quiet']);
+    expect(run).toMatchObject({ status: 4, text: '' });
+    expect(run.errors).toContain(`${two}: byte 4096 of the device: expects something else than`);
+    await succeed(['merge', one, two, '-o', out, '--quiet', '--any-order']);
   });
 
   it('is not what nobody can tell, which is said', async () => {

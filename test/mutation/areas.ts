@@ -16,7 +16,7 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ['test/apply/write-batch.test.ts', 'test/device/usage/write-counter.test.ts'],
   },
   verdict: {
-    modules: ['compare/piece-runs', 'compare/verdict'],
+    modules: ['algebra/records/expected-pieces', 'compare/verdict'],
     tests: ['test/compare/verdict.test.ts'],
   },
   journal: {

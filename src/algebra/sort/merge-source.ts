@@ -4,6 +4,8 @@ import type { RecordBatch } from '../../format/batch.js';
 export interface MergeSource {
   /** Its records ascend, and none writes a byte that another does. */
   readonly isSorted: boolean;
+  /** What to call it in a message. */
+  readonly name: string;
   /** Bytes of memory that reading it takes. */
   readonly memory: number;
   /** About how many bytes it takes to write it anew. */
@@ -14,5 +16,8 @@ export interface MergeSource {
   close(): void;
 }
 
-/** Keeps a sorted stream outside of memory, takes over its batches, and gives it back to be read. */
-export type Spill = (batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>) => Promise<MergeSource>;
+/** Keeps a sorted stream of that name outside of memory, takes over its batches, and gives it back to be read. */
+export type Spill = (
+  batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>,
+  name: string,
+) => Promise<MergeSource>;

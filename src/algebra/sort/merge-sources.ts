@@ -57,12 +57,12 @@ async function appendSorted(line: Line, source: MergeSource, isLast: boolean): P
   for await (const batch of source.open()) {
     run.add(batch);
     if (run.memory < line.runMemory) continue;
-    await line.appendSpilled(run);
+    await line.appendSpilled(run, source.name);
     run = new Run();
   }
   if (run.isEmpty) return;
-  if (isLast || run.memory <= line.spareMemory) line.appendHeld(run);
-  else await line.appendSpilled(run);
+  if (isLast || run.memory <= line.spareMemory) line.appendHeld(run, source.name);
+  else await line.appendSpilled(run, source.name);
 }
 
 /** Sorted streams, the oldest first, that become fewer where they are more than can be read at once. */
@@ -98,35 +98,40 @@ class Line {
     this.#sources.push(source);
   }
 
-  appendHeld(run: Run): void {
+  appendHeld(run: Run, name: string): void {
     this.#held += run.memory;
-    this.append(holdRun(run, this.#options));
+    this.append(holdRun(run, name, this.#options));
   }
 
   /** Each that is spilled has a file open, so that their number is bounded too. */
-  async appendSpilled(run: Run): Promise<void> {
-    this.append(await this.#spill(run.sorted(this.#options)));
+  async appendSpilled(run: Run, name: string): Promise<void> {
+    this.append(await this.#spill(run.sorted(this.#options), name));
     if (this.#sources.length > 2 * this.#limits.streams) await this.shorten();
   }
 
   /** Merges those neighbours that are the least to write again. */
   async shorten(): Promise<void> {
     const { first, end } = this.#cheapest();
-    const merged = await this.#spill(mergeStreams(this.#openAll(first, end), this.#options));
+    const sources = this.#sources.slice(first, end);
+    const merged = await this.#spill(this.#merge(sources), nameOf(sources));
     const old = this.#sources.splice(first, end - first, merged);
     for (const source of old) source.close();
   }
 
   async *merge(): AsyncGenerator<RecordBatch, void, undefined> {
-    yield* mergeStreams(this.#openAll(0, this.#sources.length), this.#options);
+    yield* this.#merge(this.#sources);
   }
 
   close(): void {
     for (const source of this.#sources.splice(0)) source.close();
   }
 
-  #openAll(first: number, end: number): AsyncIterable<RecordBatch>[] {
-    return this.#sources.slice(first, end).map((source) => source.open());
+  #merge(sources: readonly MergeSource[]): AsyncGenerator<RecordBatch, void, undefined> {
+    const names = sources.map(({ name }) => name);
+    return mergeStreams(
+      sources.map((source) => source.open()),
+      { ...this.#options, names },
+    );
   }
 
   #fitsWith(sources: readonly MergeSource[]): boolean {
@@ -147,10 +152,16 @@ function sumOf(sources: readonly MergeSource[], key: 'memory' | 'size'): number 
   return sources.reduce((sum, source) => sum + source[key], 0);
 }
 
-function holdRun(run: Run, options: BatchBuilderOptions): MergeSource {
+/** Runs of one stream, and several streams that were merged. */
+function nameOf(sources: readonly MergeSource[]): string {
+  return [...new Set(sources.map(({ name }) => name))].join(', ');
+}
+
+function holdRun(run: Run, name: string, options: BatchBuilderOptions): MergeSource {
   const { memory } = run;
   return {
     isSorted: true,
+    name,
     memory: memory + READING_RUN,
     size: memory,
     open: async function* () {

@@ -12,6 +12,13 @@ export function sortStream(
   spill: Spill,
   options?: MergeSourcesOptions,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const source = { isSorted: false, memory: 0, size: 0, open: () => batches, close: () => undefined };
+  const source = {
+    isSorted: false,
+    name: 'the stream',
+    memory: 0,
+    size: 0,
+    open: () => batches,
+    close: () => undefined,
+  };
   return mergeSources([source], spill, options);
 }

@@ -57,7 +57,10 @@ export const merge = defineCommand({
           derive: async (watch, maker) =>
             isMapInput(inputs[0]!)
               ? mergeMaps(await readMaps(inputs), maker)
-              : mergeInputs(inputs, mergedHeader(inputs, maker), watch, spill),
+              : mergeInputs(inputs, mergedHeader(inputs, maker), watch, {
+                  ...spill,
+                  anyOrder: args.anyOrder,
+                }),
         },
         codec,
         { ...args, path },

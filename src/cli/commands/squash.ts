@@ -41,6 +41,11 @@ export const squash = defineCommand({
         requiresArg: true,
         describe: 'what tells which one is older, of snapbacks of lvmsync, which do not say it',
       })
+      .option('any-order', {
+        type: 'boolean',
+        default: false,
+        describe: 'take them even if one expects something else than another leaves',
+      })
       .option('temp-folder', TEMP_FOLDER)
       .options(DIALECT)
       .example('$0 monday.undo.lvs tuesday.undo.lvs -o undo.lvs', 'undoes both'),
@@ -60,7 +65,10 @@ export const squash = defineCommand({
           from: newestFirst[0]!.name,
           total: totalOf(inputs),
           derive: async (watch, maker) =>
-            mergeInputs(newestFirst, squashedHeader(newestFirst, maker), watch, spill),
+            mergeInputs(newestFirst, squashedHeader(newestFirst, maker), watch, {
+              ...spill,
+              anyOrder: args.anyOrder,
+            }),
         },
         codec,
         { ...args, path },

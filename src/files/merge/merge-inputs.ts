@@ -10,22 +10,26 @@ import { createSpill, type SpillOptions } from './spill.js';
 
 interface MergeInputsOptions extends Omit<SpillOptions, 'pieces'> {
   readonly limits?: MergeLimits | undefined;
+  /** What the streams expect of each other is not held against what they write. */
+  readonly anyOrder?: boolean | undefined;
 }
 
 /**
  * What applying streams that hold data does, the oldest first, as one sorted stream with this header (§7). All that is read passes through
- * `watch`; the inputs stay the caller's. Nothing is asked of what they say of each other: see `refuseNotConsecutive`.
+ * `watch`; the inputs stay the caller's. Of what they say of each
+ * other only their digests are looked at here, see `refuseNotConsecutive`; throws `RefusedError` where one contradicts another.
  */
 export function mergeInputs(
   inputs: readonly MergeInput[],
   header: StreamHeader,
   watch: Watch,
-  { limits, ...options }: MergeInputsOptions,
+  { limits, anyOrder, ...options }: MergeInputsOptions,
 ): DerivedStream {
   const pieces = header.baseDigests === true;
   const readAhead = Math.floor(MOST_IN_FLIGHT / inputs.length);
   const sources = inputs.map((input) => sourceOf(input, readAhead, watch));
-  const merging = { pieces, end: endOf(header), limits };
+  const hasher = pieces && anyOrder !== true ? options.reading : undefined;
+  const merging = { pieces, end: endOf(header), hasher, limits };
   return {
     header,
     batches: mergeSources(sources, createSpill({ ...options, pieces }), merging),
@@ -39,8 +43,9 @@ function endOf({ baseSize = 0, resultSize }: StreamHeader): number {
 }
 
 function sourceOf(input: MergeInput, readAhead: number, watch: Watch): MergeSource {
-  const { isSorted, memory, closing } = input;
+  const { name, isSorted, memory, closing } = input;
   return {
+    name,
     isSorted,
     memory: memory + readAhead,
     size: closing.size - closing.zeros,

@@ -32,7 +32,7 @@ export interface SpillOptions {
  */
 export function createSpill({ writing, reading, folder, pieces = false }: SpillOptions): Spill {
   const header = { ...SPILLED, baseDigests: pieces || undefined };
-  return async (batches) => {
+  return async (batches, name) => {
     const scratch = openScratchFile(folder);
     try {
       let size = 0;
@@ -43,7 +43,7 @@ export function createSpill({ writing, reading, folder, pieces = false }: SpillO
         },
       };
       await writeLvs(flow(batches), sink, writing, header, {}, { digest: false });
-      return spilled(scratch, size, reading, pieces);
+      return { ...spilled(scratch, size, reading, pieces), name };
     } catch (error) {
       scratch.close();
       throw error;
@@ -55,7 +55,12 @@ async function* flow(batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>
   yield* batches;
 }
 
-function spilled(scratch: Scratch, size: number, codec: FrameCodec, pieces: boolean): MergeSource {
+function spilled(
+  scratch: Scratch,
+  size: number,
+  codec: FrameCodec,
+  pieces: boolean,
+): Omit<MergeSource, 'name'> {
   return {
     isSorted: true,
     memory: READING_MEMORY,

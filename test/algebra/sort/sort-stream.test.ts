@@ -75,6 +75,7 @@ function joined(batches: readonly RecordBatch[]): [number, number][] {
 function sourceOf(batches: readonly RecordBatch[], isSorted: boolean, log: string[] = []): MergeSource {
   return {
     isSorted,
+    name: 'stream',
     memory: 1000,
     size: 1000,
     open: () => flow(batches),
@@ -199,9 +200,9 @@ describe('sorting', () => {
       batchOf([{ offset: 0, data: Uint8Array.of(2) }]),
     ];
     let spilled = 0;
-    const counting: typeof spill = (run) => {
+    const counting: typeof spill = (...args) => {
       spilled += 1;
-      return spill(run);
+      return spill(...args);
     };
     await collect(sortStream(flow(batches()), counting));
     expect(spilled).toBe(0);

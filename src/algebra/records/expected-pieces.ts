@@ -1,7 +1,7 @@
-import { piecesOf, decodePieceRuns, PIECE_RUNS } from '../format/pieces.js';
-import type { RecordBatch } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
-import { PIECE_DIGEST_SIZE } from '../format/layout.js';
+import { piecesOf, decodePieceRuns, PIECE_RUNS } from '../../format/pieces.js';
+import type { RecordBatch } from '../../format/batch.js';
+import type { Range } from '../../ranges/range.js';
+import { PIECE_DIGEST_SIZE } from '../../format/layout.js';
 
 /** What the device must hold at a piece: zeros, bytes with this digest (16 bytes), or nobody knows. */
 export type Expected = 'unknown' | 'zero' | Uint8Array;
