@@ -5,8 +5,10 @@ import { RangeSet } from '../../ranges/range-set.js';
 import type { OpenScratch } from '../../ranges/scratch.js';
 
 const FIRST_ROOM = 1024;
-/** 32 MiB of memory. */
-const MAX_RUNS = 1 << 21;
+/** 16 MiB of memory. */
+const MAX_RUNS = 1 << 20;
+/** Of the ascending ranges behind these as many maps of 4 KiB stay in memory: they are met once, in their order. */
+const OVERFLOW_RESIDENT = 1024;
 
 interface Limits extends LeafLimits {
   /** Runs of ascending ranges that are kept, 16 bytes of memory each. */
@@ -29,7 +31,7 @@ export class WrittenOnce {
 
   constructor(openScratch: OpenScratch, { maxRuns = MAX_RUNS, ...limits }: Limits = {}) {
     this.#ascending = new AscendingRuns(maxRuns);
-    this.#overflow = new RangeSet(openScratch, limits);
+    this.#overflow = new RangeSet(openScratch, { resident: OVERFLOW_RESIDENT, ...limits });
     this.#others = new RangeSet(openScratch, limits);
   }
 
