@@ -45,6 +45,7 @@ export { LvsWriter, type ByteSink, type ClosingExtras } from './format/lvs/write
 export {
   isMap,
   isPlain,
+  isTold,
   openStream,
   type ChangeStream,
   type MapStream,
@@ -52,6 +53,7 @@ export {
   type StreamOptions,
   withDigest,
 } from './format/open-stream.js';
+export { openAnyStream } from './interop/open-any-stream.js';
 export { piecesOf } from './format/pieces.js';
 export { writePlain } from './format/lvmsync/plain.js';
 export { readThrough, type ReadThrough } from './format/read-through.js';

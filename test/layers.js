@@ -5,6 +5,7 @@
 export const layers = [
   { name: 'ranges', pure: true, packages: [] },
   { name: 'format', pure: true, packages: ['@msgpack/msgpack'] },
+  { name: 'interop', pure: true, packages: [] },
   { name: 'algebra', pure: true, packages: [] },
   { name: 'compare', pure: true, packages: [] },
   { name: 'codec', pure: false, packages: ['zstd-napi', 'zstd-napi/binding.js', 'xxhash-wasm'] },

@@ -2,7 +2,7 @@ import { areConsecutive, type Mergeable } from './consecutive.js';
 import { fitHeader } from '../format/lvs/maps/fit.js';
 import type { Derivation, StreamHeader } from '../format/lvs/maps/header.js';
 import { formatId, type StreamId } from '../format/lvs/maps/identifier.js';
-import { isPlain, type ChangeStream } from '../format/open-stream.js';
+import { isTold, type ChangeStream } from '../format/open-stream.js';
 
 /** Who makes a stream and when, for the header of one that says nothing of itself. */
 export interface Packer {
@@ -16,9 +16,9 @@ export interface Maker extends Packer {
   readonly id: Uint8Array;
 }
 
-/** The header that a stream gets in an `.lvs` file: its own, and of a plain one, which says nothing, who packed it. */
+/** The header that a stream gets in an `.lvs` file: its own, and of another format's who packed it. */
 export function packedHeader(stream: ChangeStream, packer: Packer): StreamHeader {
-  return isPlain(stream) ? { ...stream.header, ...packer } : stream.header;
+  return isTold(stream) ? stream.header : { ...stream.header, ...packer };
 }
 
 /** What a stream that is made of others says of them; `by`: what was done to them. A plain one among them has no id. */

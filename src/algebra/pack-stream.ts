@@ -1,7 +1,7 @@
 import type { Closing } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { ByteSink, ClosingExtras } from '../format/lvs/writer.js';
-import { isMap, isPlain, type ChangeStream, type PlainStream } from '../format/open-stream.js';
+import { isMap, isTold, type ChangeStream } from '../format/open-stream.js';
 import { writeLvs } from '../format/lvs/write-lvs.js';
 import { writeMap } from '../format/lvs/write-map.js';
 import { packedHeader, type Packer } from './derived-header.js';
@@ -20,7 +20,7 @@ export function packStream(
 ): Promise<Closing> {
   const extras = () => keptExtras(stream.closing());
   if (isMap(stream)) return writeMap(stream.ranges, sink, codec, stream.header, extras);
-  if (isPlain(stream)) return pack(stream, sink, codec, packer);
+  if (!isTold(stream)) return pack(stream, sink, codec, packer);
   return writeLvs(stream.batches, sink, codec, stream.header, extras);
 }
 
@@ -28,7 +28,7 @@ function keptExtras({ base, result, undoes, consistent, endTime, unknown }: Clos
   return { base, result, undoes, consistent, endTime, unknown };
 }
 
-function pack(stream: PlainStream, sink: ByteSink, codec: FrameCodec, packer: Packer): Promise<Closing> {
+function pack(stream: ChangeStream, sink: ByteSink, codec: FrameCodec, packer: Packer): Promise<Closing> {
   const header = packedHeader(stream, packer);
   return writeLvs(takeZeroRecords(stream.batches), sink, codec, header, () => ({ endTime: Date.now() }));
 }

@@ -18,7 +18,7 @@ import type { Closing } from '../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { PIECE_SIZE } from '../format/layout.js';
-import { isPlain } from '../format/open-stream.js';
+import { isTold } from '../format/open-stream.js';
 import { RangeSet } from '../ranges/range-set.js';
 import type { Ends } from '../format/lvs/maps/ends.js';
 import type { State } from '../format/lvs/maps/state.js';
@@ -98,7 +98,7 @@ export async function judgeSnapback(
   try {
     const stream = await input.open();
     const survey = await surveyStream(stream.batches, codec, { ...options, device });
-    if (isPlain(stream)) throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
+    if (!isTold(stream)) throw new LvstreamError(`${snapback.path}: was replaced while it was being read`);
     return { ...snapback, closing: stream.closing(), verdict: verdictOf(survey, device) };
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause;

@@ -5,6 +5,7 @@ import { LvstreamError } from '../errors.js';
 import { openRegular } from '../files/source.js';
 import { ByteReader } from '../format/byte-reader.js';
 import { LONGEST_START, looksLikeStream } from '../format/open-stream.js';
+import { looksForeign } from '../interop/open-any-stream.js';
 import { isPartial } from './partial-file.js';
 
 /** The streams of a folder, as paths in the order of their names, and what else is there. */
@@ -40,7 +41,7 @@ async function isStream(path: string): Promise<boolean> {
   if (isPartial(path)) return false;
   if (path.endsWith(OWN_NAME)) return true;
   const start = await readStart(path);
-  return start === undefined || looksLikeStream(start);
+  return start === undefined || looksLikeStream(start) || looksForeign(start);
 }
 
 /** Undefined of what can't be read: whoever opens it as a stream is told why. */

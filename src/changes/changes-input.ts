@@ -33,7 +33,7 @@ export function inputOf(
       const header = dumpHeader(changes, options);
       const { closing, ...passing } = counted(batches, codec);
       const close = () => ({ ...closing(), ...endOfDump(header, settled, closing().digest!, codec) });
-      return { format: 'lvs', header, ...passing, closing: close };
+      return { format: 'lvs', header, hasEndMark: true, ...passing, closing: close };
     },
     close: () => undefined,
   };

@@ -38,12 +38,12 @@ export interface Inspection {
 
 /**
  * Looks at a stream: of an `.lvs` file at header and index and a few frames, of a plain one in a file at its record
- * headers, of a pipe at everything. Throws the fault that reading all of it would meet first, if what is looked at
- * has one.
+ * headers, of a pipe and of other projects' streams at everything. Throws the fault that reading all of it would meet
+ * first, if what is looked at has one.
  */
 export async function inspect(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
-  if (!input.file) return inspectPipe(input, codec);
-  if (input.file.plain) return inspectPlain(input.name, input.file, input.file.plain);
+  if (input.file?.plain) return inspectPlain(input.name, input.file, input.file.plain);
+  if (input.file?.hasIndex !== true) return inspectAll(input, codec);
   try {
     const index = await openIndex(input, codec);
     return await inspectIndex(input.file, index!, codec);
@@ -84,7 +84,7 @@ async function inspectPlain(
   return { format, header: PLAIN_HEADER, dialect, ...found };
 }
 
-async function inspectPipe(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
+async function inspectAll(input: StreamInput, codec: FrameCodec): Promise<Inspection> {
   const stream = await input.open();
   const density = new Density();
   const { order, closing } = await readThrough(
@@ -94,5 +94,5 @@ async function inspectPipe(input: StreamInput, codec: FrameCodec): Promise<Inspe
     (ranges) => addRanges(density, ranges),
   );
   const { format, header, dialect } = stream;
-  return { format, header, dialect, closing, order, density, fileSize: undefined };
+  return { format, header, dialect, closing, order, density, fileSize: input.file?.size };
 }

@@ -7,12 +7,13 @@ import { readFileIndex, type FileBytes, type FileIndex } from '../format/lvs/fil
 import { FrameScanner } from '../format/lvs/frames/frame-scanner.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { takeHeader } from '../format/lvs/take-header.js';
+import { openAnyStream, recogniseForeign, type Foreign } from '../interop/open-any-stream.js';
 import { FIRST_LINE_SIZE, MAX_HEADER_SIZE, SKIPPABLE_HEADER_SIZE } from '../format/layout.js';
 import type { Dialect } from '../format/lvmsync/dialect.js';
 import {
   isContainer,
   isMap,
-  openStream,
+  LONGEST_START,
   recogniseVersion,
   type ChangeStream,
   type StreamOptions,
@@ -38,6 +39,8 @@ export interface PlainHeaders {
 export interface StreamFile extends FileBytes, Pick<Source, 'start'> {
   /** Of a plain stream. */
   readonly plain?: PlainHeaders | undefined;
+  /** It is an `.lvs` file: what it holds can be told from its end. */
+  readonly hasIndex: boolean;
 }
 
 /** A stream that a command was given, ready to be read. Faults that it throws name it. */
@@ -59,7 +62,7 @@ export interface StreamInput {
 }
 
 /** What the first bytes tell. */
-type Recognised = 'lvs' | { readonly number: Dialect['version']; readonly assumed: boolean };
+type Recognised = 'lvs' | Foreign | { readonly number: Dialect['version']; readonly assumed: boolean };
 
 /**
  * Opens a stream of any format, standard input for `-`. Streams of versions 1 and 2 are surveyed as a whole before
@@ -96,7 +99,7 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
       const reader = first ?? new ByteReader(source.start());
       first = undefined;
       const stream = await namingFaults(name, () =>
-        openStream(reader, codec, { ...options, dialect: file?.plain?.dialect, checked }),
+        openAnyStream(reader, codec, { ...options, dialect: file?.plain?.dialect, checked }),
       );
       const batches = nameFaults(name, withPieces(stream, file, codec, pieces));
       return isMap(stream)
@@ -112,7 +115,7 @@ async function prepare(opened: Source, codec: FrameCodec, options: InputOptions)
 /** The index of an `.lvs` file, from its end; its faults name the stream. Undefined of anything else. */
 export async function openIndex(input: StreamInput, codec: FrameCodec): Promise<FileIndex | undefined> {
   const { file, name } = input;
-  return file && !file.plain ? namingFaults(name, () => readFileIndex(file, codec)) : undefined;
+  return file?.hasIndex === true ? namingFaults(name, () => readFileIndex(file, codec)) : undefined;
 }
 
 /** Bytes of the stream as version 3, as far as that is known without reading it. */
@@ -125,8 +128,9 @@ export async function plainSize(input: StreamInput, codec: FrameCodec): Promise<
 }
 
 async function recognise(reader: ByteReader, options: StreamOptions): Promise<Recognised> {
-  const bytes = await reader.peek(FIRST_LINE_SIZE * 2);
-  return isContainer(bytes) ? 'lvs' : recogniseVersion(bytes, options);
+  const bytes = await reader.peek(LONGEST_START);
+  if (isContainer(bytes)) return 'lvs';
+  return (options.assume ? undefined : recogniseForeign(bytes)) ?? recogniseVersion(bytes, options);
 }
 
 async function mustSpool(
@@ -135,7 +139,7 @@ async function mustSpool(
   { pieces, rewindable }: InputOptions,
 ): Promise<boolean> {
   if (rewindable === true) return true;
-  if (start !== 'lvs') return start.number !== 3;
+  if (start !== 'lvs') return 'number' in start && start.number !== 3;
   return pieces === true && (await peekHeader(reader)).baseDigests === true;
 }
 
@@ -165,13 +169,14 @@ async function seekable(
 ): Promise<StreamFile | undefined> {
   const { size } = source;
   if (size === undefined) return undefined;
-  const file = { ...source, size };
-  return start === 'lvs' ? file : { ...file, plain: await surveyPlain(file, start, options) };
+  const file = { ...source, size, hasIndex: start === 'lvs' };
+  const isPlain = start !== 'lvs' && 'number' in start;
+  return isPlain ? { ...file, plain: await surveyPlain(file, start, options) } : file;
 }
 
 async function surveyPlain(
   file: FileBytes,
-  { number, assumed }: Exclude<Recognised, 'lvs'>,
+  { number, assumed }: Exclude<Recognised, 'lvs' | Foreign>,
   options: StreamOptions,
 ): Promise<PlainHeaders> {
   const firstHeader = assumed ? 0 : FIRST_LINE_SIZE;

@@ -22,13 +22,18 @@ export interface StreamOptions extends DialectOptions, ReadingOptions {
   readonly dialect?: Dialect | undefined;
 }
 
+/** Every format that a stream can have: our own, those of lvmsync, and other projects'. */
+export type FormatName = 'lvs' | `lvmsync${Dialect['version']}` | 'rbd1' | 'rbd2' | 'thin-send-recv';
+
 /** A stream of any format, on which `batches` can be iterated once. */
 export interface ChangeStream {
-  readonly format: 'lvs' | `lvmsync${Dialect['version']}`;
+  readonly format: FormatName;
   /** What it says of itself; a plain stream says nothing: changes, in no promised order. */
   readonly header: StreamHeader;
   /** Of a plain stream: how its record headers are read. */
   readonly dialect?: Dialect | undefined;
+  /** One that is cut short is known to be: its end says that it is one. Otherwise it may have lost records. */
+  readonly hasEndMark: boolean;
   readonly batches: AsyncIterable<RecordBatch>;
   /**
    * Of a map, to be iterated in place of `batches`: its ranges, ascending and apart, in parts that have been checked, each
@@ -37,8 +42,8 @@ export interface ChangeStream {
    */
   readonly ranges?: AsyncIterable<Iterable<Range>> | undefined;
   /**
-   * What the file says at its end; to be called when `batches` or `ranges` has ended. Of a plain stream what was counted,
-   * which does not prove that nothing is missing; its digest only where {@link withDigest} has it counted.
+   * What the file says at its end; to be called when `batches` or `ranges` has ended. Of a stream of another format what was
+   * counted; its digest only where {@link withDigest} has it counted.
    */
   readonly closing: () => Closing;
 }
@@ -75,13 +80,22 @@ export async function openStream(
   if (isContainer(start)) {
     const lvs = await LvsReader.open(reader, codec, options);
     const ranges = lvs.header.kind === 'map' ? lvs.ranges() : undefined;
-    return { format: 'lvs', header: lvs.header, batches: lvs.batches(), ranges, closing: () => lvs.closing };
+    const { header } = lvs;
+    return {
+      format: 'lvs',
+      header,
+      hasEndMark: true,
+      batches: lvs.batches(),
+      ranges,
+      closing: () => lvs.closing,
+    };
   }
   const version = recogniseVersion(start, options);
   if (!version.assumed) reader.skip(SIGNATURE.length + 3);
   const dialect = options.dialect ?? survey(await reader.peek(BATCH_SIZE), version.number, options);
   const format = `lvmsync${version.number}` as const;
-  return { format, header: PLAIN_HEADER, dialect, ...counted(readLegacy(reader, dialect)) };
+  const batches = readLegacy(reader, dialect);
+  return { format, header: PLAIN_HEADER, dialect, hasEndMark: false, ...counted(batches) };
 }
 
 export function isMap(stream: ChangeStream): stream is MapStream {
@@ -92,9 +106,14 @@ export function isPlain(stream: ChangeStream): stream is PlainStream {
   return stream.dialect !== undefined;
 }
 
-/** The stream, to be iterated in place of it; a plain one's digest, which it does not tell, is counted on the way. */
+/** Whether it is an `.lvs` file, or is one as it is made: its end tells what it holds. All others are counted as they are read. */
+export function isTold(stream: ChangeStream): boolean {
+  return stream.format === 'lvs';
+}
+
+/** The stream, to be iterated in place of it; the digest of one that does not tell it is counted on the way. */
 export function withDigest(stream: ChangeStream, codec: FrameCodec): ChangeStream {
-  return isPlain(stream) ? { ...stream, ...counted(stream.batches, codec) } : stream;
+  return !isTold(stream) ? { ...stream, ...counted(stream.batches, codec) } : stream;
 }
 
 /** Whether a stream that begins so is an `.lvs` file. */

@@ -3,7 +3,7 @@ import type { Range } from '../ranges/range.js';
 import type { Closing } from './lvs/maps/closing.js';
 import type { FrameCodec } from './frame-codec.js';
 import type { Order } from './lvs/maps/header.js';
-import { isMap, isPlain, withDigest, type ChangeStream } from './open-stream.js';
+import { isMap, withDigest, type ChangeStream } from './open-stream.js';
 import { Tally } from './totals.js';
 
 /** What reading a stream to its end tells. */
@@ -12,7 +12,7 @@ export interface ReadThrough {
   readonly order: Order;
   /** With the digest of the stream as version 3 (§5.1), unless it is an `.lvs` file that says none. */
   readonly closing: Closing;
-  /** Its end proves that nothing is missing; of a plain stream nobody can know. */
+  /** Its end proves that nothing is missing; of a stream without an end mark nobody can know. */
   readonly isWhole: boolean;
 }
 
@@ -36,5 +36,5 @@ export async function readThrough(
       releaseBatch(batch);
     }
   const order = tally.order() === 'sorted' ? 'sorted' : stream.header.order;
-  return { order, closing: closing(), isWhole: !isPlain(stream) };
+  return { order, closing: closing(), isWhole: stream.hasEndMark };
 }

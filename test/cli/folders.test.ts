@@ -40,6 +40,7 @@ describe('verify DIR', () => {
     const path = make({
       'b.lvs': whole,
       'a.stream': stream,
+      'd.rbd': Buffer.from('rbd diff v1\ne'),
       'notes.txt': Buffer.from('hello'),
       'u.lvs.partial': whole.subarray(0, 400),
       '.hidden.lvs': damaged,
@@ -47,7 +48,7 @@ describe('verify DIR', () => {
     mkdirSync(join(path, 'deeper.lvs'));
     const run = await lvstream(['verify', path]);
     expect(run.status).toBe(0);
-    expect(named(run.text)).toEqual(['a.stream', 'b.lvs']);
+    expect(named(run.text)).toEqual(['a.stream', 'b.lvs', 'd.rbd']);
     expect(named(run.errors)).toEqual(['notes.txt', 'u.lvs.partial']);
     expect((await lvstream(['verify', '--quiet', path])).errors).toBe('');
   });
@@ -102,7 +103,7 @@ describe('compress DIR', () => {
     chmodSync(join(path, 'a.lvs'), 0o640);
     const { text: report, errors } = await succeed(['compress', path, '--level', '0']);
     expect(named(report)).toEqual(['a.lvs', 'b.lvs']);
-    expect(errors).toMatch(/plain: a lvmsync stream, left as it is/);
+    expect(errors).toMatch(/plain: no \.lvs file, left as it is/);
     expect(readdirSync(path).sort()).toEqual(['a.lvs', 'b.lvs', 'plain']);
     expect(readFileSync(join(path, 'plain'))).toEqual(Buffer.from(stream));
     const [before, after] = [decode(whole), decode(readFileSync(join(path, 'a.lvs')))];

@@ -80,6 +80,7 @@ test('what is salvaged of a stream whose names fill what room there is can be re
   const damaged = stream.subarray(0, -5);
   const file = {
     size: damaged.length,
+    hasIndex: true,
     start: () => sourceOf(damaged),
     readAt: async (target: Uint8Array, position: number) => {
       target.set(damaged.subarray(position, position + target.length));

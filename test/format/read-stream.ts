@@ -33,16 +33,17 @@ export function sourceOf(input: Uint8Array, size = Number.POSITIVE_INFINITY): By
   };
 }
 
-/** Reads the whole input. Throws whatever is not a `FormatError`. */
+/** Reads the whole input, opened by `open`. Throws whatever is not a `FormatError`. */
 export async function readStream(
   source: ByteSource,
   codec: FrameCodec,
   options: StreamOptions = {},
+  open: typeof openStream = openStream,
 ): Promise<Reading> {
   const collector = new RecordCollector();
   let opened: Pick<Reading, 'format' | 'header'> = {};
   try {
-    const stream = await openStream(new ByteReader(source), codec, options);
+    const stream = await open(new ByteReader(source), codec, options);
     opened = { format: stream.format, header: stream.header };
     for await (const batch of stream.batches) collector.add(batch);
     return { ...opened, closing: stream.closing(), verdict: 'good', records: collector.records };

@@ -6,7 +6,7 @@ import { rewriteFile } from '../../files/write-output.js';
 import { ClosedOutputError } from '../../files/sink.js';
 import type { Closing } from '../../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
-import { isPlain } from '../../format/open-stream.js';
+import { isTold } from '../../format/open-stream.js';
 import { expandFolders } from '../arguments/stream-folders.js';
 import { exitStatus, gravestStatus, reportError } from '../exit.js';
 import { generator } from '../package-version.js';
@@ -63,8 +63,8 @@ async function replaceOne(path: string, codec: FrameCodec, args: Arguments): Pro
   await withOpen(async (keep) => {
     const input = keep(await openInput(path, codec, { pieces: true }));
     const stream = await input.open();
-    if (isPlain(stream)) {
-      remark(`${path}: a lvmsync stream, left as it is: no program would know it under this name`, args);
+    if (!isTold(stream)) {
+      remark(`${path}: no .lvs file, left as it is: no program would know it under this name`, args);
       return;
     }
     const packer = { generator: generator(), time: Date.now() };

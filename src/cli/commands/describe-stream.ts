@@ -2,6 +2,7 @@ import type { Inspection } from '../../files/inspect.js';
 import type { StreamHeader } from '../../format/lvs/maps/header.js';
 import { formatId } from '../../format/lvs/maps/identifier.js';
 import type { State } from '../../format/lvs/maps/state.js';
+import type { FormatName } from '../../format/open-stream.js';
 import { countOf, formatSize, roundSize } from '../print/sizes.js';
 import { visibleJson } from '../print/visible.js';
 
@@ -71,9 +72,19 @@ export function describeForPrograms({ format, header, closing, dialect, ...found
 }
 
 function describeFormat({ format, header, dialect, order }: Inspection): string {
-  if (!dialect) return header.kind === 'map' ? 'lvs, map' : `lvs, ${header.kind}, order ${order}`;
+  if (header.kind === 'map') return `${format}, map`;
+  if (!dialect) return `${describeFormatName(format)}, ${header.kind}, order ${order}`;
   const units = dialect.version === 2 ? `, offsets in ${dialect.units}` : '';
   return `lvmsync version ${format.slice(-1)}, ${dialect.byteOrder}-endian${units}, order ${order}`;
+}
+
+const FOREIGN_NAMES: Readonly<Partial<Record<FormatName, string>>> = {
+  rbd1: 'rbd diff version 1',
+  rbd2: 'rbd diff version 2',
+};
+
+function describeFormatName(format: FormatName): string {
+  return FOREIGN_NAMES[format] ?? format;
 }
 
 function describeId({ header, closing }: Inspection): string | undefined {

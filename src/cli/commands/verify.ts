@@ -5,7 +5,7 @@ import { FormatError, formatSentence, RefusedError, type LvstreamError } from '.
 import { plainSize, type StreamInput } from '../../files/open-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { formatId } from '../../format/lvs/maps/identifier.js';
-import { isMap, type ChangeStream } from '../../format/open-stream.js';
+import { isMap, isPlain, type ChangeStream } from '../../format/open-stream.js';
 import { readThrough, type ReadThrough } from '../../format/read-through.js';
 import { expandFolders } from '../arguments/stream-folders.js';
 import { defineCommand } from '../command.js';
@@ -124,7 +124,8 @@ function sayRead(stream: ChangeStream, { closing, isWhole }: ReadThrough): strin
   if (isWhole) return `whole, ${what}`;
   const dialect = describeDialect(stream);
   const read = dialect === undefined ? '' : ` (${dialect})`;
-  return `readable to its end${read}, ${what}; a lvmsync stream can't tell whether its end was cut off`;
+  const writer = isPlain(stream) ? 'a lvmsync stream' : 'one of this release';
+  return `readable to its end${read}, ${what}; ${writer} can't tell whether its end was cut off`;
 }
 
 function describeFailure(error: LvstreamError) {

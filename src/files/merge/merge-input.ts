@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Mergeable } from '../../algebra/consecutive.js';
 import { DeviceError, FormatError, reason } from '../../errors.js';
+import { releaseBatch } from '../../format/batch.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import { decodeEntry, FRAME_KINDS } from '../../format/lvs/index/frame-entry.js';
 import type { FileIndex } from '../../format/lvs/file-index.js';
@@ -8,7 +9,7 @@ import { ENTRY_SIZE } from '../../format/layout.js';
 import { walkRecords } from '../../format/lvmsync/walk-headers.js';
 import { endsOf } from '../../format/lvs/maps/ends.js';
 import { resultState } from '../../format/lvs/maps/result-state.js';
-import { PLAIN_HEADER } from '../../format/open-stream.js';
+import { PLAIN_HEADER, type ChangeStream } from '../../format/open-stream.js';
 import { readThrough } from '../../format/read-through.js';
 import { Tally } from '../../format/totals.js';
 import {
@@ -92,6 +93,7 @@ function fingerprint(path: string): string {
 async function look(input: StreamInput, codec: FrameCodec): Promise<Found> {
   const file = input.file!;
   if (file.plain) return namingFaults(input.name, () => lookAtPlain(file, file.plain!));
+  if (!file.hasIndex) return lookAtAll(await input.open());
   try {
     return await lookAtIndex((await openIndex(input, codec))!, file.size, codec);
   } catch (error) {
@@ -142,8 +144,21 @@ async function lookAtPlain(file: StreamFile, { firstHeader, dialect }: PlainHead
   await walkRecords(file, firstHeader, dialect, (record) => {
     tally.addRecord(record);
   });
+  return { header: PLAIN_HEADER, ...foundOf(tally) };
+}
+
+/** Other projects' streams have no states, and all has to be read to know what is in them. */
+async function lookAtAll({ header, batches }: ChangeStream): Promise<Found> {
+  const tally = new Tally();
+  for await (const batch of batches) {
+    tally.add(batch);
+    releaseBatch(batch);
+  }
+  return { header, ...foundOf(tally) };
+}
+
+function foundOf(tally: Tally): Omit<Found, 'header'> {
   return {
-    header: PLAIN_HEADER,
     closing: tally.totals(),
     ends: {},
     isPlain: true,
