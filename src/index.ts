@@ -74,7 +74,8 @@ export { sortStream } from './algebra/sort/sort-stream.js';
 export { packStream } from './algebra/pack-stream.js';
 export { sliceStream } from './algebra/slice-stream.js';
 export { RangeList } from './ranges/range-list.js';
-export type { RandomAccessReader } from './algebra/random-access.js';
+export type { DeviceReader, RandomAccessReader, RangeReader } from './algebra/random-access.js';
+export { readSegmentsWith } from './algebra/read-segments.js';
 export { readRanges } from './algebra/records/read-ranges.js';
 export { splitZeroRuns, takeZeroRecords } from './algebra/zeros/split-zeros.js';
 

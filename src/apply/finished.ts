@@ -1,6 +1,6 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { LvstreamError } from '../errors.js';
 import { readLvsHeader } from '../files/lvs-header.js';
 import type { StreamInput } from '../files/open-input.js';
@@ -31,7 +31,7 @@ export async function isBegun(snapback: string | undefined, device: string): Pro
 /** What tells whether an apply has been finished. */
 interface FinishedContext {
   readonly input: StreamInput;
-  readonly target: RandomAccessReader;
+  readonly target: RangeReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
   readonly options: { readonly skipPastEnd: boolean };
@@ -64,11 +64,9 @@ function isUndone(undone: readonly Uint8Array[] = [], id: Uint8Array): boolean {
 }
 
 /** A snapback can name a stream of which only a part was applied: a damaged one, or one that another took over from. */
-async function compareResult(input: StreamInput, target: RandomAccessReader, codec: FrameCodec) {
+async function compareResult(input: StreamInput, target: RangeReader, codec: FrameCodec) {
   const stream = await input.open();
   const comparison = new ResultComparison(target, stream.header.order, codec.openScratch);
-  const { closing } = await readThrough(stream, codec, (batch) => {
-    comparison.add(batch);
-  });
+  const { closing } = await readThrough(stream, codec, (batch) => comparison.add(batch));
   return { ...comparison.result(), digest: closing.digest };
 }

@@ -135,7 +135,7 @@ async function surveyFirst(
     device: compares ? target : undefined,
     exempt: recorder?.written,
     noted: note?.isThere,
-    onBatch: recorder?.recorded && ((batch) => recorder.recorded?.addStream(batch)),
+    onBatch: recorder?.recorded && ((batch) => recorder.recorded!.addStream(batch)),
   });
   if (survey.high > target.size && !options.skipPastEnd) throw tooSmall(target, survey.high);
   await recorder?.checkRecorded();

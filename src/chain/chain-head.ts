@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { following, isKnownNotToFollow } from '../algebra/follows.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import {
   errorCode,
   FormatError,
@@ -89,7 +89,7 @@ async function readIfThere(path: string): Promise<StreamHeader | undefined> {
  */
 export async function judgeSnapback(
   snapback: FoundSnapback,
-  device: RandomAccessReader,
+  device: RangeReader,
   codec: FrameCodec,
   openFile: OpenStreamFile,
   options: Pick<SurveyOptions, 'exempt' | 'onBatch'> = {},
@@ -110,7 +110,7 @@ export async function judgeSnapback(
 }
 
 /** A device that ends before the snapback does holds neither of its ends. */
-function verdictOf({ verdict, high }: Survey, device: RandomAccessReader): Verdict {
+function verdictOf({ verdict, high }: Survey, device: RangeReader): Verdict {
   if (high <= device.size) return verdict!;
   return { kind: 'other', firstDifference: device.size, unknownBytes: 0 };
 }
@@ -231,7 +231,7 @@ function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | un
 export async function checkTurn(
   snapback: { readonly path: string; readonly header: StreamHeader; readonly base: State | undefined },
   target: TargetIdentity,
-  device: RandomAccessReader,
+  device: RangeReader,
   codec: FrameCodec,
   openFile: OpenStreamFile,
 ): Promise<void> {
@@ -245,6 +245,7 @@ export async function checkTurn(
       exempt: rolledBack,
       onBatch: (batch) => {
         for (const range of eachRange(batch)) rolledBack.add(wholePieces(range));
+        return Promise.resolve();
       },
     });
     if (verdict.kind !== 'result' && verdict.kind !== 'either') throw outOfTurn(found, verdict);
@@ -263,7 +264,7 @@ export async function checkTurn(
 async function checkTurnOfDerived(
   { path, base }: { readonly path: string; readonly base: State | undefined },
   newest: FoundSnapback | undefined,
-  device: RandomAccessReader,
+  device: RangeReader,
   codec: FrameCodec,
   openFile: OpenStreamFile,
 ): Promise<void> {

@@ -22,7 +22,7 @@ const SEARCH_STEP = 1 << 20;
 const MOST_WITHOUT_START = 4096;
 
 /** Whether the device still holds every byte of a batch of pre-images. */
-export type IsHeld = (batch: RecordBatch) => boolean;
+export type IsHeld = (batch: RecordBatch) => Promise<boolean>;
 
 /**
  * Throws `RefusedError` unless what stands behind `end`, where the first damage begins, may be cut (§6.4): it was never
@@ -37,7 +37,7 @@ export async function refuseLost(
   for await (const { position, synced } of findMarks(file, end)) {
     if (synced > end) throw damagedJournal(file, end);
     const recorded = await readUnit(file, codec, position + MARK_SIZE);
-    if (recorded && !isHeld(recorded)) throw damagedJournal(file, end);
+    if (recorded && !(await isHeld(recorded))) throw damagedJournal(file, end);
   }
 }
 

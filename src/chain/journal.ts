@@ -1,6 +1,6 @@
 import { constants, fdatasync, fstatSync, ftruncateSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { DeviceError, FormatError, LvstreamError, reason } from '../errors.js';
 import { release, writeSomeAsync } from '../files/descriptor.js';
 import { giveName, syncFolder } from '../files/sink.js';
@@ -26,7 +26,7 @@ const syncAsync = promisify(fdatasync);
 /** Who takes up a journal. */
 interface Resumption {
   /** Sees what is recorded; the batches stay the journal's. */
-  readonly onBatch: (batch: RecordBatch) => void;
+  readonly onBatch: (batch: RecordBatch) => Promise<void>;
   /** Is asked of what stands behind a damage that a power cut may have left. */
   readonly isHeld: IsHeld;
   /** For a dry run: nothing is cut or removed. */
@@ -107,7 +107,7 @@ export class Journal {
   }
 
   /** Shows what is recorded, once more. */
-  async review(onBatch: (batch: RecordBatch) => void): Promise<void> {
+  async review(onBatch: (batch: RecordBatch) => Promise<void>): Promise<void> {
     await scanJournal(this.#file, this.#codec, onBatch);
   }
 
@@ -150,7 +150,7 @@ export class Journal {
    * Makes the journal a snapback under its final name: adds the index with the digests of what `target` holds now,
    * and what `close` says at the end. Throws `RefusedError` when a file of that name has come up meanwhile.
    */
-  async finish(target: RandomAccessReader, close: (closing: Closing) => Closing): Promise<Closing> {
+  async finish(target: RangeReader, close: (closing: Closing) => Closing): Promise<Closing> {
     await this.flush();
     const closing = await this.#appendIndex(target, close);
     await this.#sync();
@@ -205,13 +205,13 @@ export class Journal {
     }
   }
 
-  async #appendIndex(target: RandomAccessReader, close: (closing: Closing) => Closing): Promise<Closing> {
+  async #appendIndex(target: RangeReader, close: (closing: Closing) => Closing): Promise<Closing> {
     const index = new IndexWriter((bytes) => this.#append(bytes), this.#codec, true, true);
     const dataEnd = this.#end;
     const digestPieces = createPieceDigester(target, this.#codec);
     const reader = await LvsReader.open(readPartial(this.#file, 0), this.#codec);
     for await (const { position, entry, batch } of reader.frames()) {
-      const isFull = index.list(entry, batch && digestPieces(batch));
+      const isFull = index.list(entry, batch && (await digestPieces(batch)));
       if (batch) releaseBatch(batch);
       if (isFull) await index.writePage(this.#end);
       if (position + entry.frameSize === dataEnd) break;
@@ -243,7 +243,7 @@ function cutAt({ fd, name }: PartialFile, end: number): void {
 async function scanJournal(
   file: PartialFile,
   codec: FrameCodec,
-  onBatch: (batch: RecordBatch) => void,
+  onBatch: (batch: RecordBatch) => Promise<void>,
 ): Promise<Scanned> {
   let scanned: Scanned = { header: undefined, end: 0, fault: undefined };
   try {
@@ -255,7 +255,7 @@ async function scanJournal(
       // Zero ranges without the zero frame behind them are no whole unit.
       if (entry.kind !== FRAME_KINDS.zeroRanges) scanned = { ...scanned, end };
       if (!batch) continue;
-      onBatch(batch);
+      await onBatch(batch);
       releaseBatch(batch);
     }
   } catch (fault) {

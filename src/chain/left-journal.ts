@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { renameSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { stateBetween } from '../algebra/follows.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { RefusedError, sentence, type Sentence } from '../errors.js';
 import { syncFolder } from '../files/sink.js';
 import type { FrameCodec } from '../format/frame-codec.js';
@@ -28,7 +28,7 @@ export interface OpenJournal {
 
 /** What it takes to look at one; `keep`: nothing may be removed. */
 interface LeftContext {
-  readonly target: RandomAccessReader;
+  readonly target: RangeReader;
   readonly codec: FrameCodec;
   readonly keep: boolean;
 }
@@ -93,15 +93,13 @@ export function closeJournals({ unfinished, idle }: LeftJournals): void {
 /** Opens an unfinished snapback. Undefined of one that ends before its first record: it is removed, unless to `keep`. */
 export async function openJournal(
   path: string,
-  target: RandomAccessReader,
+  target: RangeReader,
   codec: FrameCodec,
   keep: boolean,
 ): Promise<OpenJournal | undefined> {
   const recorded = new RecordedRanges(target, takeBack(path, target.name), codec.openScratch);
   const journal = await Journal.resume(path, codec, {
-    onBatch: (batch) => {
-      recorded.addPreImages(batch);
-    },
+    onBatch: (batch) => recorded.addPreImages(batch),
     isHeld: (batch) => recorded.isHeld(batch),
     keep,
   });
@@ -132,11 +130,7 @@ export function linkToLeft({ path, journal }: LeftJournal, target: string, ends:
 }
 
 /** Makes it a snapback that takes back what the interrupted apply wrote: `before` is what the device holds now. */
-export async function closeLeft(
-  { journal }: LeftJournal,
-  target: RandomAccessReader,
-  before: State,
-): Promise<void> {
+export async function closeLeft({ journal }: LeftJournal, target: RangeReader, before: State): Promise<void> {
   await journal.finish(target, (totals) => ({
     ...totals,
     base: before,
@@ -172,7 +166,7 @@ export function asidePath(path: string, { journal, recorded }: OpenJournal): str
 export async function refuseLeft(
   snapback: string,
   identity: TargetIdentity,
-  target: RandomAccessReader,
+  target: RangeReader,
   codec: FrameCodec,
 ): Promise<void> {
   const left = await findLeftJournals(snapback, identity, { target, codec, keep: true }, undefined);
@@ -192,7 +186,7 @@ function waysOut(path: string, target: string): Sentence {
  * Throws `RefusedError` of a journal that was begun when the device had another size: as a snapback it would be one of a
  * device that is no longer there.
  */
-function refuseResized({ journal }: OpenJournal, path: string, { name, size }: RandomAccessReader): void {
+function refuseResized({ journal }: OpenJournal, path: string, { name, size }: RangeReader): void {
   const before = journal.header.target!.size;
   if (before === size) return;
   const back = takeBack(path, name, before > size);
@@ -206,18 +200,13 @@ function refuseResized({ journal }: OpenJournal, path: string, { name, size }: R
  * Closes a journal that was begun when the device had another size, and takes it out of the way unless to `keep`. Throws
  * `RefusedError` if the device does not hold all that it records.
  */
-export function discardResized(
-  path: string,
-  opened: OpenJournal,
-  target: RandomAccessReader,
-  keep: boolean,
-): void {
+export function discardResized(path: string, opened: OpenJournal, target: RangeReader, keep: boolean): void {
   opened.journal.close();
   if (!opened.isIdle) refuseResized(opened, path, target);
   if (!keep) discardJournal(path, opened);
 }
 
-function several({ name }: RandomAccessReader, one: string, other: string): RefusedError {
+function several({ name }: RangeReader, one: string, other: string): RefusedError {
   return new RefusedError(
     `${name}: several interrupted applies to it are unfinished: ${partialPath(one)}, ${partialPath(other)}`,
     { hint: `finish each with the same command as before, the latest one first` },

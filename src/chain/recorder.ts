@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { stateBetween } from '../algebra/follows.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { randomId } from '../codec/random-id.js';
 import {
   createBufferPool,
@@ -8,14 +8,15 @@ import {
   memoryOfBatch,
   releaseBatch,
   type RecordBatch,
+  type Segments,
 } from '../format/batch.js';
-import type { Range } from '../ranges/range.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { Closing } from '../format/lvs/maps/closing.js';
 import { fitClosing, fitHeader } from '../format/lvs/maps/fit.js';
 import { endsOf } from '../format/lvs/maps/ends.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
 import { BATCH_SIZE } from '../format/layout.js';
+import { SegmentList } from '../format/segments.js';
 import { withDigest, type ChangeStream } from '../format/open-stream.js';
 import { RangeSet } from '../ranges/range-set.js';
 import { computedState } from '../format/lvs/maps/result-state.js';
@@ -31,6 +32,7 @@ import {
   type OpenJournal,
 } from './left-journal.js';
 import { partialPath } from './partial-file.js';
+import { isInside, lengthInside } from '../compare/held.js';
 import { readPreImages } from '../compare/pre-images.js';
 import type { RecordedRanges } from '../compare/recorded-ranges.js';
 import type { TargetIdentity } from '../device/target.js';
@@ -42,7 +44,7 @@ const SMALL_SIZE = 1 << 20;
 
 /** What saving takes besides the stream. */
 export interface RecorderContext {
-  readonly target: RandomAccessReader;
+  readonly target: RangeReader;
   readonly codec: FrameCodec;
   readonly openFile: OpenStreamFile;
   /** The stream can be read again: a journal that was left unfinished can be gone on with. */
@@ -110,10 +112,7 @@ export class Recorder {
   async checkRecorded(): Promise<void> {
     if ('link' in this.#start) return;
     const { journal, recorded } = this.#start;
-    if (recorded.isOpen)
-      await journal.review((batch) => {
-        recorded.addStream(batch);
-      });
+    if (recorded.isOpen) await journal.review((batch) => recorded.addStream(batch));
     recorded.check();
   }
 
@@ -247,15 +246,17 @@ function ownState(before: State, result: State | undefined): State {
   return stateBetween(`uuid:${randomUUID()}`, before, result, Date.now());
 }
 
-/** What of the batch's ranges has no pre-image yet, inside the device; what has been taken of them counts as saved. */
-function* missingOf(batch: RecordBatch, saved: RangeSet | undefined, size: number): Generator<Range> {
-  for (const { offset, length } of eachRange(batch)) {
-    if (offset >= size) continue;
-    const inside = { offset, length: Math.min(length, size - offset) };
-    const missing = saved?.missing(inside) ?? [inside];
+/** What of the batch's ranges has no pre-image yet, inside the device, which counts as saved then. */
+function missingOf(batch: RecordBatch, saved: RangeSet | undefined, size: number): Segments {
+  if (batch.kind === 'data' && !saved && isInside(batch, size)) return batch;
+  const missing = new SegmentList();
+  for (const range of eachRange(batch)) {
+    const inside = { offset: range.offset, length: lengthInside(range, size) };
+    if (inside.length === 0) continue;
+    for (const { offset, length } of saved?.missing(inside) ?? [inside]) missing.push(offset, length, 0);
     saved?.add(inside);
-    yield* missing;
   }
+  return missing.toSegments();
 }
 
 function mergeIds(ids: readonly Uint8Array[] = [], id: Uint8Array | undefined): Uint8Array[] | undefined {

@@ -1,5 +1,5 @@
 import type { Sentence } from '../errors.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import type { RecordBatch } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import type { State } from '../format/lvs/maps/state.js';
@@ -23,7 +23,7 @@ export interface Changes {
   /** The data of the ranges, or of the parts of them that did change; sorted. The caller owns each batch. */
   batches(): AsyncIterable<RecordBatch>;
   /** The device as it is before, where it can be read. */
-  readonly before?: RandomAccessReader | undefined;
+  readonly before?: RangeReader | undefined;
   /**
    * To be asked once all has been read: whether that was a single moment, in which nothing was written to what was
    * read. Throws if it can't be trusted at all.

@@ -1,5 +1,5 @@
 import { mergeRanges } from '../ranges/merge-ranges.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
 import { createPieceDigester } from '../compare/digest-pieces.js';
 import { remedy, UsageError } from '../errors.js';
@@ -56,7 +56,7 @@ export function endOfDump(
   return { result, consistent, endTime };
 }
 
-function beforeOf({ before }: Changes): RandomAccessReader {
+function beforeOf({ before }: Changes): RangeReader {
   if (before !== undefined) return before;
   const hint = [remedy('without-base-digests')];
   throw new UsageError('no base digests: what the device held before is not there to be read', { hint });
@@ -121,9 +121,9 @@ export function dumpHeader(changes: Changes, { id, generator, baseDigests }: Dum
 
 async function* addBaseDigests(
   batches: AsyncIterable<RecordBatch>,
-  before: RandomAccessReader,
+  before: RangeReader,
   codec: FrameCodec,
 ): AsyncGenerator<RecordBatch> {
   const digestPieces = createPieceDigester(before, codec);
-  for await (const batch of batches) yield { ...batch, pieces: digestPieces(batch) };
+  for await (const batch of batches) yield { ...batch, pieces: await digestPieces(batch) };
 }

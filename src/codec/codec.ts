@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { CodedFrame, CodecFactory, DecodedFrame } from '../format/frame-codec.js';
 import type { FrameWorker } from './frame-work.js';
-import { sha256, startSha256 } from './sha256.js';
+import { sha256, sha256Into, startSha256 } from './sha256.js';
 import { FIRST_HIGH_LEVEL } from './levels.js';
 import type { Scratch } from '../ranges/scratch.js';
 import { openScratchFile } from './scratch-file.js';
@@ -25,6 +25,7 @@ export const createCodec: CodecFactory = ({ level, mostThreads = Infinity }) => 
   const takeInline = async () => (frames++ < INLINE_FRAMES ? (inline ??= loadFrameWorker(level)) : undefined);
   return {
     sha256,
+    sha256Into,
     startSha256,
     depth: threads * 2,
     compress: async (content, streamPosition, room) => {

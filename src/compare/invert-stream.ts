@@ -1,8 +1,9 @@
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { sliceStream } from '../algebra/slice-stream.js';
 import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
-import { createBufferPool, eachRange, releaseBatch, type RecordBatch } from '../format/batch.js';
+import { createBufferPool, releaseBatch, type RecordBatch, type SegmentArrays } from '../format/batch.js';
 import type { FrameCodec } from '../format/frame-codec.js';
+import { segmentsOf } from '../format/segments.js';
 import type { Range } from '../ranges/range.js';
 import { createPieceDigester } from './digest-pieces.js';
 import { readPreImages } from './pre-images.js';
@@ -17,7 +18,7 @@ import { readPreImages } from './pre-images.js';
  */
 export async function* invertStream(
   batches: AsyncIterable<RecordBatch>,
-  device: RandomAccessReader,
+  device: RangeReader,
   codec: FrameCodec,
 ): AsyncGenerator<RecordBatch, void, undefined> {
   const pool = createBufferPool();
@@ -25,24 +26,35 @@ export async function* invertStream(
   const digestPieces = createPieceDigester(after, codec);
   for await (const batch of sliceStream(batches, [{ offset: 0, length: device.size }])) {
     after.batch = batch;
-    for await (const before of splitZeroRuns(readPreImages(eachRange(batch), device, pool)))
-      yield { ...before, pieces: digestPieces(before) };
+    for await (const before of splitZeroRuns(readPreImages(segmentsOf(batch), device, pool)))
+      yield { ...before, pieces: await digestPieces(before) };
     releaseBatch(batch);
   }
 }
 
 /** The device as one batch leaves it, where that writes. */
-class BatchReader implements RandomAccessReader {
+class BatchReader implements RangeReader {
   readonly name: string;
   readonly size: number;
   batch: RecordBatch | undefined;
 
-  constructor({ name, size }: RandomAccessReader) {
+  constructor({ name, size }: RangeReader) {
     this.name = name;
     this.size = size;
   }
 
-  readInto(target: Uint8Array, offset: number): void {
+  readSegments(
+    { offsets, lengths, positions }: SegmentArrays,
+    from: number,
+    to: number,
+    target: Uint8Array,
+  ): Promise<void> {
+    for (let i = from; i < to; i++)
+      this.#read(target.subarray(positions[i], positions[i]! + lengths[i]!), offsets[i]!);
+    return Promise.resolve();
+  }
+
+  #read(target: Uint8Array, offset: number): void {
     const { batch } = this;
     if (batch?.kind !== 'data') {
       target.fill(0);

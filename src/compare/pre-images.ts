@@ -1,34 +1,32 @@
-import { Lookahead } from '../ranges/lookahead.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { readRanges } from '../algebra/records/read-ranges.js';
-import type { BufferPool, RecordBatch } from '../format/batch.js';
+import { eachSegment, type BufferPool, type RecordBatch, type Segments } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { joinTouching } from '../ranges/join-touching.js';
 import { MIN_ZERO_RUN } from '../format/layout.js';
 import { cutZeroRanges } from '../format/lvs/frames/zero-frame.js';
+import { SegmentList } from '../format/segments.js';
 
 /**
- * What the device holds in the ranges, in their order, as records of data and, where it has holes of 128 KiB and
+ * What the device holds in the segments, in their order, as records of data and, where it has holes of 128 KiB and
  * more, of zeros. Buffers come from `pool`.
  */
 export async function* readPreImages(
-  ranges: Iterable<Range>,
-  target: RandomAccessReader,
+  segments: Segments,
+  target: RangeReader,
   pool: BufferPool,
 ): AsyncGenerator<RecordBatch> {
-  const parts = new Lookahead(splitHoles(ranges, target));
-  while (parts.head) {
-    if (parts.head.isHole) yield* cutZeroRanges(joinTouching(stretch(parts, true)));
-    else yield* readRanges(stretch(parts, false), target, pool);
+  if (segments.count === 0) return;
+  for (const { parts, isHole } of splitHoles(segments, target)) {
+    if (isHole) yield* cutZeroRanges(joinTouching(eachSegment(parts)));
+    else yield* readRanges(eachSegment(parts), target, pool);
   }
 }
 
-/** The ranges of the parts of the kind, up to the next of the other; a batch can have more than 600,000. */
-function* stretch(parts: Lookahead<Part>, isHole: boolean): Generator<Range> {
-  for (let part = parts.head; part?.isHole === isHole; part = parts.head) {
-    parts.advance();
-    yield part.range;
-  }
+/** What stands together and is of one kind. */
+interface Stretch {
+  readonly parts: Segments;
+  readonly isHole: boolean;
 }
 
 interface Part {
@@ -37,8 +35,31 @@ interface Part {
 }
 
 /** Only long ranges are worth asking the file system about. */
-function* splitHoles(ranges: Iterable<Range>, target: RandomAccessReader): Generator<Part> {
-  for (const range of ranges) {
+function* splitHoles(segments: Segments, target: RangeReader): Generator<Stretch> {
+  if (!target.allocated || !hasLong(segments)) {
+    yield { parts: segments, isHole: false };
+    return;
+  }
+  let parts = new SegmentList();
+  let wasHole = false;
+  for (const { range, isHole } of partsOf(segments, target)) {
+    if (isHole !== wasHole && parts.count > 0) {
+      yield { parts: parts.toSegments(), isHole: wasHole };
+      parts = new SegmentList();
+    }
+    parts.push(range.offset, range.length, 0);
+    wasHole = isHole;
+  }
+  yield { parts: parts.toSegments(), isHole: wasHole };
+}
+
+function hasLong({ lengths, count }: Segments): boolean {
+  for (let i = 0; i < count; i++) if (lengths[i]! >= MIN_ZERO_RUN) return true;
+  return false;
+}
+
+function* partsOf(segments: Segments, target: RangeReader): Generator<Part> {
+  for (const range of eachSegment(segments)) {
     if (!target.allocated || range.length < MIN_ZERO_RUN) yield { range, isHole: false };
     else yield* joinShortHoles(range, target.allocated(range));
   }

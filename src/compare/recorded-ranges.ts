@@ -1,12 +1,13 @@
 import { differences } from '../algebra/differences.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { RefusedError, sentence, type Remedy } from '../errors.js';
-import { type RecordBatch, zeroRecords } from '../format/batch.js';
+import { type DataBatch, eachRange, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { SECTOR_SIZE } from '../ranges/block-part.js';
 import { RangeSet } from '../ranges/range-set.js';
 import type { OpenScratch } from '../ranges/scratch.js';
-import { cutRange, ZERO_PART } from './cut-range.js';
+import { SegmentList } from '../format/segments.js';
+import { Held, isInside, lengthInside, segmentsInside, ZERO_PART } from './held.js';
 
 /**
  * What a journal that was left unfinished saves of the device, held against the device (§6.4): every saved byte
@@ -17,14 +18,16 @@ export class RecordedRanges {
   readonly saved: RangeSet;
   #isCutOff = false;
   readonly #changed: RangeSet;
-  readonly #target: RandomAccessReader;
+  readonly #target: RangeReader;
+  readonly #held: Held;
   readonly #takeBack: Remedy;
 
   /** `takeBack`: what takes back what is recorded. */
-  constructor(target: RandomAccessReader, takeBack: Remedy, openScratch: OpenScratch) {
+  constructor(target: RangeReader, takeBack: Remedy, openScratch: OpenScratch) {
     this.saved = new RangeSet(openScratch);
     this.#changed = new RangeSet(openScratch);
     this.#target = target;
+    this.#held = new Held(target);
     this.#takeBack = takeBack;
   }
 
@@ -32,38 +35,96 @@ export class RecordedRanges {
    * Takes recorded pre-images; notes which sectors of them the device no longer holds, as far as it reaches. To remember
    * each byte of data that has been overwritten would take as much memory as the data.
    */
-  addPreImages(batch: RecordBatch): void {
-    this.#eachPart(batch, (part, data) => {
-      this.saved.add(part);
-      if (!endsInside(part, this.#target)) this.#isCutOff = true;
-      const range = { ...part, length: Math.min(part.length, this.#target.size - part.offset) };
-      if (range.length <= 0) return;
-      const recorded = data.subarray(0, range.length);
-      for (const different of differentSectors(range, this.#read(range), recorded))
-        this.#changed.add(different);
-    });
+  async addPreImages(batch: RecordBatch): Promise<void> {
+    const { size } = this.#target;
+    for (const range of eachRange(batch)) {
+      this.saved.add(range);
+      if (range.offset + range.length > size) this.#isCutOff = true;
+    }
+    if (batch.kind === 'data') await this.#noteData(batch);
+    else
+      for (const { offset, length } of zeroRecords(batch.ranges))
+        for await (const { range, held } of this.#held.stretches(inside({ offset, length }, size)))
+          if (held) this.#note(range, held, ZERO_PART.subarray(0, held.length));
+  }
+
+  async #noteData(batch: DataBatch): Promise<void> {
+    const segments = segmentsInside(batch, this.#target.size);
+    const held = await this.#held.data(batch, segments);
+    for (let i = 0; i < batch.count; i++) {
+      const [at, length] = [batch.positions[i]!, segments.lengths[i]!];
+      const range = { offset: batch.offsets[i]!, length };
+      this.#note(range, held.subarray(at, at + length), batch.bytes.subarray(at, at + length));
+    }
+  }
+
+  #note(range: Range, held: Uint8Array, recorded: Uint8Array): void {
+    for (const different of differentSectors(range, held, recorded)) this.#changed.add(different);
   }
 
   /** Whether the device holds all that a batch writes. */
-  isHeld(batch: RecordBatch): boolean {
-    let isHeld = true;
-    this.#eachPart(batch, (range, data) => {
-      isHeld &&= endsInside(range, this.#target) && Buffer.compare(this.#read(range), data) === 0;
-    });
-    return isHeld;
+  async isHeld(batch: RecordBatch): Promise<boolean> {
+    if (batch.kind === 'data') return isInside(batch, this.#target.size) && this.#holdsData(batch);
+    for (const record of zeroRecords(batch.ranges)) if (!(await this.#holdsZeros(record))) return false;
+    return true;
+  }
+
+  async #holdsData(batch: DataBatch): Promise<boolean> {
+    const held = await this.#held.data(batch, batch);
+    for (let i = 0; i < batch.count; i++) {
+      const [at, end] = [batch.positions[i]!, batch.positions[i]! + batch.lengths[i]!];
+      if (Buffer.compare(held.subarray(at, end), batch.bytes.subarray(at, end)) !== 0) return false;
+    }
+    return true;
+  }
+
+  async #holdsZeros(record: Range): Promise<boolean> {
+    if (record.offset + record.length > this.#target.size) return false;
+    for await (const { held } of this.#held.stretches(record))
+      if (held && Buffer.compare(held, ZERO_PART.subarray(0, held.length)) !== 0) return false;
+    return true;
   }
 
   /** Takes a batch of the stream, or of pre-images: bytes of the device that are as it wants them are accounted for. */
-  addStream(batch: RecordBatch): void {
+  async addStream(batch: RecordBatch): Promise<void> {
     if (this.#changed.size === 0) return;
-    this.#eachPart(batch, (range, wanted) => {
-      for (const changed of this.#changed.covered(range)) {
-        const start = changed.offset - range.offset;
-        const part = wanted.subarray(start, start + changed.length);
-        this.#changed.remove(changed);
-        for (const different of differences(changed, this.#read(changed), part)) this.#changed.add(different);
+    if (batch.kind === 'data') await this.#addStreamData(batch);
+    else for (const record of zeroRecords(batch.ranges)) await this.#addStreamZeros(record);
+  }
+
+  async #addStreamData(batch: DataBatch): Promise<void> {
+    const parts = new SegmentList();
+    for (let i = 0; i < batch.count; i++)
+      for (const { offset, length } of this.#changedIn(batch, i))
+        parts.push(offset, length, batch.positions[i]! + offset - batch.offsets[i]!);
+    if (parts.count === 0) return;
+    const held = await this.#held.data(batch, parts.toSegments());
+    for (let i = 0; i < batch.count; i++) {
+      for (const changed of this.#changedIn(batch, i)) {
+        const at = batch.positions[i]! + changed.offset - batch.offsets[i]!;
+        const end = at + changed.length;
+        this.#settle(changed, held.subarray(at, end), batch.bytes.subarray(at, end));
       }
-    });
+    }
+  }
+
+  async #addStreamZeros(record: Range): Promise<void> {
+    for (const changed of this.#changed.covered(record)) {
+      for await (const { range, held } of this.#held.stretches(changed)) {
+        if (held) this.#settle(range, held, ZERO_PART.subarray(0, held.length));
+        else this.#changed.remove(range);
+      }
+    }
+  }
+
+  #changedIn({ offsets, lengths }: DataBatch, index: number): Range[] {
+    return this.#changed.covered({ offset: offsets[index]!, length: lengths[index]! });
+  }
+
+  /** What is as it is wanted is changed no more. */
+  #settle(changed: Range, held: Uint8Array, wanted: Uint8Array): void {
+    this.#changed.remove(changed);
+    for (const different of differences(changed, held, wanted)) this.#changed.add(different);
   }
 
   /** Something is recorded that lies past the end which the device has now. */
@@ -91,32 +152,10 @@ export class RecordedRanges {
       },
     );
   }
-
-  #eachPart(batch: RecordBatch, visit: (range: Range, data: Uint8Array) => void): void {
-    if (batch.kind === 'zeros') {
-      for (const record of zeroRecords(batch.ranges))
-        for (const part of cutRange(record)) visit(part, ZERO_PART.subarray(0, part.length));
-      return;
-    }
-    for (let i = 0; i < batch.count; i++) {
-      const range = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
-      const at = batch.positions[i]!;
-      for (const part of cutRange(range)) {
-        const start = at + part.offset - range.offset;
-        visit(part, batch.bytes.subarray(start, start + part.length));
-      }
-    }
-  }
-
-  #read({ offset, length }: Range): Uint8Array {
-    const held = new Uint8Array(length);
-    this.#target.readInto(held, offset);
-    return held;
-  }
 }
 
-function endsInside({ offset, length }: Range, { size }: RandomAccessReader): boolean {
-  return offset + length <= size;
+function inside(range: Range, size: number): Range {
+  return { offset: Math.min(range.offset, size), length: lengthInside(range, size) };
 }
 
 /** The same by whole sectors: bytes that are equal by chance, one in 256, count as different too. */

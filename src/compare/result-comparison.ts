@@ -1,11 +1,11 @@
 import { differences } from '../algebra/differences.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
-import { type RecordBatch, zeroRecords } from '../format/batch.js';
+import type { RangeReader } from '../algebra/random-access.js';
+import { type DataBatch, type RecordBatch, zeroRecords } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import type { Order } from '../format/lvs/maps/header.js';
 import { RangeSet } from '../ranges/range-set.js';
 import type { OpenScratch } from '../ranges/scratch.js';
-import { cutRange, PART_SIZE, ZERO_PART } from './cut-range.js';
+import { Held, lengthInside, segmentsInside, ZERO_PART } from './held.js';
 
 /** What a comparison of a device with a stream's result found. */
 export interface Comparison {
@@ -24,40 +24,53 @@ const MOST_SHOWN = 8;
  * overlap, the last one counts: a stream that may have such records needs memory for each place that differs.
  */
 export class ResultComparison {
-  readonly #device: RandomAccessReader;
+  readonly #device: RangeReader;
   readonly #places: Places;
-  readonly #buffer = new Uint8Array(PART_SIZE);
+  readonly #held: Held;
   #pastEnd = 0;
 
-  constructor(device: RandomAccessReader, order: Order, openScratch: OpenScratch) {
+  constructor(device: RangeReader, order: Order, openScratch: OpenScratch) {
     this.#device = device;
+    this.#held = new Held(device);
     this.#places = order === 'given' ? new RevisedPlaces(openScratch) : new FinalPlaces();
   }
 
-  /** Takes a batch into account; it stays the caller's. */
-  add(batch: RecordBatch): void {
-    for (const { range, wanted } of wantedParts(batch)) {
-      const length = Math.max(0, Math.min(range.length, this.#device.size - range.offset));
-      this.#pastEnd += range.length - length;
-      if (length > 0) this.#compare({ offset: range.offset, length }, wanted);
-    }
+  /** Takes a batch into account; it stays the caller's. Batches must come one after the other. */
+  async add(batch: RecordBatch): Promise<void> {
+    if (batch.kind === 'data') await this.#addData(batch);
+    else for (const record of zeroRecords(batch.ranges)) await this.#addZeros(record);
   }
 
   result(): Comparison {
     return { ...this.#places.result(), pastEnd: this.#pastEnd };
   }
 
-  #compare(range: Range, wanted: Uint8Array | undefined): void {
-    this.#places.forget(range);
-    for (const stretch of wanted ? [range] : dataIn(range, this.#device)) {
-      for (const part of cutRange(stretch)) {
-        const held = this.#buffer.subarray(0, part.length);
-        this.#device.readInto(held, part.offset);
-        const start = part.offset - range.offset;
-        const expected = wanted?.subarray(start, start + part.length) ?? ZERO_PART.subarray(0, part.length);
-        for (const place of differences(part, held, expected)) this.#places.add(place);
-      }
+  async #addData(batch: DataBatch): Promise<void> {
+    const inside = segmentsInside(batch, this.#device.size);
+    const held = await this.#held.data(batch, inside);
+    for (let i = 0; i < batch.count; i++) {
+      const length = inside.lengths[i]!;
+      this.#pastEnd += batch.lengths[i]! - length;
+      if (length === 0) continue;
+      const range = { offset: batch.offsets[i]!, length };
+      const at = batch.positions[i]!;
+      this.#places.forget(range);
+      this.#compare(range, held.subarray(at, at + length), batch.bytes.subarray(at, at + length));
     }
+  }
+
+  async #addZeros(record: Range): Promise<void> {
+    const length = lengthInside(record, this.#device.size);
+    this.#pastEnd += record.length - length;
+    if (length === 0) return;
+    const inside = { offset: record.offset, length };
+    this.#places.forget(inside);
+    for await (const { range, held } of this.#held.stretches(inside))
+      if (held) this.#compare(range, held, ZERO_PART.subarray(0, held.length));
+  }
+
+  #compare(range: Range, held: Uint8Array, wanted: Uint8Array): void {
+    for (const place of differences(range, held, wanted)) this.#places.add(place);
   }
 }
 
@@ -111,23 +124,5 @@ class RevisedPlaces implements Places {
       first.push(place);
     }
     return { differentBytes: this.#set.size, first };
-  }
-}
-
-/** Where zeros are wanted only what is no hole needs to be read. */
-function dataIn(range: Range, device: RandomAccessReader): Iterable<Range> {
-  return device.allocated ? device.allocated(range) : [range];
-}
-
-/** The ranges that a batch writes and what it wants there; undefined stands for zeros. */
-function* wantedParts(batch: RecordBatch): Generator<{ range: Range; wanted: Uint8Array | undefined }> {
-  if (batch.kind === 'zeros') {
-    for (const range of zeroRecords(batch.ranges)) yield { range, wanted: undefined };
-    return;
-  }
-  for (let i = 0; i < batch.count; i++) {
-    const at = batch.positions[i]!;
-    const range = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
-    yield { range, wanted: batch.bytes.subarray(at, at + range.length) };
   }
 }

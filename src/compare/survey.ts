@@ -1,4 +1,4 @@
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { eachRange, releaseBatch, type RecordBatch } from '../format/batch.js';
 import type { FrameCodec } from '../format/frame-codec.js';
 import type { FileBytes } from '../format/lvs/file-index.js';
@@ -24,13 +24,13 @@ export interface SurveyOptions {
   /** Bytes of the device that the stream is for; without it nothing is past its end. */
   readonly size?: number | undefined;
   /** The device to compare with; undefined: don't. */
-  readonly device?: RandomAccessReader | undefined;
+  readonly device?: RangeReader | undefined;
   /** Ranges that a journal vouches for; not compared. */
   readonly exempt?: RangeSet | undefined;
   /** A note vouches for any mixture of base and result. */
   readonly noted?: boolean | undefined;
-  /** Takes each batch before it is given back. */
-  readonly onBatch?: ((batch: RecordBatch) => void) | undefined;
+  /** Takes each batch before it is given back, and the next one is read. */
+  readonly onBatch?: ((batch: RecordBatch) => Promise<void>) | undefined;
 }
 
 /**
@@ -48,8 +48,8 @@ export async function surveyStream(
   for await (const batch of batches) {
     tally.add(batch);
     pastEnd += bytesPastEnd(batch, size);
-    judge?.add(batch);
-    onBatch?.(batch);
+    await judge?.add(batch);
+    await onBatch?.(batch);
     releaseBatch(batch);
   }
   const { high } = tally.totals();

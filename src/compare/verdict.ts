@@ -1,6 +1,5 @@
-import { Lookahead } from '../ranges/lookahead.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
-import { type RecordBatch, zeroRecords } from '../format/batch.js';
+import type { RangeReader } from '../algebra/random-access.js';
+import { type DataBatch, type RecordBatch, type ZeroBatch, zeroRecords } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
 import { SECTOR_SIZE } from '../ranges/block-part.js';
 import type { FrameCodec } from '../format/frame-codec.js';
@@ -12,6 +11,7 @@ import {
   type Expected,
   type ExpectedPiece,
 } from '../algebra/records/expected-pieces.js';
+import { Held, lengthInside, segmentsInside } from './held.js';
 
 /**
  * What a device holds where a stream writes (§6.5): *base*, all as before the stream; *result*, all as after it;
@@ -31,20 +31,17 @@ export function sayWrongBase(name: string, { firstDifference }: Verdict): string
   return `${name}: byte ${firstDifference!} and what follows is not what the stream was made for (wrong base)`;
 }
 
-/** Enough for a few pieces; longer segments get the large one at once. */
-const FIRST_BUFFER_SIZE = 1 << 15;
-const BUFFER_SIZE = 1 << 20;
-
 /**
  * Compares a device with what a disjoint stream expects and what it writes, piece by piece; feed it all batches in
- * order. The device's part of one segment is read at once: up to 8 MiB of memory.
+ * order. The device's part of one batch is read at once: up to 8 MiB of memory.
  */
 export class Judge {
-  readonly #target: RandomAccessReader;
+  readonly #target: RangeReader;
+  readonly #held: Held;
   readonly #codec: FrameCodec;
   readonly #exempt: RangeSet | undefined;
   readonly #isNoted: boolean;
-  #buffer = new Uint8Array(FIRST_BUFFER_SIZE);
+  readonly #digest = new Uint8Array(PIECE_DIGEST_SIZE);
   #record = -1;
   #lastResult = -1;
   #firstBase = Number.POSITIVE_INFINITY;
@@ -57,7 +54,7 @@ export class Judge {
    * nothing but this stream has been written where the device held the base.
    */
   constructor(
-    target: RandomAccessReader,
+    target: RangeReader,
     codec: FrameCodec,
     {
       exempt,
@@ -65,15 +62,16 @@ export class Judge {
     }: { readonly exempt?: RangeSet | undefined; readonly noted?: boolean | undefined } = {},
   ) {
     this.#target = target;
+    this.#held = new Held(target);
     this.#codec = codec;
     this.#exempt = exempt;
     this.#isNoted = noted;
   }
 
-  /** Takes a batch into account; the batch stays the caller's. */
-  add(batch: RecordBatch): void {
-    if (batch.kind === 'zeros') this.#addZeros(batch);
-    else this.#addData(batch);
+  /** Takes a batch into account; the batch stays the caller's. Batches must come one after the other. */
+  async add(batch: RecordBatch): Promise<void> {
+    if (batch.kind === 'zeros') await this.#addZeros(batch);
+    else await this.#addData(batch);
   }
 
   verdict(): Verdict {
@@ -90,13 +88,16 @@ export class Judge {
     return this.#isNoted || this.#lastResult <= this.#firstBase ? 'interrupted' : 'partly';
   }
 
-  #addData(batch: Extract<RecordBatch, { kind: 'data' }>): void {
+  async #addData(batch: DataBatch): Promise<void> {
+    const inside = segmentsInside(batch, this.#target.size);
+    const bytes = await this.#held.data(batch, inside);
     const pieces = expectedPieces(batch);
     for (let i = 0; i < batch.count; i++) {
       if (i > 0 || !batch.continues) this.#record++;
       const segment = { offset: batch.offsets[i]!, length: batch.lengths[i]! };
-      const held = this.#read(this.#inside(segment));
-      const written = batch.bytes.subarray(batch.positions[i], batch.positions[i]! + segment.length);
+      const at = batch.positions[i]!;
+      const held = bytes.subarray(at, at + inside.lengths[i]!);
+      const written = batch.bytes.subarray(at, at + segment.length);
       for (let done = 0; done < segment.length;) {
         const { range, expected } = pieces.next().value!;
         const end = done + range.length;
@@ -106,18 +107,26 @@ export class Judge {
     }
   }
 
-  #addZeros(batch: Extract<RecordBatch, { kind: 'zeros' }>): void {
+  async #addZeros(batch: ZeroBatch): Promise<void> {
     const pieces = expectedPieces(batch);
     const zerosOnZeros = isAllZero(batch);
     for (const record of zeroRecords(batch.ranges)) {
       this.#record++;
-      const held = new HeldZeros(this.#target, this.#inside(record));
-      if (zerosOnZeros && held.isHole) continue;
-      for (let done = 0; done < record.length;) {
-        const { range, expected } = zerosOnZeros ? zeroPiece(record, done) : pieces.next().value!;
-        this.#compare(range, expected, held.read(this.#inside(range)), ZERO_PIECE.subarray(0, range.length));
-        done += range.length;
+      const next = (at: number) => (zerosOnZeros ? zeroPiece(record, at) : pieces.next().value!);
+      let at = record.offset;
+      for await (const { range: stretch, held } of this.#held.stretches(this.#inside(record))) {
+        const end = stretch.offset + stretch.length;
+        if (zerosOnZeros && !held) at = end;
+        while (at < end) {
+          const { range, expected } = next(at);
+          const start = at - stretch.offset;
+          at += range.length;
+          const part = held?.subarray(start, start + range.length) ?? zeros(Math.min(at, end) - range.offset);
+          this.#compare(range, expected, part, zeros(range.length));
+        }
       }
+      // What lies past the device's end has pieces too.
+      while (at < record.offset + record.length) at += next(at).range.length;
     }
   }
 
@@ -137,55 +146,27 @@ export class Judge {
 
   #inside({ offset, length }: Range): Range {
     const { size } = this.#target;
-    return { offset: Math.min(offset, size), length: Math.max(0, Math.min(length, size - offset)) };
+    return { offset: Math.min(offset, size), length: lengthInside({ offset, length }, size) };
   }
 
   #isBase(expected: Expected, held: Uint8Array): boolean {
     if (expected === 'unknown') return true;
-    if (expected === 'zero') return equal(held, ZERO_PIECE.subarray(0, held.length));
-    return equal(this.#codec.sha256(held).subarray(0, PIECE_DIGEST_SIZE), expected);
-  }
-
-  #read({ offset, length }: Range): Uint8Array {
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(Math.max(length, BUFFER_SIZE));
-    const held = this.#buffer.subarray(0, length);
-    this.#target.readInto(held, offset);
-    return held;
+    if (expected === 'zero') return equal(held, zeros(held.length));
+    this.#codec.sha256Into(held, this.#digest, 0, PIECE_DIGEST_SIZE);
+    return equal(this.#digest, expected);
   }
 }
 
 const ZERO_PIECE = new Uint8Array(PIECE_SIZE);
 
-function zeroPiece({ offset, length }: Range, done: number): ExpectedPiece {
-  const at = offset + done;
-  const end = Math.min(offset + length, (Math.floor(at / PIECE_SIZE) + 1) * PIECE_SIZE);
-  return { range: { offset: at, length: end - at }, expected: 'zero' };
+function zeros(length: number): Uint8Array {
+  return ZERO_PIECE.subarray(0, length);
 }
 
-/** Reads the pieces of a range of the device in order, without reading where it has no data. */
-class HeldZeros {
-  readonly #target: RandomAccessReader;
-  readonly #data: Lookahead<Range>;
-  readonly #buffer = new Uint8Array(PIECE_SIZE);
-
-  constructor(target: RandomAccessReader, range: Range) {
-    this.#target = target;
-    this.#data = new Lookahead(target.allocated?.(range) ?? [range]);
-  }
-
-  /** Nothing of the range has data. */
-  get isHole(): boolean {
-    return this.#data.head === undefined;
-  }
-
-  read({ offset, length }: Range): Uint8Array {
-    const data = this.#data;
-    while (data.head && data.head.offset + data.head.length <= offset) data.advance();
-    if (!data.head || data.head.offset >= offset + length) return ZERO_PIECE.subarray(0, length);
-    const held = this.#buffer.subarray(0, length);
-    this.#target.readInto(held, offset);
-    return held;
-  }
+/** The piece of a record that begins at `at`. */
+function zeroPiece({ offset, length }: Range, at: number): ExpectedPiece {
+  const end = Math.min(offset + length, (Math.floor(at / PIECE_SIZE) + 1) * PIECE_SIZE);
+  return { range: { offset: at, length: end - at }, expected: 'zero' };
 }
 
 /** Of a piece that was torn at least one sector is the stream's: all of the base would be base. */

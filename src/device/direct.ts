@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
+import { readSegmentsWith } from '../algebra/read-segments.js';
 import { DeviceError } from '../errors.js';
 import { readSome, readSomeAsync } from '../files/descriptor.js';
 import { alignedMemory } from './aligned-memory.js';
@@ -24,13 +25,13 @@ export interface AlignedReads {
   /**
    * Fills `target`, which lies inside {@link alignedMemory} at a multiple of `unit`, from `offset` on. Neither may
    * `target` be touched nor the device be closed until the promise is settled. Rejects if any of the range can't be
-   * read; `readInto` says where.
+   * read; `readSegments` says where.
    */
   read(target: Uint8Array, offset: number): Promise<void>;
 }
 
 /** A device that can be read ahead where `ahead` is there; any other reader will do where it is not. */
-export interface AheadReader extends RandomAccessReader {
+export interface AheadReader extends RangeReader {
   readonly ahead?: AlignedReads | undefined;
 }
 
@@ -62,13 +63,15 @@ export function openDirect(path: string): DirectReader {
 
 function directReaderOf(file: OpenFile, unit: number): DirectReader {
   const { name, size } = file;
+  const readInto = (target: Uint8Array, offset: number) => {
+    checkInside(file, { offset, length: target.length });
+    readThroughScratch(file, target, offset, unit);
+  };
   return {
     name,
     size,
-    readInto: (target, offset) => {
-      checkInside(file, { offset, length: target.length });
-      readThroughScratch(file, target, offset, unit);
-    },
+    readInto,
+    readSegments: readSegmentsWith(readInto),
     ahead: { unit, read: (target, offset) => readWhole(file, target, offset) },
     close: () => {
       closeFile(file);

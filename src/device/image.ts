@@ -1,12 +1,13 @@
 import { accessSync, constants, existsSync, openSync, statSync, type BigIntStats } from 'node:fs';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { DeviceReader, RangeReader } from '../algebra/random-access.js';
+import { readSegmentsWith } from '../algebra/read-segments.js';
 import { DeviceError, errorCode, reason, systemFailure } from '../errors.js';
 import { readSome, release } from '../files/descriptor.js';
 import type { Range } from '../ranges/range.js';
 import { deviceSize, isReadOnly, seekData, seekHole } from './syscalls.js';
 
 /** An image file or block device, open for reading. The caller closes it; reading afterwards throws. */
-export interface ImageReader extends RandomAccessReader {
+export interface ImageReader extends DeviceReader {
   /** Ends the use of the image. A second call does nothing. */
   close(): void;
 }
@@ -133,16 +134,13 @@ export function closeFile(file: OpenFile): void {
 }
 
 /** Reads an open file or device, which stays the caller's to close. */
-export function readerOf(file: OpenFile): RandomAccessReader {
+export function readerOf(file: OpenFile): DeviceReader {
   const { name, size } = file;
-  return {
-    name,
-    size,
-    readInto(target, offset) {
-      checkInside(file, { offset, length: target.length });
-      for (let done = 0; done < target.length;) done += readPart(file, target.subarray(done), offset + done);
-    },
+  const readInto = (target: Uint8Array, offset: number) => {
+    checkInside(file, { offset, length: target.length });
+    for (let done = 0; done < target.length;) done += readPart(file, target.subarray(done), offset + done);
   };
+  return { name, size, readInto, readSegments: readSegmentsWith(readInto) };
 }
 
 function readPart({ fd, name }: OpenFile, target: Uint8Array, offset: number): number {
@@ -172,7 +170,7 @@ export function attempt<T>(what: string, act: () => T, hint?: string): T {
 }
 
 /** The part of the port that knows a file's holes (lseek(2), SEEK_DATA). */
-export function allocatedIn(file: OpenFile): Required<Pick<RandomAccessReader, 'allocated'>> {
+export function allocatedIn(file: OpenFile): Required<Pick<RangeReader, 'allocated'>> {
   return {
     allocated(range) {
       checkInside(file, range);

@@ -1,4 +1,4 @@
-import { draftBatches, fillSegments } from '../algebra/records/draft-batches.js';
+import { draftBatches } from '../algebra/records/draft-batches.js';
 import { readRanges } from '../algebra/records/read-ranges.js';
 import { type BufferPool, createBufferPool, type DataBatch, releaseBatch } from '../format/batch.js';
 import type { Range } from '../ranges/range.js';
@@ -22,7 +22,7 @@ const BRIDGE = 1 << 16;
  * 64 KiB. Makes the most of ranges that ascend, but they need not.
  *
  * Beside the batch that it yields it holds six, and 6 MiB to read into. It reads no further ahead than that.
- * An error is thrown where its batch would be, with the error that `readInto` gives. When the generator has ended, also
+ * An error is thrown where its batch would be, with the error that `readSegments` gives. When the generator has ended, also
  * early, no read is under way: then the device may be closed.
  */
 export async function* readRangesAhead(
@@ -96,7 +96,7 @@ class ReadAhead {
     }
     await filling.filled;
     for (const { first, end } of inOrder(filling.failed))
-      fillSegments(filling.batch, this.#source, first, end);
+      await this.#source.readSegments(filling.batch, first, end, filling.batch.bytes);
     this.#started.shift();
     this.#issue();
     return filling.batch;

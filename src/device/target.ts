@@ -7,7 +7,7 @@ import {
   writeSync,
   type BigIntStats,
 } from 'node:fs';
-import type { RandomAccessWriter } from '../algebra/random-access.js';
+import type { DeviceReader, RandomAccessWriter } from '../algebra/random-access.js';
 import { DeviceError, errorCode, reason, RefusedError, remedy, sentence, systemFailure } from '../errors.js';
 import type { Range } from '../ranges/range.js';
 import {
@@ -39,7 +39,7 @@ export interface TargetOptions {
 }
 
 /** A device or image file open for being changed, and locked against another lvstream until it is closed. */
-export interface Target extends RandomAccessWriter {
+export interface Target extends RandomAccessWriter, DeviceReader {
   /**
    * Puts on stable storage what anybody has written to it, and makes reads show what the medium holds ({@link settle}).
    * Throws `DeviceError` if that can't be done.

@@ -1,6 +1,6 @@
 import { invertedHeader, type Maker } from '../algebra/derived-header.js';
 import type { DerivedStream } from '../algebra/derived-stream.js';
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import type { Spill } from '../algebra/sort/merge-source.js';
 import { invertStream } from '../compare/invert-stream.js';
 import { endOf, surveyStream } from '../compare/survey.js';
@@ -19,7 +19,7 @@ import type { StreamInput } from './open-input.js';
 export interface Inverting {
   readonly input: StreamInput;
   /** What the stream is to be applied to, as it is before. */
-  readonly device: RandomAccessReader;
+  readonly device: RangeReader;
   readonly codec: FrameCodec;
   readonly spill: Spill;
   /** Tells the user something that is no error. */
@@ -81,7 +81,7 @@ async function checkBase(
     say(`${verdict!.unknownBytes} bytes could not be checked: the stream does not know their base`);
 }
 
-function refuseOther(verdict: Verdict, { name }: RandomAccessReader): void {
+function refuseOther(verdict: Verdict, { name }: RangeReader): void {
   if (verdict.kind === 'base' || verdict.kind === 'either') return;
   const hint = 'name the device as it is before the stream is applied';
   if (verdict.kind === 'other') throw new RefusedError(sayWrongBase(name, verdict), { hint });
@@ -92,7 +92,7 @@ function refuseOther(verdict: Verdict, { name }: RandomAccessReader): void {
 /** Only a stream that makes the device larger writes where there is nothing to be kept. */
 async function* refusePastEnd(
   batches: AsyncIterable<RecordBatch>,
-  device: RandomAccessReader,
+  device: RangeReader,
   { baseSize }: StreamHeader,
 ): AsyncGenerator<RecordBatch> {
   for await (const batch of batches) {
@@ -102,7 +102,7 @@ async function* refusePastEnd(
   }
 }
 
-function tooSmall({ name, size }: RandomAccessReader, because: string): RefusedError {
+function tooSmall({ name, size }: RangeReader, because: string): RefusedError {
   return new RefusedError(`${name}: has ${size} bytes, ${because}`, {
     hint: "use a device of the origin's size",
   });

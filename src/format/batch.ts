@@ -11,6 +11,12 @@ export interface SegmentArrays {
   readonly positions: Uint32Array;
 }
 
+/** So many segments. */
+export interface Segments extends SegmentArrays {
+  /** Only that many entries of the arrays count. */
+  readonly count: number;
+}
+
 /**
  * About 1 MiB of a PROTO[3] stream, exactly as it stands in the stream, with where its data goes.
  *
@@ -20,12 +26,10 @@ export interface SegmentArrays {
  * Ownership: a batch belongs to whoever it was yielded to; when done, call {@link releaseBatch} so that its
  * buffer and arrays are used again, or drop it.
  */
-export interface DataBatch extends SegmentArrays {
+export interface DataBatch extends Segments {
   readonly kind: 'data';
   /** The stream's bytes: record headers and data. */
   readonly bytes: Uint8Array;
-  /** Number of segments; only that many entries of the arrays count. */
-  readonly count: number;
   /** The first segment continues a record that began in an earlier batch. */
   readonly continues: boolean;
   /** The last segment's record goes on in the next batch. */
@@ -181,7 +185,12 @@ export function rangesOf(batch: RecordBatch): readonly Range[] {
 /** The same one after the other, without a list of them: a batch can hold more than 600,000. */
 export function* eachRange(batch: RecordBatch): Generator<Range, void, undefined> {
   if (batch.kind === 'zeros') yield* zeroRecords(batch.ranges);
-  else for (let i = 0; i < batch.count; i++) yield { offset: batch.offsets[i]!, length: batch.lengths[i]! };
+  else yield* eachSegment(batch);
+}
+
+/** The device ranges of segments, in their order. */
+export function* eachSegment({ offsets, lengths, count }: Segments): Generator<Range, void, undefined> {
+  for (let i = 0; i < count; i++) yield { offset: offsets[i]!, length: lengths[i]! };
 }
 
 /** The ranges cut into the records that stand for them: 16 MiB each, the last of a range shorter (§4.5). */

@@ -7,6 +7,8 @@ import type { OpenScratch } from '../ranges/scratch.js';
 export interface FrameCodec {
   /** SHA-256 of the bytes, at once. */
   sha256(bytes: Uint8Array): Uint8Array;
+  /** The first `length` bytes of the same, into `target` at `position`: nothing is allocated where there are millions. */
+  sha256Into(bytes: Uint8Array, target: Uint8Array, position: number, length: number): void;
   /** A SHA-256 that is fed in pieces. */
   startSha256(): Sha256;
   /**

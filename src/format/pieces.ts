@@ -1,5 +1,6 @@
 import { FormatError } from '../errors.js';
 import { eachRange, zeroRecords, type RecordBatch } from './batch.js';
+import type { FrameCodec } from './frame-codec.js';
 import type { Range } from '../ranges/range.js';
 import { PIECE_DIGEST_SIZE, PIECE_SIZE } from './layout.js';
 import { viewOf } from './view.js';
@@ -59,6 +60,14 @@ export class PieceRunBuilder {
 
   addZero(count: number): void {
     this.#extend(PIECE_RUNS.zero, count);
+  }
+
+  /** Adds the digest of a piece that holds `bytes`. */
+  addPiece(bytes: Uint8Array, codec: Pick<FrameCodec, 'sha256Into'>): void {
+    this.#extend(PIECE_RUNS.digests, 1);
+    this.#reserve(PIECE_DIGEST_SIZE);
+    codec.sha256Into(bytes, this.#bytes, this.#size, PIECE_DIGEST_SIZE);
+    this.#size += PIECE_DIGEST_SIZE;
   }
 
   /** `digest`: 16 bytes or more, of which the first 16 count. */

@@ -1,5 +1,13 @@
 import { FormatError } from '../errors.js';
-import { createSegments, type BufferPool, type DataBatch, type SegmentArrays } from './batch.js';
+import {
+  createSegments,
+  eachRange,
+  type BufferPool,
+  type DataBatch,
+  type RecordBatch,
+  type SegmentArrays,
+  type Segments,
+} from './batch.js';
 import { BATCH_SIZE, RECORD_HEADER_SIZE } from './layout.js';
 import { checkRecord, decodeU64 } from './record.js';
 import { viewOf } from './view.js';
@@ -31,6 +39,11 @@ export class SegmentList {
     return (this.#arrays.lengths[this.count - 1]! += more);
   }
 
+  /** These segments; the list must not be used afterwards. */
+  toSegments(): Segments {
+    return { count: this.count, ...this.#arrays };
+  }
+
   /** The batch of these segments over `bytes`; the list must not be used afterwards. */
   toBatch(bytes: Uint8Array, continues: boolean, open: boolean): DataBatch {
     return { kind: 'data', bytes, count: this.count, ...this.#arrays, continues, open, pool: this.#pool };
@@ -43,6 +56,14 @@ export class SegmentList {
     this.#arrays.lengths.set(lengths);
     this.#arrays.positions.set(positions);
   }
+}
+
+/** The segments of a batch, which must be kept as long; of zeros, the records that they are cut into, at no position. */
+export function segmentsOf(batch: RecordBatch): Segments {
+  if (batch.kind === 'data') return batch;
+  const records = new SegmentList();
+  for (const { offset, length } of eachRange(batch)) records.push(offset, length, 0);
+  return records.toSegments();
 }
 
 /** What is left of a record that a batch has begun. */

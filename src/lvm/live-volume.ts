@@ -1,4 +1,4 @@
-import type { RandomAccessReader } from '../algebra/random-access.js';
+import type { RangeReader } from '../algebra/random-access.js';
 import { type DirectReader, openDirect } from '../device/direct.js';
 import { listMappedDevices, type MappedDevice } from '../device/device-mapper.js';
 import { flushDevice } from '../device/flush.js';
@@ -80,17 +80,13 @@ export function watchDevice(path: string, name = path): WatchedDevice {
 }
 
 /** A device that may never be read: it is opened when it is, and until then nobody is kept from removing it. */
-export function openLazily(
-  name: string,
-  size: number,
-  open: () => LiveDevice,
-): RandomAccessReader & Closable {
+export function openLazily(name: string, size: number, open: () => LiveDevice): RangeReader & Closable {
   let opened: LiveDevice | undefined;
   return {
     name,
     size,
-    readInto: (target, offset) => {
-      (opened ??= open()).reader.readInto(target, offset);
+    readSegments: async (segments, from, to, target) => {
+      await (opened ??= open()).reader.readSegments(segments, from, to, target);
     },
     close: () => opened?.close(),
   };

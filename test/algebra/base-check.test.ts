@@ -4,10 +4,9 @@ import { mergeStreams } from '#src/algebra/merge-streams.js';
 import { BatchBuilder } from '#src/algebra/records/batch-builder.js';
 import { expectedPieces } from '#src/algebra/records/expected-pieces.js';
 import type { RecordPart } from '#src/algebra/records/record-cursor.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { RefusedError } from '#src/errors.js';
 import type { RecordBatch } from '#src/format/batch.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { batchOf, codec } from '../streams.js';
 import { ascendingParts, DEVICE_SIZE, writeParts } from './records/parts.js';
 
@@ -22,7 +21,7 @@ async function* flow(batches: readonly RecordBatch[]): AsyncGenerator<RecordBatc
 function streamOf(parts: readonly RecordPart[], base: Uint8Array): RecordBatch[] {
   const builder = new BatchBuilder();
   for (const { offset, length, bytes } of parts) builder.add({ offset, length, bytes, pieces: undefined });
-  const digest = createPieceDigester(memoryDevice(Buffer.from(base)), codec);
+  const digest = digestsOver(Buffer.from(base));
   return builder.finish().map((batch) => ({ ...batch, pieces: digest(batch) }));
 }
 
@@ -88,7 +87,7 @@ describe('what a stream writes', () => {
   const block = (byte: number, ...numbers: number[]) =>
     batchOf(numbers.map((number) => ({ offset: number * 4096, data: new Uint8Array(4096).fill(byte) })));
   const expecting = (batch: RecordBatch, held: Uint8Array) => {
-    const digest = createPieceDigester(memoryDevice(Buffer.from(held)), codec);
+    const digest = digestsOver(Buffer.from(held));
     return { ...batch, pieces: digest(batch) };
   };
 

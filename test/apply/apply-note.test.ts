@@ -15,7 +15,6 @@ import path from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyToTarget } from '#src/apply/apply.js';
 import { findNote, type ApplyNote } from '#src/apply/apply-note.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
 import { FormatError } from '#src/errors.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
@@ -24,6 +23,7 @@ import { replaceCall } from '../files/replace-call.js';
 import { applied, batchOf, codec, lvsFile } from '../streams.js';
 import { apply, inputOf, openFile, OPTIONS } from './applying.js';
 import { makeFolder, run as runTool } from '../device/block-devices.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { memoryDevice } from '../compare/memory-device.js';
 
 /** A stream that was being written when the power failed, and the note that says so (§6.5). */
@@ -43,7 +43,7 @@ const at = (name: string) => path.join(folder, name);
 const note = () => at('stream.applying');
 
 beforeAll(async () => {
-  const digestPieces = createPieceDigester(memoryDevice(BASE), codec);
+  const digestPieces = digestsOver(BASE);
   const batches = RECORDS.map((record) => ({
     ...batchOf([record]),
     pieces: digestPieces(batchOf([record])),

@@ -12,7 +12,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { RandomAccessWriter } from '#src/algebra/random-access.js';
 import { applyToTarget } from '#src/apply/apply.js';
 import type { ApplyOptions } from '#src/apply/work.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
 import { FormatError, RefusedError } from '#src/errors.js';
 import { runInterruptActions } from '#src/files/interrupt.js';
@@ -25,7 +24,7 @@ import { vectorInput } from '../format/vector-files.js';
 import { applied, batchOf, codec, lvsFile, plainStream, type TestRecord } from '../streams.js';
 import { apply as applyTo, inputOf, openFile, OPTIONS } from './applying.js';
 import { makeFolder } from '../device/block-devices.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 /** What an apply does, and in which order (§6). */
 
@@ -55,7 +54,7 @@ function digested(
   header: Partial<StreamHeader> = {},
   records: readonly TestRecord[] = RECORDS,
 ): Promise<Uint8Array> {
-  const digestPieces = createPieceDigester(memoryDevice(BEFORE), codec);
+  const digestPieces = digestsOver(BEFORE);
   const batches = records.map((record) => ({
     ...batchOf([record]),
     pieces: digestPieces(batchOf([record])),
@@ -603,7 +602,7 @@ describe('base digests', () => {
 
   it('that are not there for all of it are counted', async () => {
     const [first, second] = RECORDS.map((record) => batchOf([record]));
-    const pieces = createPieceDigester(memoryDevice(BEFORE), codec)(first!);
+    const pieces = digestsOver(BEFORE)(first!);
     const unknown = new PieceRunBuilder();
     unknown.addUnknown(1);
     const stream = await lvsFile(

@@ -6,13 +6,12 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyToTarget } from '#src/apply/apply.js';
 import type { ApplyOptions } from '#src/apply/work.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openInput, type StreamInput } from '#src/files/open-input.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
 import { applied, batchOf, codec, lvsFile, plainStream, type TestRecord } from '../streams.js';
 import { apply, inputOf, openFile, OPTIONS } from './applying.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 const RUNS = process.env['SLOW'] === undefined ? 60 : 2000;
 const PIECE = 4096;
@@ -67,7 +66,7 @@ const cases = devices.chain((device) => fc.tuple(fc.constant(device), recordsIn(
 const sortedCases = devices.chain((device) => fc.tuple(fc.constant(device), sortedRecordsIn(device.length)));
 
 function changesWithDigests(device: Uint8Array, records: readonly TestRecord[]): Promise<Uint8Array> {
-  const digestPieces = createPieceDigester(memoryDevice(device), codec);
+  const digestPieces = digestsOver(device);
   const batches = records.map((record) => {
     const batch = batchOf([record]);
     return { ...batch, pieces: digestPieces(batch) };

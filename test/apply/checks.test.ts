@@ -13,14 +13,13 @@ import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { applyStream } from '#src/apply/apply.js';
 import type { ApplyOptions, ApplyReport } from '#src/apply/work.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { openInput } from '#src/files/open-input.js';
 import { lvstream } from '../cli/run-lvstream.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { OPTIONS } from './applying.js';
 import { attachLoop, makeFile, makeFolder, mountOn, run } from '../device/block-devices.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 /** What is found before anything is written, by a dry run too. */
 
@@ -228,7 +227,7 @@ describe('--skip-past-end', () => {
 
   async function digested(id?: Uint8Array): Promise<string> {
     const batch = batchOf(RECORDS);
-    const pieces = createPieceDigester(memoryDevice(DEVICE), codec)(batch);
+    const pieces = digestsOver(DEVICE)(batch);
     writeFileSync(
       at('digested'),
       await lvsFile([{ ...batch, pieces }], { id, order: 'sorted', baseDigests: true }),

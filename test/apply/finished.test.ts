@@ -1,7 +1,6 @@
 import { readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { findFinished, isBegun } from '#src/apply/finished.js';
 import { identifyTarget } from '#src/device/target.js';
 import type { StreamInput } from '#src/files/open-input.js';
@@ -11,6 +10,7 @@ import { replaceCall } from '../files/replace-call.js';
 import { batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { apply, inputOf, openFile } from './applying.js';
 import { makeFolder } from '../device/block-devices.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { memoryDevice } from '../compare/memory-device.js';
 
 /** Whether an apply has been begun, or all of it done (§6.4). */
@@ -47,7 +47,7 @@ async function save(
   header: Partial<StreamHeader> = {},
   closing: ClosingExtras = {},
 ): Promise<string> {
-  const digest = createPieceDigester(memoryDevice(blocks(over)), codec);
+  const digest = digestsOver(blocks(over));
   const batches = recordsOf(letters).map((record) => {
     const batch = batchOf([record]);
     return { ...batch, pieces: digest(batch) };

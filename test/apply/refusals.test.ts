@@ -15,14 +15,13 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applyStream } from '#src/apply/apply.js';
 import type { ApplyOptions } from '#src/apply/work.js';
 import { hintOf } from '#src/cli/exit.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { DeviceError, RefusedError } from '#src/errors.js';
 import { openIndex, openInput } from '#src/files/open-input.js';
 import { endsOf } from '#src/format/lvs/maps/ends.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { OPTIONS } from './applying.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 const PIECE = 4096;
 const RECORDS = [
@@ -139,7 +138,7 @@ test('a stream is not applied to itself', async () => {
 });
 
 async function streamWithDigests(device: Uint8Array): Promise<Uint8Array> {
-  const digestPieces = createPieceDigester(memoryDevice(device), codec);
+  const digestPieces = digestsOver(device);
   const batches = RECORDS.map((record) => {
     const batch = batchOf([record]);
     return { ...batch, pieces: digestPieces(batch) };
@@ -176,7 +175,7 @@ test('a stream that goes past the end is not called applied for the sake of its 
 
 test('a piece of another base is seen though a record of its batch goes past the end', async () => {
   const batch = batchOf(RECORDS);
-  const pieces = createPieceDigester(memoryDevice(DEVICE), codec)(batch);
+  const pieces = digestsOver(DEVICE)(batch);
   writeFileSync(at('stream'), await lvsFile([{ ...batch, pieces }], { order: 'sorted', baseDigests: true }));
   const short = DEVICE.slice(0, 2 * PIECE + 100).fill(5, 0, 10);
   writeFileSync(at('device'), short);

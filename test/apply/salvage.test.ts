@@ -3,13 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ApplyOptions } from '#src/apply/work.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { applyStream } from '#src/apply/apply.js';
 import { openInput } from '#src/files/open-input.js';
 import { lvstream } from '../cli/run-lvstream.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { OPTIONS } from './applying.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 /** A salvage leaves out what lies behind the damage, and no check of what lies before it. */
 
@@ -36,7 +35,7 @@ const RECORDS = Array.from({ length: COUNT }, (_, i) => ({
 const WRONG = BASE.slice().fill(1, 16, 17);
 
 async function digested(): Promise<Uint8Array> {
-  const digestPieces = createPieceDigester(memoryDevice(BASE), codec);
+  const digestPieces = digestsOver(BASE);
   const batches = RECORDS.map((record) => {
     const batch = batchOf([record]);
     return { ...batch, pieces: digestPieces(batch) };

@@ -12,13 +12,12 @@ import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { applyStream } from '#src/apply/apply.js';
 import type { ApplyOptions, ApplyReport } from '#src/apply/work.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openInput } from '#src/files/open-input.js';
 import { lvstream } from '../cli/run-lvstream.js';
 import { applied, batchOf, codec, lvsFile } from '../streams.js';
 import { attachLoop, makeFile, makeFolder, mountOn, run } from '../device/block-devices.js';
 import { OPTIONS } from './applying.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 /**
  * A write that failed in the background leaves what was to be written in the page cache, clean. The same is made here by
@@ -34,7 +33,7 @@ const BEFORE = new Uint8Array(8 * 4096).fill(0xa1);
 const AFTER = applied(BEFORE, RECORDS);
 
 async function makeStream(): Promise<string> {
-  const digestPieces = createPieceDigester(memoryDevice(BEFORE), codec);
+  const digestPieces = digestsOver(BEFORE);
   const batches = RECORDS.map((record) => {
     const batch = batchOf([record]);
     return { ...batch, pieces: digestPieces(batch) };

@@ -2,13 +2,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ApplyOptions, ApplyReport } from '#src/apply/work.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openInput } from '#src/files/open-input.js';
 import { lvstream } from '../cli/run-lvstream.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { apply, inputOf, openFile } from './applying.js';
 import { makeFolder } from '../device/block-devices.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 /** What is done with a device of the wrong size, or one that holds a part of the stream already. */
 
@@ -26,7 +25,7 @@ beforeEach(() => {
 });
 
 async function digested(header: { resultSize?: number } = {}): Promise<Uint8Array> {
-  const digestPieces = createPieceDigester(memoryDevice(DEVICE), codec);
+  const digestPieces = digestsOver(DEVICE);
   const batches = RECORDS.map((record) => {
     const batch = batchOf([record]);
     return { ...batch, pieces: digestPieces(batch) };
@@ -102,7 +101,7 @@ describe('a device that holds some of the stream', () => {
 it('a device that holds a part of one record is finished', async () => {
   const record = { offset: 0, data: new Uint8Array(2 * PIECE).fill(3) };
   const batch = batchOf([record]);
-  const pieces = createPieceDigester(memoryDevice(DEVICE), codec)(batch);
+  const pieces = digestsOver(DEVICE)(batch);
   const stream = await lvsFile([{ ...batch, pieces }], { order: 'sorted', baseDigests: true });
   writeFileSync(at('device'), applied(DEVICE, [{ offset: PIECE, data: record.data.subarray(PIECE) }]));
   expect((await apply(inputOf(stream), at('device'))).outcome).toBe('finished');

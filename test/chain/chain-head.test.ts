@@ -14,7 +14,6 @@ import {
   nextSequence,
   refuseGrown,
 } from '#src/chain/chain-head.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { isPartial } from '#src/chain/partial-file.js';
 import type { TargetIdentity } from '#src/device/target.js';
 import type { Verdict } from '#src/compare/verdict.js';
@@ -24,6 +23,7 @@ import type { State } from '#src/format/lvs/maps/state.js';
 import { replaceCall } from '../files/replace-call.js';
 import { batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { inputOf, openFile } from '../apply/applying.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { memoryDevice } from '../compare/memory-device.js';
 
 /** Where a snapback goes in the chain of its device, and which one is to be rolled back next (§6.3). */
@@ -51,7 +51,7 @@ async function save(
   over: string,
   header: Partial<StreamHeader> = {},
 ): Promise<FoundSnapback> {
-  const digest = createPieceDigester(holding(over), codec);
+  const digest = digestsOver(blocks(over));
   const batches = Array.from(letters).flatMap((letter, i) => {
     const batch = batchOf([{ offset: i * BLOCK, data: blocks(letter) }]);
     return letter === ' ' ? [] : [{ ...batch, pieces: digest(batch) }];

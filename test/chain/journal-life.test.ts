@@ -31,7 +31,7 @@ import { kernelError, replaceCall } from '../files/replace-call.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { batchOf, sourceOf } from '../streams.js';
 import { makeFolder } from '../device/block-devices.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { memoryDevice, readingDevice } from '../compare/memory-device.js';
 
 /** A journal from its first byte to its final name, with what can go wrong on the way (§6.4). */
 
@@ -64,8 +64,8 @@ const rangeOf = (n: number): Range => ({ offset: n * 4096, length: 4096 });
 
 async function takeUp({ keep = false } = {}): Promise<{ journal: Journal | undefined; seen: Range[] }> {
   const seen: Range[] = [];
-  const onBatch = (batch: RecordBatch) => void seen.push(...rangesOf(batch));
-  const journal = await Journal.resume(path, codec, { onBatch, isHeld: () => true, keep });
+  const onBatch = async (batch: RecordBatch) => void seen.push(...rangesOf(batch));
+  const journal = await Journal.resume(path, codec, { onBatch, isHeld: () => Promise.resolve(true), keep });
   onTestFinished(() => {
     journal?.close();
   });
@@ -368,9 +368,13 @@ describe('a journal that is taken up', () => {
       const asked: Range[] = [];
       const isHeld = (batch: RecordBatch) => {
         asked.push(...rangesOf(batch));
-        return holds(batch);
+        return Promise.resolve(holds(batch));
       };
-      const opened = await Journal.resume(path, codec, { onBatch: () => undefined, isHeld, keep: true });
+      const opened = await Journal.resume(path, codec, {
+        onBatch: () => Promise.resolve(),
+        isHeld,
+        keep: true,
+      });
       opened?.close();
       return asked;
     };
@@ -406,8 +410,8 @@ describe('a journal that is taken up', () => {
     for (const end of [damaged.length, ...later.flatMap((at) => [...Array(16).keys()].map((i) => at + i))]) {
       writeFileSync(partial, damaged.subarray(0, end), { mode: 0o600 });
       const seen: Range[] = [];
-      const onBatch = (batch: RecordBatch) => void seen.push(...rangesOf(batch));
-      const taken = await Journal.resume(path, codec, { onBatch, isHeld: () => false });
+      const onBatch = async (batch: RecordBatch) => void seen.push(...rangesOf(batch));
+      const taken = await Journal.resume(path, codec, { onBatch, isHeld: () => Promise.resolve(false) });
       taken!.close();
       expect(seen).toEqual([rangeOf(0)]);
     }
@@ -422,7 +426,10 @@ describe('a journal that is taken up', () => {
     await journal.add(batchOf([{ offset: 2 * 4096, data: Uint8Array.of(7) }]));
     journal.close();
     writeFileSync(partial, readFileSync(partial).fill(0, size, size + 8));
-    const opened = Journal.resume(path, codec, { onBatch: () => undefined, isHeld: () => false });
+    const opened = Journal.resume(path, codec, {
+      onBatch: () => Promise.resolve(),
+      isHeld: () => Promise.resolve(false),
+    });
     await expect(opened).rejects.toThrow('is damaged, with what was recorded later behind it');
   });
 
@@ -591,7 +598,7 @@ describe('a journal that is taken up', () => {
     await journal.add(zeros(5));
     await journal.flush();
     const seen: Range[] = [];
-    await journal.review((batch) => void seen.push(...rangesOf(batch)));
+    await journal.review(async (batch) => void seen.push(...rangesOf(batch)));
     expect(seen).toEqual([3, 5].map(rangeOf));
   });
 });
@@ -633,7 +640,7 @@ describe('a journal that is finished', () => {
     const records = [...Array(66_000).keys()].map((n) => ({ offset: n * 4096, data }));
     await journal.add(batchOf(records));
     await journal.add(block(70_000));
-    const device = { size: 2 ** 40, name: 'memory', readInto: (target: Uint8Array) => target.fill(7) };
+    const device = readingDevice(2 ** 40, 'memory', (target) => target.fill(7));
     await journal.finish(device, (closing) => closing);
     expect(await pagesOf(readFileSync(path))).toBe(2);
   });

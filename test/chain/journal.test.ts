@@ -80,8 +80,8 @@ async function leaveJournal(given: readonly (readonly Unit[])[], { isFlushed = t
 /** What a journal that is taken up shows of itself; undefined if it was not taken up. */
 async function takeUp(isHeld: boolean): Promise<Range[] | undefined> {
   const seen: Range[] = [];
-  const onBatch = (batch: RecordBatch) => seen.push(...rangesOf(batch));
-  const journal = await Journal.resume(path, codec, { onBatch, isHeld: () => isHeld });
+  const onBatch = async (batch: RecordBatch) => void seen.push(...rangesOf(batch));
+  const journal = await Journal.resume(path, codec, { onBatch, isHeld: () => Promise.resolve(isHeld) });
   journal?.close();
   return journal && seen;
 }

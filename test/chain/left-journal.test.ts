@@ -18,7 +18,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { applyStream, applyToTarget } from '#src/apply/apply.js';
 import type { ApplyOptions } from '#src/apply/work.js';
 import { hintOf } from '#src/cli/exit.js';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openTarget } from '#src/device/target.js';
 import { RefusedError } from '#src/errors.js';
 import { openInput, type StreamInput } from '#src/files/open-input.js';
@@ -29,7 +28,7 @@ import { lvstream } from '../cli/run-lvstream.js';
 import { replaceCall } from '../files/replace-call.js';
 import { batchOf, codec, lvsFile, openBytes, plainStream } from '../streams.js';
 import { OPTIONS } from '../apply/applying.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 
 /** Hourly runs of which some are lost, killed, or run again under another name (§6.2, §6.4). */
 
@@ -94,7 +93,7 @@ async function stream(
   header: Partial<StreamHeader>,
   { over }: { readonly over?: string } = {},
 ): Promise<StreamInput> {
-  const digest = over === undefined ? undefined : createPieceDigester(memoryDevice(blocks(over)), codec);
+  const digest = over === undefined ? undefined : digestsOver(blocks(over));
   const batches = recordsOf(letters).map((record) => {
     const batch = batchOf([record]);
     return digest ? { ...batch, pieces: digest(batch) } : batch;

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
 import { Folder, succeed } from './run-lvstream.js';
 import { traced, type SystemCall } from './traced.js';
@@ -15,7 +14,7 @@ const AFTER = applied(BEFORE, RECORDS);
 
 async function digested(): Promise<string> {
   const batch = batchOf(RECORDS);
-  const pieces = createPieceDigester(memoryDevice(BEFORE), codec)(batch);
+  const pieces = digestsOver(BEFORE)(batch);
   const header = { id: new Uint8Array(16).fill(9), order: 'sorted', baseDigests: true } as const;
   return folder.file('stream.lvs', await lvsFile([{ ...batch, pieces }], header));
 }

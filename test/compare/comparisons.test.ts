@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RandomAccessReader } from '#src/algebra/random-access.js';
+import type { RangeReader } from '#src/algebra/random-access.js';
 import { ResultComparison } from '#src/compare/result-comparison.js';
 import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { endOf, surveyHeaders, surveyStream } from '#src/compare/survey.js';
@@ -9,7 +9,7 @@ import type { Range } from '#src/ranges/range.js';
 import { MIN_ZERO_RUN } from '#src/format/layout.js';
 import { decodePieceRuns, PIECE_RUNS } from '#src/format/pieces.js';
 import { batchOf, codec, plainStream } from '../streams.js';
-import { memoryDevice } from './memory-device.js';
+import { memoryDevice, readingDevice } from './memory-device.js';
 
 /** What a device holds, compared with a stream in one pass over it, against the definitions byte by byte. */
 
@@ -44,7 +44,7 @@ const writtenBy = (all: readonly Group[]): Written[] =>
   );
 
 /** Holes are told by blocks of 64 bytes. */
-function sparse(held: Uint8Array): RandomAccessReader {
+function sparse(held: Uint8Array): RangeReader {
   function* allocated({ offset, length }: Range): Generator<Range> {
     for (let at = offset; at < offset + length;) {
       const end = Math.min(offset + length, (Math.floor(at / 64) + 1) * 64);
@@ -71,15 +71,15 @@ function rangesAt(places: readonly number[]): Range[] {
 }
 
 describe('a device compared with the result of a stream', () => {
-  const compare = (device: RandomAccessReader, order: 'given' | 'disjoint', all: readonly RecordBatch[]) => {
+  const compare = async (device: RangeReader, order: 'given' | 'disjoint', all: readonly RecordBatch[]) => {
     const comparison = new ResultComparison(device, order, codec.openScratch);
-    for (const batch of all) comparison.add(batch);
+    for (const batch of all) await comparison.add(batch);
     return comparison.result();
   };
 
-  it('differs where the last record of a byte wants another one', () => {
-    fc.assert(
-      fc.property(groups, heldBytes, fc.boolean(), (all, held, isSparse) => {
+  it('differs where the last record of a byte wants another one', async () => {
+    await fc.assert(
+      fc.asyncProperty(groups, heldBytes, fc.boolean(), async (all, held, isSparse) => {
         const wanted = new Map<number, number>();
         for (const { offset, data } of writtenBy(all))
           for (const [i, byte] of data.entries()) wanted.set(offset + i, byte);
@@ -93,7 +93,7 @@ describe('a device compared with the result of a stream', () => {
           0,
         );
         const ranges = rangesAt(places.sort((a, b) => a - b));
-        expect(compare(device, 'given', all.map(batchFor))).toEqual({
+        expect(await compare(device, 'given', all.map(batchFor))).toEqual({
           differentBytes: places.length,
           first: ranges.slice(0, 8),
           pastEnd,
@@ -103,30 +103,34 @@ describe('a device compared with the result of a stream', () => {
     );
   });
 
-  it.each(['given', 'disjoint'] as const)('shows the first eight places, order %s', (order) => {
+  it.each(['given', 'disjoint'] as const)('shows the first eight places, order %s', async (order) => {
     const held = new Uint8Array(100);
     const data = Uint8Array.from({ length: 100 }, (_, i) => (i < 60 ? i % 3 : 0));
-    const { differentBytes, first } = compare(memoryDevice(held), order, [batchOf([{ offset: 0, data }])]);
+    const { differentBytes, first } = await compare(memoryDevice(held), order, [
+      batchOf([{ offset: 0, data }]),
+    ]);
     expect(differentBytes).toBe(40);
     expect(first).toEqual([...Array(8).keys()].map((i) => ({ offset: 3 * i + 1, length: 2 })));
   });
 
-  it('shows the places in the order in which it finds them, of a stream that writes no byte twice', () => {
+  it('shows the places in the order in which it finds them, of a stream that writes no byte twice', async () => {
     const batch = batchOf([30, 10].map((offset) => ({ offset, data: Uint8Array.of(1) })));
     const first = [30, 10].map((offset) => ({ offset, length: 1 }));
-    expect(compare(memoryDevice(new Uint8Array(40)), 'disjoint', [batch]).first).toEqual(first);
+    expect((await compare(memoryDevice(new Uint8Array(40)), 'disjoint', [batch])).first).toEqual(first);
   });
 
-  it('reads no holes where zeros are wanted', () => {
-    const hole: RandomAccessReader = {
+  it('reads no holes where zeros are wanted', async () => {
+    const hole: RangeReader = {
       size: 2 ** 40,
       name: 'hole',
       allocated: () => [],
-      readInto: () => {
+      readSegments: () => {
         throw new Error('there is nothing to read');
       },
     };
-    const result = compare(hole, 'disjoint', [{ kind: 'zeros', ranges: [{ offset: 0, length: 2 ** 30 }] }]);
+    const result = await compare(hole, 'disjoint', [
+      { kind: 'zeros', ranges: [{ offset: 0, length: 2 ** 30 }] },
+    ]);
     expect(result).toEqual({ differentBytes: 0, first: [], pastEnd: 0 });
   });
 });
@@ -146,7 +150,7 @@ describe('a survey', () => {
         const seen: Range[] = [];
         const survey = await surveyStream(stream(all.map(batchFor)), codec, {
           size,
-          onBatch: (batch) => void seen.push(...rangesOf(batch)),
+          onBatch: async (batch) => void seen.push(...rangesOf(batch)),
         });
         expect(survey).toEqual({ isSorted, high, pastEnd, verdict: undefined });
         expect(seen).toEqual(written.map(({ offset, data }) => ({ offset, length: data.length })));
@@ -183,7 +187,7 @@ describe('a survey', () => {
 
   it('compares when it is asked to, but for what is exempt or noted', async () => {
     const batch = batchOf([{ offset: 0, data: new Uint8Array(PIECE).fill(1) }]);
-    const pieces = createPieceDigester(memoryDevice(new Uint8Array(PIECE).fill(9)), codec)(batch);
+    const pieces = await createPieceDigester(memoryDevice(new Uint8Array(PIECE).fill(9)), codec)(batch);
     const torn = new Uint8Array(PIECE).fill(7).fill(1, 0, 512);
     const survey = async (noted: boolean) =>
       (await surveyStream(stream([{ ...batch, pieces }]), codec, { device: memoryDevice(torn), noted }))
@@ -205,33 +209,30 @@ describe('piece digests', () => {
     maxLength: 4,
   });
 
-  it('are of what the device holds in each piece', () => {
-    fc.assert(
-      fc.property(ranges, stretches, fc.boolean(), (asked, data, isSparse) => {
+  it('are of what the device holds in each piece', async () => {
+    await fc.assert(
+      fc.asyncProperty(ranges, stretches, fc.boolean(), async (asked, data, isSparse) => {
         const held = new Uint8Array(3 * LONG);
         for (const { at, length } of data) held.fill(5, at, at + length);
         const digest = createPieceDigester(isSparse ? sparse(held) : memoryDevice(held), codec);
-        digest({ kind: 'zeros', ranges: [{ offset: 0, length: 9000 }] });
-        const section = digest({ kind: 'zeros', ranges: asked });
+        await digest({ kind: 'zeros', ranges: [{ offset: 0, length: 9000 }] });
+        const section = await digest({ kind: 'zeros', ranges: asked });
         expect(decoded(section)).toEqual(asked.flatMap((range) => defined(range, held)));
       }),
       { numRuns: 100 },
     );
   });
 
-  it('of much data are read by 1 MiB', () => {
+  it('of much data are read by 1 MiB', async () => {
     const size = (3 << 20) + 100;
     const held = Uint8Array.from({ length: size + 50 }, (_, i) => 1 + (Math.floor(i / PIECE) % 200));
     let most = 0;
-    const device = {
-      ...memoryDevice(held),
-      readInto: (target: Uint8Array, offset: number) => {
-        most = Math.max(most, target.length);
-        target.set(held.subarray(offset, offset + target.length));
-      },
-    };
+    const device = readingDevice(held.length, 'memory', (target, offset) => {
+      most = Math.max(most, target.length);
+      target.set(held.subarray(offset, offset + target.length));
+    });
     const range = { offset: 50, length: size };
-    const section = createPieceDigester(device, codec)({ kind: 'zeros', ranges: [range] });
+    const section = await createPieceDigester(device, codec)({ kind: 'zeros', ranges: [range] });
     expect(decoded(section)).toEqual(defined(range, held));
     expect(most).toBeLessThanOrEqual(1 << 20);
     expect(most).toBeGreaterThan(1 << 19);

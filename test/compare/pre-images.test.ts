@@ -1,13 +1,28 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readPreImages } from '#src/compare/pre-images.js';
-import { createBufferPool, type DataBatch, dataSize, rangesOf, type RecordBatch } from '#src/format/batch.js';
+import type { RangeReader } from '#src/algebra/random-access.js';
+import {
+  createBufferPool,
+  type DataBatch,
+  dataSize,
+  rangesOf,
+  type RecordBatch,
+  type Segments,
+} from '#src/format/batch.js';
+import { SegmentList } from '#src/format/segments.js';
 import type { Range } from '#src/ranges/range.js';
 import { BATCH_SIZE, MIN_ZERO_RUN, RECORD_HEADER_SIZE } from '#src/format/layout.js';
 import { memoryDevice } from './memory-device.js';
 
 const COUNT = 300_000;
 const MOST_IN_A_BATCH = BATCH_SIZE / (RECORD_HEADER_SIZE + 1);
+
+function segmentsOf(ranges: readonly Range[]): Segments {
+  const list = new SegmentList();
+  for (const { offset, length } of ranges) list.push(offset, length, 0);
+  return list.toSegments();
+}
 
 /** `data` undefined: zeros. */
 interface Piece extends Range {
@@ -68,10 +83,16 @@ function joined(pieces: readonly Piece[]): { at: number; end: number; isZeros: b
 describe('pre-images', () => {
   it('hold one batch of ranges at a time, however many there are', async () => {
     let taken = 0;
-    function* ranges(): Generator<Range> {
-      for (; taken < COUNT; taken++) yield { offset: 2 * taken, length: 1 };
-    }
-    const images = readPreImages(ranges(), memoryDevice(new Uint8Array(2 * COUNT)), createBufferPool());
+    const plain = memoryDevice(new Uint8Array(2 * COUNT));
+    const device: RangeReader = {
+      ...plain,
+      readSegments: (segments, from, to, target) => {
+        taken += to - from;
+        return plain.readSegments(segments, from, to, target);
+      },
+    };
+    const ranges = [...Array(COUNT).keys()].map((i) => ({ offset: 2 * i, length: 1 }));
+    const images = readPreImages(segmentsOf(ranges), device, createBufferPool());
     let saved = 0;
     for await (const image of images) {
       saved += dataSize(image);
@@ -100,7 +121,7 @@ describe('pre-images', () => {
           const allocated = (asked: Range) => allocatedIn(asked, isData, unit);
           const device = { ...memoryDevice(bytes), ...(knowsHoles ? { allocated } : {}) };
           const saved: Piece[] = [];
-          for await (const image of readPreImages(ranges, device, createBufferPool()))
+          for await (const image of readPreImages(segmentsOf(ranges), device, createBufferPool()))
             for (const [i, { offset, length }] of rangesOf(image).entries())
               saved.push({
                 offset,
@@ -120,7 +141,8 @@ describe('pre-images', () => {
     const ranges = [0, 1, 3].map((i) => ({ offset: i * MIN_ZERO_RUN, length: MIN_ZERO_RUN }));
     const device = { ...memoryDevice(new Uint8Array(4 * MIN_ZERO_RUN)), allocated: () => [] };
     const images: RecordBatch[] = [];
-    for await (const image of readPreImages(ranges, device, createBufferPool())) images.push(image);
+    for await (const image of readPreImages(segmentsOf(ranges), device, createBufferPool()))
+      images.push(image);
     expect(images).toEqual([
       {
         kind: 'zeros',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RandomAccessReader } from '#src/algebra/random-access.js';
+import type { RangeReader } from '#src/algebra/random-access.js';
 import { Judge, type Verdict } from '#src/compare/verdict.js';
 import type { RecordBatch } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
@@ -8,7 +8,7 @@ import { ZERO_RECORD_SIZE } from '#src/format/layout.js';
 import { PieceRunBuilder } from '#src/format/pieces.js';
 import { RangeSet } from '#src/ranges/range-set.js';
 import { batchOf, codec } from '../streams.js';
-import { memoryDevice } from './memory-device.js';
+import { memoryDevice, readingDevice } from './memory-device.js';
 
 /** The verdict on a device (§6.5) against its definition, piece by piece. */
 
@@ -134,7 +134,7 @@ function hold({ base, size, held }: Case, pieces: readonly Piece[]): Uint8Array 
 }
 
 /** Long zeros and holes are told from data by sectors. */
-function device(bytes: Uint8Array, knowsHoles: boolean): RandomAccessReader {
+function device(bytes: Uint8Array, knowsHoles: boolean): RangeReader {
   function* allocated({ offset, length }: Range): Generator<Range> {
     for (let at = offset; at < offset + length;) {
       const end = Math.min(offset + length, (Math.floor(at / SECTOR) + 1) * SECTOR);
@@ -222,16 +222,16 @@ function define({ size, exempt, noted }: Case, pieces: readonly Piece[], bytes: 
 }
 
 describe('the verdict on a device', () => {
-  it('is what the definition says', () => {
+  it('is what the definition says', async () => {
     const seen = new Set<string>();
-    fc.assert(
-      fc.property(cases, (made) => {
+    await fc.assert(
+      fc.asyncProperty(cases, async (made) => {
         const pieces = piecesOfCase(made);
         const bytes = hold(made, pieces);
         const exempt = made.exempt.length > 0 ? new RangeSet(codec.openScratch) : undefined;
         for (const range of made.exempt) exempt?.add(range);
         const judge = new Judge(device(bytes, made.knowsHoles), codec, { exempt, noted: made.noted });
-        for (const batch of batchesOf(made, pieces)) judge.add(batch);
+        for (const batch of batchesOf(made, pieces)) await judge.add(batch);
         const verdict = define(made, pieces, bytes);
         seen.add(verdict.kind);
         expect(judge.verdict()).toEqual(verdict);
@@ -241,7 +241,7 @@ describe('the verdict on a device', () => {
     expect([...seen].sort()).toEqual(['base', 'either', 'interrupted', 'other', 'partly', 'result']);
   });
 
-  it('tells the records apart of a batch that goes on with one', () => {
+  it('tells the records apart of a batch that goes on with one', async () => {
     const data = new Uint8Array(PIECE).fill(1);
     const runs = new PieceRunBuilder();
     const base = codec.sha256(new Uint8Array(PIECE).fill(9));
@@ -251,13 +251,13 @@ describe('the verdict on a device', () => {
     };
     const device = Buffer.concat([1, 9, 1].map((byte) => Buffer.alloc(PIECE, byte)));
     const judge = new Judge(memoryDevice(device), codec);
-    judge.add(batchOf([{ offset: 0, data }], piecesOf(1)));
+    await judge.add(batchOf([{ offset: 0, data }], piecesOf(1)));
     const rest = [1, 2].map((block) => ({ offset: block * PIECE, data }));
-    judge.add({ ...batchOf(rest, piecesOf(2)), continues: true } as RecordBatch);
+    await judge.add({ ...batchOf(rest, piecesOf(2)), continues: true } as RecordBatch);
     expect(judge.verdict().kind).toBe('partly');
   });
 
-  it('looks at the whole of a long record', () => {
+  it('looks at the whole of a long record', async () => {
     const data = new Uint8Array(300 * PIECE).fill(1);
     const runs = new PieceRunBuilder();
     const base = codec.sha256(new Uint8Array(PIECE).fill(9));
@@ -266,42 +266,43 @@ describe('the verdict on a device', () => {
     const device = data.slice();
     device[299 * PIECE] = 5;
     const judge = new Judge(memoryDevice(device), codec);
-    judge.add(batch);
+    await judge.add(batch);
     expect(judge.verdict()).toEqual({ kind: 'other', firstDifference: 299 * PIECE, unknownBytes: 0 });
   });
 
-  it('takes each 16 MiB of zeros for a record', () => {
+  it('takes each 16 MiB of zeros for a record', async () => {
     const half = ZERO_RECORD_SIZE / 2;
     const runs = new PieceRunBuilder();
     const base = codec.sha256(new Uint8Array(PIECE).fill(9));
     for (let i = 0; i < (4 * half) / PIECE; i++) runs.addDigest(base);
     const ranges = [{ offset: 0, length: 4 * half }];
     const zeros: RecordBatch = { kind: 'zeros', ranges, pieces: runs.takeSection() };
-    const holding = (zeroHalves: readonly number[]) => {
-      const readInto = (target: Uint8Array, offset: number) =>
-        target.fill(zeroHalves.includes(Math.floor(offset / half)) ? 0 : 9);
-      const judge = new Judge({ size: 2 ** 40, name: 'memory', readInto }, codec);
-      judge.add(zeros);
+    const holding = async (zeroHalves: readonly number[]) => {
+      const device = readingDevice(2 ** 40, 'memory', (target, offset) =>
+        target.fill(zeroHalves.includes(Math.floor(offset / half)) ? 0 : 9),
+      );
+      const judge = new Judge(device, codec);
+      await judge.add(zeros);
       return judge.verdict().kind;
     };
-    expect(holding([])).toBe('base');
-    expect(holding([0, 1, 3])).toBe('interrupted');
-    expect(holding([2, 3])).toBe('partly');
+    expect(await holding([])).toBe('base');
+    expect(await holding([0, 1, 3])).toBe('interrupted');
+    expect(await holding([2, 3])).toBe('partly');
   });
 
-  it('of zeros on zeros reads nothing of a device that has nothing there', () => {
+  it('of zeros on zeros reads nothing of a device that has nothing there', async () => {
     const runs = new PieceRunBuilder();
     runs.addZero(ZERO_RECORD_SIZE / PIECE);
-    const hole: RandomAccessReader = {
+    const hole: RangeReader = {
       size: ZERO_RECORD_SIZE,
       name: 'hole',
       allocated: () => [],
-      readInto: () => {
+      readSegments: () => {
         throw new Error('there is nothing to read');
       },
     };
     const judge = new Judge(hole, codec);
-    judge.add({
+    await judge.add({
       kind: 'zeros',
       ranges: [{ offset: 0, length: ZERO_RECORD_SIZE }],
       pieces: runs.takeSection(),

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import type { RecordBatch } from '#src/format/batch.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { createInlineCodec } from '../format/inline-codec.js';
 import { applied, batchOf, lvsFile, plainStream, type TestRecord } from '../streams.js';
 import type { Random } from './random.js';
@@ -167,7 +166,7 @@ export async function encodeWorldStream(
   if (format === 'plain') return plainStream(records);
   const isDisjoint = disjoint(records).length === records.length && isSorted(records);
   const digests = hasDigests(format) && isDisjoint;
-  const digestPieces = createPieceDigester(memoryDevice(base), codec);
+  const digestPieces = digestsOver(base);
   const batches = records
     .map(toBatch)
     .map((batch) => (digests ? { ...batch, pieces: digestPieces(batch) } : batch));

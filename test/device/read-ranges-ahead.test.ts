@@ -9,7 +9,7 @@ import { DeviceError } from '#src/errors.js';
 import { createBufferPool, type DataBatch, releaseBatch } from '#src/format/batch.js';
 import type { Range } from '#src/ranges/range.js';
 import { attachLoop, KIB, makeFile, MIB } from './block-devices.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { memoryDevice, readingDevice } from '../compare/memory-device.js';
 
 const numRuns = process.env['SLOW'] === '1' ? 3000 : 60;
 const SIZE = 3 * MIB + 512;
@@ -40,14 +40,14 @@ function slowDevice({ bad = [], delay = () => 0 }: SlowOptions = {}): AheadReade
     const at = bad.find((byte) => byte >= offset && byte < offset + length);
     if (at !== undefined) throw new DeviceError(`slow: cannot be read at byte ${at}`);
   };
+  const alone = readingDevice(SIZE, 'slow', (target, offset) => {
+    watch.alone += 1;
+    check(offset, target.length);
+    plain.readInto(target, offset);
+  });
   return {
-    ...plain,
+    ...alone,
     watch,
-    readInto: (target, offset) => {
-      watch.alone += 1;
-      check(offset, target.length);
-      plain.readInto(target, offset);
-    },
     ahead: {
       unit: 4096,
       read: async (target, offset) => {
@@ -145,7 +145,7 @@ describe('reading ahead', () => {
     });
     const device: AheadReader = {
       ...opened,
-      readInto: () => {
+      readSegments: () => {
         throw new Error('it is read twice');
       },
     };

@@ -2,10 +2,9 @@ import { rmSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createPieceDigester } from '#src/compare/digest-pieces.js';
 import { openInput } from '#src/files/open-input.js';
 import { surveyDamage, writeSalvage } from '#src/files/salvage-input.js';
-import { memoryDevice } from '../compare/memory-device.js';
+import { digestsOver } from '../compare/digests-over.js';
 import { batchOf, codec, lvsFile, openBytes } from '../streams.js';
 
 /** What is kept of a file that is cut anywhere: every whole record before the cut, with and without base digests. */
@@ -16,7 +15,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const digestPieces = createPieceDigester(memoryDevice(new Uint8Array(16 * PIECE).fill(9)), codec);
+const digestPieces = digestsOver(new Uint8Array(16 * PIECE).fill(9));
 const records = Array.from({ length: 6 }, (_, i) => ({
   offset: i * 2 * PIECE,
   data: Uint8Array.from({ length: PIECE }, (__, at) => (at * (i + 3)) % 251),

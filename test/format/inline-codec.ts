@@ -1,5 +1,5 @@
 import { createFrameWorker } from '#src/codec/frame-work.js';
-import { sha256, startSha256 } from '#src/codec/sha256.js';
+import { sha256, sha256Into, startSha256 } from '#src/codec/sha256.js';
 import type { DecodedFrame, FrameCodec } from '#src/format/frame-codec.js';
 import { MemoryScratch } from '../ranges/memory-scratch.js';
 
@@ -8,6 +8,7 @@ export function createInlineCodec(level = 3): FrameCodec {
   const worker = createFrameWorker(level);
   return {
     sha256,
+    sha256Into,
     startSha256,
     compress: async (...args) => worker.compress(...args),
     decompress: async (...args) => worker.decompress(...args),

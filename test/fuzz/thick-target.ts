@@ -1,4 +1,4 @@
-import type { RandomAccessReader } from '#src/algebra/random-access.js';
+import type { DeviceReader, RandomAccessReader } from '#src/algebra/random-access.js';
 import { LvmError } from '#src/errors.js';
 import { loadExceptions } from '#src/lvm/thick/exception-part.js';
 import { createSnapshotView } from '#src/lvm/thick/snapshot-view.js';
@@ -8,6 +8,7 @@ import {
   readThickSnapshot,
   type ThickSnapshot,
 } from '#src/lvm/thick/thick-dump.js';
+import { readingDevice } from '../compare/memory-device.js';
 import { readCapture, readManifest, thickCases } from '../captures.js';
 import { collect, joinedRanges, naiveRanges, recordsOf, simulate } from '../lvm/thick/cow-model.js';
 import { u64 } from '../vectors/bytes.js';
@@ -46,7 +47,7 @@ export const thick: Target = {
   },
 };
 
-function open(cow: RandomAccessReader, origin: RandomAccessReader): ThickSnapshot | undefined {
+function open(cow: RandomAccessReader, origin: DeviceReader): ThickSnapshot | undefined {
   try {
     return readThickSnapshot(cow, origin);
   } catch (error) {
@@ -84,19 +85,15 @@ function devicesOf(input: Uint8Array) {
 }
 
 /** A device of these bytes and, behind them, of bytes that tell where they are. */
-function patterned(name: string, size: number, start: Uint8Array, factor: number): RandomAccessReader {
-  return {
-    name,
-    size,
-    readInto: (target, offset) => {
-      if (!Number.isSafeInteger(offset) || offset < 0 || offset + target.length > size)
-        throw new Error(`${name}: a read of ${target.length} bytes at ${offset}`);
-      const known = start.subarray(offset, offset + target.length);
-      target.set(known);
-      for (let i = known.length; i < target.length; i += 1)
-        target[i] = 1 + ((factor * ((offset + i) >>> 9)) % 251);
-    },
-  };
+function patterned(name: string, size: number, start: Uint8Array, factor: number): DeviceReader {
+  return readingDevice(size, name, (target, offset) => {
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset + target.length > size)
+      throw new Error(`${name}: a read of ${target.length} bytes at ${offset}`);
+    const known = start.subarray(offset, offset + target.length);
+    target.set(known);
+    for (let i = known.length; i < target.length; i += 1)
+      target[i] = 1 + ((factor * ((offset + i) >>> 9)) % 251);
+  });
 }
 
 interface Store {

@@ -53,8 +53,8 @@ export const areas: Readonly<Record<string, Area>> = {
     tests: ['test/chain/recorder.test.ts', 'test/chain/left-journal.test.ts'],
   },
   recorded: {
-    modules: ['compare/cut-range', 'compare/recorded-ranges'],
-    tests: ['test/compare/recorded-ranges.test.ts'],
+    modules: ['compare/held', 'compare/recorded-ranges'],
+    tests: ['test/compare/held.test.ts', 'test/compare/recorded-ranges.test.ts'],
   },
   chain: {
     modules: ['chain/chain-head'],

@@ -1,7 +1,6 @@
 import type { BufferPool, DataBatch } from '../../format/batch.js';
 import type { Range } from '../../ranges/range.js';
 import { DataDraft } from './data-draft.js';
-import type { RandomAccessReader } from '../random-access.js';
 
 /**
  * The batches of whole records that ranges are read into, one record a range; a range longer than a batch becomes
@@ -28,16 +27,4 @@ export function* draftBatches(
     }
   }
   if (!draft.isEmpty) yield draft.toBatch();
-}
-
-/** Reads the data of the segments from `first` up to `end`, which is exclusive, one by one. Throws what `source` does. */
-export function fillSegments(
-  { bytes, offsets, lengths, positions }: DataBatch,
-  source: RandomAccessReader,
-  first: number,
-  end: number,
-): void {
-  for (let i = first; i < end; i++) {
-    source.readInto(bytes.subarray(positions[i], positions[i]! + lengths[i]!), offsets[i]!);
-  }
 }

@@ -1,4 +1,4 @@
-import type { RandomAccessReader } from '../../algebra/random-access.js';
+import type { RangeReader } from '../../algebra/random-access.js';
 import { ResultComparison, type Comparison } from '../../compare/result-comparison.js';
 import { openSettled } from '../../device/medium.js';
 import { FormatError, formatSentence, RefusedError, type LvstreamError } from '../../errors.js';
@@ -24,7 +24,7 @@ interface Options {
   readonly json: boolean;
   readonly quiet?: boolean | undefined;
   /** The device that must hold the streams' result. */
-  readonly device: RandomAccessReader | undefined;
+  readonly device: RangeReader | undefined;
 }
 
 export const verify = defineCommand({
@@ -83,7 +83,7 @@ async function verifyOne(input: StreamInput, codec: FrameCodec, options: Options
 }
 
 function compareWith(
-  device: RandomAccessReader | undefined,
+  device: RangeReader | undefined,
   stream: ChangeStream,
   name: string,
   { openScratch }: FrameCodec,

@@ -1,4 +1,5 @@
-import type { RandomAccessReader } from '../../algebra/random-access.js';
+import type { DeviceReader, RandomAccessReader } from '../../algebra/random-access.js';
+import { readSegmentsWith } from '../../algebra/read-segments.js';
 import type { ChangedChunks } from './changed-chunks.js';
 import { type ExceptionPart, loadExceptions } from './exception-part.js';
 
@@ -24,23 +25,25 @@ export function createSnapshotView(
   changed: ChangedChunks,
   origin: RandomAccessReader,
   most = MOST_LOADED,
-): RandomAccessReader {
+): DeviceReader {
   const loaded = createLoader(changed, most);
   let cursor = 0;
+  const readInto = (target: Uint8Array, offset: number) => {
+    for (let done = 0; done < target.length;) {
+      const at = offset + done;
+      const part = loaded(Math.floor(at / changed.chunkSize));
+      cursor = findFrom(part, cursor, Math.floor(at / changed.chunkSize));
+      const place = placeOf(changed, part, origin, cursor, at);
+      const length = Math.min(place.length, target.length - done);
+      place.reader.readInto(target.subarray(done, done + length), place.offset);
+      done += length;
+    }
+  };
   return {
     size: origin.size,
     name: `snapshot of ${origin.name}`,
-    readInto: (target, offset) => {
-      for (let done = 0; done < target.length;) {
-        const at = offset + done;
-        const part = loaded(Math.floor(at / changed.chunkSize));
-        cursor = findFrom(part, cursor, Math.floor(at / changed.chunkSize));
-        const place = placeOf(changed, part, origin, cursor, at);
-        const length = Math.min(place.length, target.length - done);
-        place.reader.readInto(target.subarray(done, done + length), place.offset);
-        done += length;
-      }
-    },
+    readInto,
+    readSegments: readSegmentsWith(readInto),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RandomAccessReader } from '../../algebra/random-access.js';
+import type { DeviceReader, RandomAccessReader } from '../../algebra/random-access.js';
 import { readRanges } from '../../algebra/records/read-ranges.js';
 import type { BufferPool, DataBatch } from '../../format/batch.js';
 import { type ChangedChunks, changedRanges, readChangedChunks } from './changed-chunks.js';
@@ -8,14 +8,14 @@ import { createSnapshotView } from './snapshot-view.js';
 /** A thick snapshot offline: what changed since it was taken, and the origin that it was taken of. */
 export interface ThickSnapshot {
   readonly changed: ChangedChunks;
-  readonly origin: RandomAccessReader;
+  readonly origin: DeviceReader;
 }
 
 /**
  * Reads the whole exception table of `cow`. The devices stay the caller's and must stay open, and what they are as it is,
  * while the snapshot is used. Throws the `LvmError`s of {@link readChangedChunks}.
  */
-export function readThickSnapshot(cow: RandomAccessReader, origin: RandomAccessReader): ThickSnapshot {
+export function readThickSnapshot(cow: RandomAccessReader, origin: DeviceReader): ThickSnapshot {
   return { changed: readChangedChunks(cow, origin.size), origin };
 }
 

@@ -1,5 +1,5 @@
 import { mergeRanges } from '../../ranges/merge-ranges.js';
-import type { RandomAccessReader } from '../../algebra/random-access.js';
+import type { RangeReader } from '../../algebra/random-access.js';
 import { RangeList } from '../../ranges/range-list.js';
 import { readRanges } from '../../algebra/records/read-ranges.js';
 import { weaveZeros } from '../../algebra/zeros/weave-zeros.js';
@@ -21,7 +21,7 @@ export interface ThinDevices {
 /** Two thin devices, and the data of the second one. */
 export interface ThinPair extends ThinDevices {
   /** The device `to`, or an image of it, all of it: its last block may be cut. It stays the caller's. */
-  readonly source: RandomAccessReader;
+  readonly source: RangeReader;
 }
 
 /** A range that changed. */

@@ -1,5 +1,5 @@
 import { mergeRanges } from '../../ranges/merge-ranges.js';
-import type { RandomAccessReader } from '../../algebra/random-access.js';
+import type { RangeReader } from '../../algebra/random-access.js';
 import { weaveZeros } from '../../algebra/zeros/weave-zeros.js';
 import { readRangesAhead } from '../../device/read-ranges-ahead.js';
 import { LvmError } from '../../errors.js';
@@ -273,10 +273,7 @@ function keepAny<T extends Closable>(keep: Keep, item: T | undefined): T | undef
 }
 
 /** The device as it is before, unless that is smaller than after; activated, if at all, when somebody asks for it. */
-function openBefore(
-  volume: LogicalVolume,
-  { from, to }: ThinCourse,
-): (RandomAccessReader & Closable) | undefined {
+function openBefore(volume: LogicalVolume, { from, to }: ThinCourse): (RangeReader & Closable) | undefined {
   const size = from?.size ?? 0;
   return size < to.size ? undefined : openLazily(volume.name, size, () => openActivated(volume));
 }

@@ -1,26 +1,22 @@
-import type { RandomAccessReader } from '#src/algebra/random-access.js';
+import type { DeviceReader } from '#src/algebra/random-access.js';
+import { readSegmentsWith } from '#src/algebra/read-segments.js';
 import type { RecordBatch } from '#src/format/batch.js';
 
 /** A naive dm-snapshot, written from its description alone: what the reader under test is held against. */
 
 /** A reader of bytes in memory that keeps what was asked of it. */
-export interface MemoryReader extends RandomAccessReader {
+export interface MemoryReader extends DeviceReader {
   readonly reads: { readonly offset: number; readonly length: number }[];
 }
 
 export function memoryReader(bytes: Uint8Array, name = 'memory'): MemoryReader {
   const reads: { offset: number; length: number }[] = [];
-  return {
-    size: bytes.length,
-    name,
-    reads,
-    readInto: (target, offset) => {
-      if (offset < 0 || offset + target.length > bytes.length)
-        throw new Error(`read past the end of ${name}`);
-      reads.push({ offset, length: target.length });
-      target.set(bytes.subarray(offset, offset + target.length));
-    },
+  const readInto = (target: Uint8Array, offset: number): void => {
+    if (offset < 0 || offset + target.length > bytes.length) throw new Error(`read past the end of ${name}`);
+    reads.push({ offset, length: target.length });
+    target.set(bytes.subarray(offset, offset + target.length));
   };
+  return { size: bytes.length, name, reads, readInto, readSegments: readSegmentsWith(readInto) };
 }
 
 export interface Simulation {
