@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { digestsOver } from '../compare/digests-over.js';
-import { applied, batchOf, codec, lvsFile, plainStream } from '../streams.js';
+import { applied, batchOf, lvsFile, plainStream } from '../streams.js';
 import { Folder, succeed } from './run-lvstream.js';
 import { traced, type SystemCall } from './traced.js';
 

@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordBatch } from '#src/format/batch.js';
 import { digestsOver } from '../compare/digests-over.js';
-import { createInlineCodec } from '../format/inline-codec.js';
 import { applied, batchOf, lvsFile, plainStream, type TestRecord } from '../streams.js';
 import type { Random } from './random.js';
 
@@ -41,7 +40,6 @@ export interface World {
   readonly next: WorldStream;
 }
 
-const codec = createInlineCodec(1);
 const PIECE = 4096;
 const HOLE = 160 << 10;
 const PAST = 3000;
