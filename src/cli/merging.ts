@@ -19,7 +19,7 @@ export const TEMP_FOLDER = {
 
 /** What is spilled is read once, soon. */
 const SPILL_LEVEL = 1;
-const SPILL_THREADS = 2;
+const SPILL_THREADS = 1;
 
 /** Looks at streams, of which one may be standard input. Throws what opening them throws, and their faults. */
 export async function surveyAll(

@@ -2,6 +2,7 @@ import type { RecordBatch } from '../../format/batch.js';
 import { mergeStreams, type MergeOptions } from '../merge-streams.js';
 import type { BatchBuilderOptions } from '../records/batch-builder.js';
 import type { MergeSource, Spill } from './merge-source.js';
+import { Arena } from './arena.js';
 import { Run } from './run.js';
 
 /** What a merge may take. */
@@ -14,7 +15,7 @@ export interface MergeLimits {
   readonly run: number;
 }
 
-export const MERGE_LIMITS: MergeLimits = { memory: 80 << 20, streams: 64, run: 32 << 20 };
+export const MERGE_LIMITS: MergeLimits = { memory: 44 << 20, streams: 64, run: 44 << 20 };
 
 /** A run has its own memory already; what it is read into takes about as much again as a batch. */
 const READING_RUN = 2 << 20;
@@ -53,12 +54,12 @@ export async function* mergeSources(
 }
 
 async function appendSorted(line: Line, source: MergeSource, isLast: boolean): Promise<void> {
-  let run = new Run();
+  let run = line.startRun();
   for await (const batch of source.open()) {
     run.add(batch);
     if (run.memory < line.runMemory) continue;
     await line.appendSpilled(run, source.name);
-    run = new Run();
+    run = line.startRun();
   }
   if (run.isEmpty) return;
   if (isLast || run.memory <= line.spareMemory) line.appendHeld(run, source.name);
@@ -73,6 +74,7 @@ class Line {
   #sources: MergeSource[] = [];
   /** Bytes of the runs that stay in memory. */
   #held = 0;
+  #arena = new Arena();
 
   constructor(spill: Spill, limits: MergeLimits, options: MergeOptions) {
     this.#spill = spill;
@@ -94,12 +96,18 @@ class Line {
     return this.#sources.length <= 2 || this.#fitsWith(this.#sources);
   }
 
+  /** A run, of which there may be one at a time that is neither spilled nor held. */
+  startRun(): Run {
+    return new Run(this.#arena);
+  }
+
   append(source: MergeSource): void {
     this.#sources.push(source);
   }
 
   appendHeld(run: Run, name: string): void {
     this.#held += run.memory;
+    this.#arena = new Arena();
     this.append(holdRun(run, name, this.#options));
   }
 

@@ -1,19 +1,16 @@
-import {
-  type DataBatch,
-  memoryOfBatch,
-  type RecordBatch,
-  releaseBatch,
-  zeroRecords,
-} from '../../format/batch.js';
+import { type DataBatch, type RecordBatch, releaseBatch, zeroRecords } from '../../format/batch.js';
 import { countRangePieces } from '../../format/pieces.js';
 import { BatchBuilder, type BatchBuilderOptions } from '../records/batch-builder.js';
 import { PieceCursor } from '../records/piece-cursor.js';
 import type { RecordPart } from '../records/record-cursor.js';
+import type { Arena, ArenaPlace } from './arena.js';
 import { latestParts, type SegmentPart } from './latest-parts.js';
 
 /** Bytes that each segment takes besides its batch: its columns, and its place in the order. */
 const SEGMENT_MEMORY = 40;
 const FIRST_ROOM = 1024;
+/** Zeros are kept nowhere. */
+const ZEROS: ArenaPlace = { buffer: 0xffffffff, position: 0 };
 
 /**
  * A part of a stream that is held in memory, its records in any order, so that they can be sorted.
@@ -22,39 +19,42 @@ const FIRST_ROOM = 1024;
  * that stay whole keep what is known of them.
  */
 export class Run {
-  readonly #batches: RecordBatch[] = [];
+  readonly #arena: Arena;
   #offsets = new Float64Array(FIRST_ROOM);
   #ends = new Float64Array(FIRST_ROOM);
-  /** Of each segment its batch, by number, and where in its bytes its data begins. */
+  /** Of each segment of data its buffer, by number, and where in that it begins. */
   #owners = new Uint32Array(FIRST_ROOM);
   #positions = new Uint32Array(FIRST_ROOM);
   /** What is known of each segment's pieces, where its batch says anything. */
   readonly #pieces: Uint8Array[] = [];
   #count = 0;
-  #memory = 0;
+  /** Bytes of what is known of pieces. */
+  #known = 0;
 
-  /** Bytes that it holds, those that its buffers have to spare among them. */
+  /** `arena`: where its data is; empty, and used by nothing else. */
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /** Bytes that it holds. */
   get memory(): number {
-    return this.#memory;
+    return this.#arena.filled + this.#count * SEGMENT_MEMORY + this.#known;
   }
 
   get isEmpty(): boolean {
     return this.#count === 0;
   }
 
-  /** Takes over the next batch of the stream. */
+  /** Takes in the next batch of the stream, and releases it. */
   add(batch: RecordBatch): void {
     const before = this.#count;
     if (batch.kind === 'data') this.#addData(batch);
-    else for (const { offset, length } of batch.ranges) this.#push(offset, length, 0);
+    else for (const { offset, length } of batch.ranges) this.#push(offset, length, ZEROS);
     if (batch.pieces) this.#addPieces(new PieceCursor(batch.pieces), before, batch.kind === 'zeros');
-    this.#batches.push(batch);
-    const slack = batch.kind === 'data' ? batch.bytes.buffer.byteLength - batch.bytes.length : 0;
-    this.#memory += memoryOfBatch(batch) + slack + (batch.pieces?.length ?? 0);
-    this.#memory += (this.#count - before) * SEGMENT_MEMORY;
+    releaseBatch(batch);
   }
 
-  /** What it writes, sorted; to be iterated once, and its batches are released when that ends. */
+  /** What it writes, sorted; to be iterated once. The arena is empty when that ends. */
   *sorted(options: BatchBuilderOptions = {}): Generator<RecordBatch, void, undefined> {
     const builder = new BatchBuilder(options);
     try {
@@ -64,20 +64,22 @@ export class Run {
       }
       yield* builder.finish();
     } finally {
-      this.#batches.splice(0).forEach(releaseBatch);
+      this.#arena.empty();
     }
   }
 
-  #addData({ count, offsets, lengths, positions }: DataBatch): void {
-    for (let i = 0; i < count; i += 1) this.#push(offsets[i]!, lengths[i]!, positions[i]!);
+  #addData({ bytes, count, offsets, lengths, positions }: DataBatch): void {
+    const place = this.#arena.keep(bytes);
+    for (let i = 0; i < count; i += 1)
+      this.#push(offsets[i]!, lengths[i]!, { ...place, position: place.position + positions[i]! });
   }
 
-  #push(offset: number, length: number, position: number): void {
+  #push(offset: number, length: number, { buffer, position }: ArenaPlace): void {
     if (this.#count === this.#offsets.length) this.#grow();
     const segment = this.#count++;
     this.#offsets[segment] = offset;
     this.#ends[segment] = offset + length;
-    this.#owners[segment] = this.#batches.length;
+    this.#owners[segment] = buffer;
     this.#positions[segment] = position;
   }
 
@@ -100,18 +102,18 @@ export class Run {
       for (const record of areZeros ? zeroRecords([range]) : [range]) count += countRangePieces(record);
       const pieces = cursor.takeWhole(count);
       this.#pieces[segment] = pieces;
-      this.#memory += pieces.length;
+      this.#known += pieces.length;
     }
   }
 
   /** Where a record is cut nobody knows what the parts of its pieces held; only records that overlap are. */
   #partOf({ segment, offset, length }: SegmentPart): RecordPart {
-    const batch = this.#batches[this.#owners[segment]!]!;
     const begin = this.#offsets[segment]!;
     const isWhole = offset === begin && offset + length === this.#ends[segment]!;
     const pieces = isWhole ? this.#pieces[segment] : undefined;
-    if (batch.kind === 'zeros') return { offset, length, bytes: undefined, pieces };
+    const buffer = this.#owners[segment]!;
+    if (buffer === ZEROS.buffer) return { offset, length, bytes: undefined, pieces };
     const position = this.#positions[segment]! + offset - begin;
-    return { offset, length, bytes: batch.bytes.subarray(position, position + length), pieces };
+    return { offset, length, bytes: this.#arena.at({ buffer, position }, length), pieces };
   }
 }
