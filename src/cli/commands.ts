@@ -21,6 +21,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/merge.js')).merge,
   },
   {
+    name: 'squash',
+    positionals: '<stream..>',
+    summary: 'one snapback that undoes what several undo',
+    load: async () => (await import('./commands/squash.js')).squash,
+  },
+  {
+    name: 'diff',
+    positionals: '<old> <new>',
+    summary: 'what makes one image or device of another, as a stream',
+    load: async () => (await import('./commands/diff.js')).diff,
+  },
+  {
     name: 'slice',
     positionals: '[stream]',
     summary: 'the part of a stream that lies in ranges of the device',
@@ -37,12 +49,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     positionals: '<stream> <other>',
     summary: 'whether two streams do the same, and where not',
     load: async () => (await import('./commands/compare.js')).compare,
-  },
-  {
-    name: 'squash',
-    positionals: '<stream..>',
-    summary: 'one snapback that undoes what several undo',
-    load: async () => (await import('./commands/squash.js')).squash,
   },
   {
     name: 'apply',

@@ -169,24 +169,42 @@ export function attempt<T>(what: string, act: () => T, hint?: string): T {
   }
 }
 
-/** The part of the port that knows a file's holes (lseek(2), SEEK_DATA). */
+/** Where a file was found to hold data: from a byte up to a hole. */
+interface FoundData {
+  start: number;
+  end: number;
+}
+
+/**
+ * The part of the port that knows a file's holes (lseek(2), SEEK_DATA). The data that was found last is remembered: a file system
+ * may look at every page up to the next hole (tmpfs does), and what has become a hole since can be read all the same.
+ */
 export function allocatedIn(file: OpenFile): Required<Pick<RangeReader, 'allocated'>> {
+  const found: FoundData = { start: 0, end: 0 };
   return {
     allocated(range) {
       checkInside(file, range);
-      return dataRanges(file, range);
+      return dataRanges(file, found, range);
     },
   };
 }
 
-function* dataRanges(file: OpenFile, { offset, length }: Range): Generator<Range> {
+function* dataRanges(file: OpenFile, found: FoundData, { offset, length }: Range): Generator<Range> {
   const end = offset + length;
   for (let at = offset; at < end;) {
-    const start = nextData(file, at) ?? end;
+    const start = findData(file, found, at, end);
     if (start >= end) return;
-    at = Math.min(end, nextHole(file, start, end));
+    at = Math.min(end, found.end);
     yield { offset: start, length: at - start };
   }
+}
+
+/** Where data begins, from `at` on; `end` or more if there is none before it. */
+function findData(file: OpenFile, found: FoundData, at: number, end: number): number {
+  if (at >= found.start && at < found.end) return at;
+  const start = nextData(file, at) ?? end;
+  if (start < end) Object.assign(found, { start, end: nextHole(file, start, end) });
+  return start;
 }
 
 /** A file system that can't tell holes from data says EINVAL: then all of it is data. */

@@ -24,6 +24,7 @@ const withMissingFile: Readonly<Record<string, readonly string[]>> = {
   merge: ['merge', missing, '-o', folder.fresh('merge')],
   squash: ['squash', missing, '-o', folder.fresh('squash')],
   slice: ['slice', missing, '--range', '0..1G', '-o', folder.fresh('slice')],
+  diff: ['diff', missing, missing, '-o', folder.fresh('diff')],
   invert: ['invert', missing, '--base', captureFile('a', 'snapshot.img'), '-o', folder.fresh('invert')],
   compare: ['compare', missing, missing],
   apply: ['apply', missing, captureFile('a', 'snapshot.img')],

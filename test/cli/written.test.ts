@@ -27,6 +27,7 @@ const streams: readonly (readonly [string, string[], (file: Buffer) => Buffer])[
   ['compress', ['compress', stream], decompress],
   ['decompress', ['decompress', stream], (file) => file],
   ['merge', ['merge', stream], decompress],
+  ['diff', ['diff', captureFile('a', 'snapshot.img'), captureFile('a', 'origin.img')], decompress],
   ['invert', ['invert', digested, '--base', captureFile('a', 'snapshot.img')], decompress],
   ['slice', ['slice', stream, '--range', '0..'], decompress],
   ['slice --format lvmsync', ['slice', stream, '--range', '0..', '--format', 'lvmsync'], (file) => file],

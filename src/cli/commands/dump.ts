@@ -1,6 +1,3 @@
-import { randomId } from '../../codec/random-id.js';
-import { countBytes, type OpenChanges } from '../../changes/changes.js';
-import { writeDump, writePlainDump } from '../../changes/write-changes.js';
 import {
   declareChanges,
   LIVE_GROUP,
@@ -9,12 +6,10 @@ import {
   refuse,
   withChanges,
 } from './dump/change-source.js';
-import type { FrameCodec } from '../../format/frame-codec.js';
 import { defineCommand } from '../command.js';
 import { STREAM_OUTPUT, type StreamFormat } from '../options.js';
-import { generator } from '../package-version.js';
-import { withProgress } from '../print/progress.js';
-import { reportWritten, writeCounted, writtenAs, type Written } from '../print/written.js';
+import { reportWritten } from '../print/written.js';
+import { writeChanges } from '../write-changes.js';
 
 const flag = { type: 'boolean', default: false } as const;
 
@@ -56,7 +51,7 @@ export const dump = defineCommand({
     if (args.format === 'lvmsync') refuseForPlain(args);
     const path = outputOf(args);
     const written = await withChanges(args, args.level, (changes, codec) =>
-      write(changes, codec, path, args),
+      writeChanges('dump', changes, codec, { ...args, path }),
     );
     await reportWritten(path, written, args);
     return 0;
@@ -67,23 +62,4 @@ export const dump = defineCommand({
 function refuseForPlain({ baseDigests, baseState, resultState }: DumpArguments): void {
   const inHead = { 'base-digests': baseDigests, 'base-state': baseState, 'result-state': resultState };
   refuse('only with --format lvs', inHead, 'a plain stream has no place for it');
-}
-
-async function write(
-  changes: OpenChanges,
-  codec: FrameCodec,
-  path: string,
-  args: DumpArguments,
-): Promise<Written> {
-  const { format, baseDigests } = args;
-  const options = { baseDigests, id: randomId(), generator: generator() };
-  const total = async () => countBytes(changes);
-  const written = await withProgress('dump', total, args, (watch) =>
-    writeCounted(path, args, (sink) =>
-      format === 'lvmsync'
-        ? writePlainDump(changes, sink, watch)
-        : writeDump(changes, sink, codec, options, watch),
-    ),
-  );
-  return { ...writtenAs(format, 'changes'), ...written };
 }
