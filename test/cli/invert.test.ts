@@ -135,11 +135,11 @@ describe('an inverted stream', () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  it('of a TiB of zeros takes no time and no memory', async () => {
-    const tera = 2 ** 40;
+  it('of long runs of zeros takes no memory', async () => {
+    const gibibytes = process.env['SLOW'] === '1' ? 1024 : 64;
     const device = folder.file('device', 'data');
-    truncateSync(device, tera);
-    const ranges = Array.from({ length: 1024 }, (_, n) => ({
+    truncateSync(device, gibibytes * 2 ** 30);
+    const ranges = Array.from({ length: gibibytes }, (_, n) => ({
       kind: 'zeros' as const,
       ranges: [{ offset: n * 2 ** 30, length: 1000 << 20 }],
     }));
