@@ -99,7 +99,8 @@ describe('compare', () => {
     expect(text).toBe(`standard input and ${plain} do the same\n`);
   });
 
-  it('of a TiB of zeros takes no time and no memory', async () => {
+  it('of long runs of zeros takes no memory', async () => {
+    const gibibytes = process.env['SLOW'] === '1' ? 1024 : 64;
     const zeros = async (parts: number, length: number) =>
       folder.file(
         'zeros.lvs',
@@ -108,10 +109,14 @@ describe('compare', () => {
             kind: 'zeros' as const,
             ranges: [{ offset: n * length, length }],
           })),
-          { order: parts > 1100 ? 'given' : 'sorted' },
+          { order: parts > gibibytes ? 'given' : 'sorted' },
         ),
       );
-    const run = await runMeasured('compare', await zeros(1024, 2 ** 29), await zeros(2048, 2 ** 28));
+    const run = await runMeasured(
+      'compare',
+      await zeros(gibibytes, 2 ** 30),
+      await zeros(2 * gibibytes, 2 ** 29),
+    );
     expect(run).toMatchObject({ status: 0, err: '' });
     expect(run.peakMib).toBeLessThan(150);
   });

@@ -79,18 +79,19 @@ describe('a slice', () => {
     expect(run.errors).toContain(': a map holds no records, and a plain stream no ranges\n');
   });
 
-  it('of a TiB of zeros takes no time and no memory', async () => {
+  it('of long runs of zeros takes no memory', async () => {
+    const gibibytes = process.env['SLOW'] === '1' ? 1024 : 64;
     const zeros = folder.file(
       'zeros.lvs',
       await lvsFile(
-        [...Array(1024).keys()].map((n) => ({
+        [...Array(gibibytes).keys()].map((n) => ({
           kind: 'zeros',
           ranges: [{ offset: n * 2 ** 30, length: 1008 * 2 ** 20 }],
         })),
       ),
     );
     const part = folder.fresh('part.lvs');
-    const run = await runMeasured('slice', zeros, '--range', `1..${TIB - 1}`, '-o', part);
+    const run = await runMeasured('slice', zeros, '--range', `1..${gibibytes * 2 ** 30 - 1}`, '-o', part);
     expect(run).toMatchObject({ status: 0, err: '' });
     expect(run.peakMib).toBeLessThan(150);
     expect((await succeed(['verify', part])).text).toContain(': whole, ');
