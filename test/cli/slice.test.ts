@@ -10,7 +10,6 @@ import { Folder, lvstream, succeed } from './run-lvstream.js';
 
 const folder = new Folder();
 const KIB = 1024;
-const TIB = 2 ** 40;
 const block = (n: number) => ({ offset: n * 4 * KIB, data: Buffer.alloc(4 * KIB, n + 1) });
 const plain = folder.file('plain', formatPlain([2, 0, 1, 5].map(block)));
 const sliced = async (...ranges: string[]) => {
