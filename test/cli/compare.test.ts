@@ -114,8 +114,8 @@ describe('compare', () => {
       );
     const run = await runMeasured(
       'compare',
-      await zeros(gibibytes, 2 ** 30),
-      await zeros(2 * gibibytes, 2 ** 29),
+      await zeros(gibibytes, 2 ** 29),
+      await zeros(2 * gibibytes, 2 ** 28),
     );
     expect(run).toMatchObject({ status: 0, err: '' });
     expect(run.peakMib).toBeLessThan(150);
