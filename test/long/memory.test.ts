@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Folder } from '../cli/run-lvstream.js';
 import { runMeasuredOn } from './run-measured.js';
+import { writeKibibytes, writeLargeFrames, writeSmallStreams } from './merged-streams.js';
 import { writeZeroRanges } from './zero-ranges.js';
 import { SMALL_STRIDE, writeSmallRecords } from './small-records.js';
 
@@ -20,6 +21,8 @@ const FAR_COUNT = 11 * 65536;
 const FAR_STRIDE = 128 * MIB;
 /** Brings records out of order: each is met once. */
 const PRIME = 40_503;
+/** Of a row, so much of the command. */
+const WORDS = 100;
 const NOISE_RECORD = 65536;
 const NOISE_SIZE = 512 * MIB;
 /** The high levels take long: a part of the noise is enough to fill all threads. */
@@ -71,7 +74,10 @@ function newUndo(name: string): string {
 /** Runs a command, which must succeed within the limit, and adds its row to the table. */
 async function fits(processors: number, ...argv: readonly string[]): Promise<void> {
   const { status, err, peakMib } = await runMeasuredOn(processors, ...argv);
-  const words = argv.map((word) => word.replace(`${folder.path}/`, '')).join(' ');
+  const words = argv
+    .map((word) => word.replace(`${folder.path}/`, ''))
+    .join(' ')
+    .slice(0, WORDS);
   rows.push(`${peakMib.toFixed(0).padStart(8)}  ${String(processors).padStart(10)}  ${words}`);
   expect({ status, err }).toEqual({ status: 0, err: '' });
   expect(peakMib, words).toBeLessThan(MAX_PEAK_MIB);
@@ -125,6 +131,23 @@ describe.each(processors)('on %i processors', (count) => {
   it('as many ranges far from each other as can be told apart are read', async () => {
     await writeZeroRanges(at('far.lvs'), FAR_COUNT, 4096, (index) => (FAR_COUNT - index) * FAR_STRIDE);
     await fits(count, 'verify', at('far.lvs'));
+  });
+
+  it('many streams with the largest frames are merged', async () => {
+    const streams = await writeLargeFrames(folder.path, 64);
+    await fits(count, 'merge', '--quiet', ...streams, '-o', at('merged.lvs'), '--force');
+    await fits(count, 'verify', at('merged.lvs'));
+  });
+
+  it('a thousand streams in any order are merged', async () => {
+    const streams = writeSmallStreams(folder.path, 1000);
+    await fits(count, 'merge', '--quiet', ...streams, '-o', at('merged.lvs'), '--force');
+  });
+
+  it('a stream of a million records in any order is sorted', async () => {
+    writeKibibytes(at('kibibytes'), MIB, (i) => ((i * PRIME) % MIB) * 1536);
+    await fits(count, 'merge', at('kibibytes'), '-o', at('merged.lvs'), '--force', '--level', '1');
+    rmSync(at('kibibytes'));
   });
 
   it('small records in any order are applied with a snapback and taken back', async () => {

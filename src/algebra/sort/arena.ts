@@ -22,6 +22,11 @@ export class Arena {
     return before.reduce((sum, { length }) => sum + length, this.#used);
   }
 
+  /** Bytes of memory that it has taken, filled or not. */
+  get taken(): number {
+    return this.#buffers.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** Keeps a copy of the bytes, which stay together. */
   keep(bytes: Uint8Array): ArenaPlace {
     while (this.#room < bytes.length) this.#next(bytes.length);
@@ -52,6 +57,6 @@ export class Arena {
     this.#used = 0;
     const found = this.#buffers[this.#current];
     if (found === undefined || found.length < need)
-      this.#buffers[this.#current] = new Uint8Array(Math.max(BATCH_SIZE, need));
+      this.#buffers[this.#current] = new Uint8Array(Math.max(need, Math.min(this.taken, BATCH_SIZE)));
   }
 }

@@ -62,7 +62,7 @@ async function appendSorted(line: Line, source: MergeSource, isLast: boolean): P
     run = line.startRun();
   }
   if (run.isEmpty) return;
-  if (isLast || run.memory <= line.spareMemory) line.appendHeld(run, source.name);
+  if (isLast || run.heldMemory <= line.spareMemory) line.appendHeld(run, source.name);
   else await line.appendSpilled(run, source.name);
 }
 
@@ -106,7 +106,7 @@ class Line {
   }
 
   appendHeld(run: Run, name: string): void {
-    this.#held += run.memory;
+    this.#held += run.heldMemory;
     this.#arena = new Arena();
     this.append(holdRun(run, name, this.#options));
   }
@@ -166,7 +166,7 @@ function nameOf(sources: readonly MergeSource[]): string {
 }
 
 function holdRun(run: Run, name: string, options: BatchBuilderOptions): MergeSource {
-  const { memory } = run;
+  const memory = run.heldMemory;
   return {
     isSorted: true,
     name,

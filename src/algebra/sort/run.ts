@@ -8,7 +8,7 @@ import { latestParts, type SegmentPart } from './latest-parts.js';
 
 /** Bytes that each segment takes besides its batch: its columns, and its place in the order. */
 const SEGMENT_MEMORY = 40;
-const FIRST_ROOM = 1024;
+const FIRST_ROOM = 32;
 /** Zeros are kept nowhere. */
 const ZEROS: ArenaPlace = { buffer: 0xffffffff, position: 0 };
 
@@ -39,6 +39,11 @@ export class Run {
   /** Bytes that it holds. */
   get memory(): number {
     return this.#arena.filled + this.#count * SEGMENT_MEMORY + this.#known;
+  }
+
+  /** Bytes that stay taken while it is kept in memory. */
+  get heldMemory(): number {
+    return this.#arena.taken + this.#offsets.length * SEGMENT_MEMORY + this.#known;
   }
 
   get isEmpty(): boolean {
