@@ -114,6 +114,8 @@ describe.each(CASES)('a sparse file that claims %s', (_, write) => {
     ['info', []],
     ['verify', []],
     ['apply', [() => at('device'), () => '--dry-run']],
+    ['compare', [() => at('claims.lvs')]],
+    ['invert', [() => '--quiet', () => '--base', () => at('device'), () => '-o', () => at('undo.lvs')]],
     ['slice', [() => '--range', () => '0..1M', () => '-o', () => at('part.lvs')]],
   ])('is refused by %s in little memory', async (command, more) => {
     const run = await runMeasured(command, at('claims.lvs'), ...more.map((word) => word()));
