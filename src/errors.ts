@@ -57,6 +57,7 @@ export const OVERRIDES = [
   'finish',
   'out-of-order',
   'any-order',
+  'lossy',
   'force',
 ] as const;
 

@@ -37,6 +37,11 @@ export const TOOLS = [
     files: ['test/spec/file-magic.test.ts'],
   },
   {
+    command: 'rbd',
+    debian: 'ceph-common',
+    files: ['test/interop/rbd-merge-diff.test.ts'],
+  },
+  {
     command: 'cc',
     debian: 'gcc',
     files: ['test/calls/short-counts.test.ts'],

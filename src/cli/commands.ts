@@ -80,4 +80,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'any stream to the plain lvmsync stream',
     load: async () => (await import('./commands/decompress.js')).decompress,
   },
+  {
+    name: 'convert',
+    positionals: '[stream]',
+    summary: "any stream to another format, other projects' among them",
+    load: async () => (await import('./commands/convert.js')).convert,
+  },
 ];

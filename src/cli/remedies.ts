@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<RemedyName, string>> = {
   finish: '--finish',
   'out-of-order': '--out-of-order',
   'any-order': '--any-order',
+  lossy: '--lossy',
   force: '--force',
   'compress-salvage': 'lvstream compress --salvage',
   'apply-salvage': 'lvstream apply --salvage',

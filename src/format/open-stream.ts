@@ -23,7 +23,16 @@ export interface StreamOptions extends DialectOptions, ReadingOptions {
 }
 
 /** Every format that a stream can have: our own, those of lvmsync, and other projects'. */
-export type FormatName = 'lvs' | `lvmsync${Dialect['version']}` | 'rbd1' | 'rbd2' | 'thin-send-recv';
+export const FORMAT_NAMES = [
+  'lvs',
+  'lvmsync1',
+  'lvmsync2',
+  'lvmsync3',
+  'rbd1',
+  'rbd2',
+  'thin-send-recv',
+] as const;
+export type FormatName = (typeof FORMAT_NAMES)[number];
 
 /** A stream of any format, on which `batches` can be iterated once. */
 export interface ChangeStream {

@@ -30,6 +30,7 @@ const withMissingFile: Readonly<Record<string, readonly string[]>> = {
   apply: ['apply', missing, captureFile('a', 'snapshot.img')],
   info: ['info', missing],
   verify: ['verify', missing],
+  convert: ['convert', missing, '--to', 'rbd1', '-o', folder.fresh('convert')],
   compress: ['compress', missing, '-o', folder.fresh('compress')],
   decompress: ['decompress', missing, '-o', folder.fresh('decompress')],
 };
@@ -43,6 +44,8 @@ const filters = [
   ['decompress', '-'],
   ['decompress'],
   ['merge', '-'],
+  ['convert', '-', '--to', 'thin-send-recv'],
+  ['convert', '--to', 'rbd1', '--lossy'],
   ['slice', '-', '--range', '0..'],
   ['slice', '--range', '0..'],
 ];

@@ -70,6 +70,21 @@ describe.each(formats)('a stream of %s', (format, bytes) => {
     expect((await succeed(['decompress'], bytes)).output.equals(output)).toBe(true);
   });
 
+  it('is converted, and back', async () => {
+    const [packed, back] = [folder.fresh('packed'), folder.fresh('back')];
+    await succeed(['convert', file, '--to', 'lvs', '-o', packed]);
+    const refused = await lvstream(['convert', packed, '--to', 'lvmsync3', '-o', back]);
+    const names = format === 'thin-send-recv' ? undefined : /no words for the sizes .*\n.*--lossy leaves/;
+    expect(refused.status).toBe(names ? 4 : 0);
+    expect(refused.errors).toMatch(names ?? /^$/);
+    const run = await lvstream(['convert', packed, '--to', format, '--lossy', '--force', '-o', back]);
+    expect([run.status, run.errors]).toEqual([0, '']);
+    const device = copy();
+    await succeed(['apply', back, device]);
+    expect(readFileSync(device).equals(after)).toBe(true);
+    if (format !== 'thin-send-recv') expect(readFileSync(back).equals(bytes)).toBe(true);
+  });
+
   it('is merged, with others and alone', async () => {
     const more = folder.file('more', plainStream([{ offset: 5000, data: Buffer.alloc(100, 0xbb) }]));
     for (const streams of [[file, more], [file]]) {

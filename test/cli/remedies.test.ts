@@ -18,7 +18,7 @@ import { lvstream } from './run-lvstream.js';
 describe('a remedy', () => {
   it('that allows what apply refused is an option of it', async () => {
     const { text } = await lvstream(['apply', '--help']);
-    const others: readonly string[] = ['force', 'any-order'];
+    const others: readonly string[] = ['force', 'any-order', 'lossy'];
     const options = OVERRIDES.filter((name) => !others.includes(name)).map((name) => nameOf(remedy(name)));
     const declared = options.map((option) => option.replace('--no-', '--'));
     for (const option of declared) expect(text).toMatch(new RegExp(`\\s${option}\\s`));

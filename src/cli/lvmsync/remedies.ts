@@ -9,6 +9,7 @@ const OF_LVSTREAM: Readonly<Partial<Record<Remedy['name'], string>>> = {
   finish: 'lvstream apply --finish',
   'out-of-order': 'lvstream apply --out-of-order',
   'any-order': 'lvstream merge --any-order',
+  lossy: 'lvstream convert --lossy',
   force: 'lvstream dump --force',
   units: 'lvstream apply --units chunks or --units bytes',
   full: 'lvstream dump --full',

@@ -5,6 +5,7 @@ import { writeOutput } from '../../files/write-output.js';
 import type { Closing, Totals } from '../../format/lvs/maps/closing.js';
 import type { Kind } from '../../format/lvs/maps/header.js';
 import type { ByteSink } from '../../format/lvs/writer.js';
+import type { FormatName } from '../../format/open-stream.js';
 import type { StreamFormat } from '../options.js';
 import { print, printJson } from './print.js';
 import { formatSize, sayTotals } from './sizes.js';
@@ -12,7 +13,7 @@ import { visible } from './visible.js';
 
 /** A stream or map that has been written, as its writer tells of it. */
 export interface Written {
-  readonly format: 'lvs' | 'lvmsync3' | ListFormat;
+  readonly format: FormatName | ListFormat;
   readonly kind?: Kind | undefined;
   readonly totals: Totals & Pick<Closing, 'consistent'>;
   readonly fileSize: number;
