@@ -15,6 +15,7 @@ import Table from 'cli-table3';
 import { makeOrigin, makeStore } from './bench/make-snapshot.js';
 import { makePool, makeSparseVolume } from './bench/make-pool.js';
 import { measure } from './bench/measure.js';
+import { makeParts, makeSmaller } from './bench/make-streams.js';
 import { WORKS } from './bench/works.js';
 
 const SHARE = 0.25;
@@ -50,10 +51,20 @@ const succeeds = (command, args) =>
 function prepare(folder, size) {
   const at = (name) => path.join(folder, name);
   const places = Object.fromEntries(
-    ['origin', 'cow', 'stream', 'lvs', 'target', 'fresh', 'limit', 'pool', 'volume'].map((name) => [
-      name,
-      at(name),
-    ]),
+    [
+      'origin',
+      'cow',
+      'stream',
+      'lvs',
+      'target',
+      'fresh',
+      'limit',
+      'pool',
+      'volume',
+      'one',
+      'two',
+      'parts',
+    ].map((name) => [name, at(name)]),
   );
   makeOrigin(places.origin, size);
   const chunks = makeStore(places.cow, size, SHARE);
@@ -61,10 +72,14 @@ function prepare(folder, size) {
   const all = { ...places, folder };
   const dump = 'lvstream dump --cow "$cow" --origin "$origin"';
   measure(`${dump} -o "$lvs" && ${dump} --format lvmsync -o "$stream"`, all);
+  makeSmaller(all, 'one', size, 2);
+  makeSmaller(all, 'two', size, 3);
+  makeParts(all, size);
   const source = fileURLToPath(new URL('bench/limit.c', import.meta.url));
   const tools = new Set();
   if (succeeds('cc', ['-O2', '-o', places.limit, source])) tools.add('cc');
   if (spawnSync('zstd', ['--version']).status === 0) tools.add('zstd');
+  if (spawnSync('rbd', ['--version']).status === 0) tools.add('rbd');
   if (makePool(places.pool)) tools.add('thin_delta');
   makeSparseVolume(places.volume);
   return { places: all, chunks, tools };
