@@ -74,34 +74,65 @@ function mergeHeads(
   end: number,
   checks: ReadonlyMap<RecordCursor, BaseCheck>,
 ): void {
+  const heads: RecordCursor[] = [];
   for (;;) {
-    const at = Math.min(...cursors.map(({ offset }) => offset));
-    if (at >= end) return;
-    const heads = cursors.filter(({ offset }) => offset === at);
-    const others = cursors.filter(({ offset }) => offset !== at);
-    const until = Math.min(end, ...others.map(({ offset }) => offset));
-    takeHeads(heads, at, until, builder, checks);
+    const until = findHeads(cursors, heads, end);
+    const [oldest] = heads;
+    if (oldest === undefined || oldest.offset >= end) return;
+    if (heads.length === 1) takeAlone(oldest, until, builder, checks);
+    else takeTogether(heads, until, builder, checks);
     if (heads.some(({ length }) => length === 0)) return;
   }
 }
 
-/** Takes what all of these begin with, up to where one of them or of the others has an end. */
-function takeHeads(
-  heads: readonly RecordCursor[],
-  at: number,
+/** Puts those that go on first into `heads`, the oldest first. Returns where another one goes on, or the end. */
+function findHeads(cursors: readonly RecordCursor[], heads: RecordCursor[], end: number): number {
+  let at = Infinity;
+  let until = end;
+  heads.length = 0;
+  for (const cursor of cursors) {
+    const { offset } = cursor;
+    if (offset < at) {
+      until = Math.min(until, at);
+      at = offset;
+      heads.length = 0;
+    } else if (offset > at) until = Math.min(until, offset);
+    if (offset === at) heads.push(cursor);
+  }
+  return until;
+}
+
+/** Takes all records of one up to where another one goes on, or its batch ends. */
+function takeAlone(
+  head: RecordCursor,
   until: number,
   builder: BatchBuilder,
   checks: ReadonlyMap<RecordCursor, BaseCheck>,
 ): void {
-  const [oldest] = heads;
-  const batch = heads.length === 1 && oldest!.batchEnd <= until ? oldest!.takeBatch(MAX_PASSED) : undefined;
-  if (batch) builder.pass(batch);
-  else {
-    const length = Math.min(until - at, ...heads.map((head) => head.length));
-    const parts = heads.map((head) => head.take(length));
-    if (checks.size > 0) heads.forEach((head, i) => checks.get(head)?.take(parts[i]!, parts[i - 1]));
-    builder.add({ ...parts.at(-1)!, pieces: parts[0]!.pieces });
+  const batch = head.batchEnd <= until ? head.takeBatch(MAX_PASSED) : undefined;
+  if (batch) {
+    builder.pass(batch);
+    return;
   }
+  const check = checks.get(head);
+  while (head.offset < until) {
+    const part = head.take(until - head.offset);
+    check?.take(part, undefined);
+    builder.add(part);
+  }
+}
+
+/** Takes what all of these begin with, up to where one of them or of the others has an end. */
+function takeTogether(
+  heads: readonly RecordCursor[],
+  until: number,
+  builder: BatchBuilder,
+  checks: ReadonlyMap<RecordCursor, BaseCheck>,
+): void {
+  const length = Math.min(until - heads[0]!.offset, ...heads.map((head) => head.length));
+  const parts = heads.map((head) => head.take(length));
+  if (checks.size > 0) heads.forEach((head, i) => checks.get(head)?.take(parts[i]!, parts[i - 1]));
+  builder.add({ ...parts.at(-1)!, pieces: parts[0]!.pieces });
 }
 
 function refusing(name: string | undefined): (piece: Range) => never {
