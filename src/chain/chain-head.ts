@@ -226,7 +226,7 @@ function stateOfDevice({ header, closing, verdict }: JudgedSnapback): State | un
 /**
  * Throws `RefusedError` unless a snapback file is the next one to roll back: all newer ones beside it must have been
  * rolled back, and the device be at the state that this one starts from (§6.3). Where an older one has been rolled back
- * since, a newer one's data is no longer there. One that is made of others must begin at the state that the device is at.
+ * since, a newer one's data is no longer there. A squash has the turn of the newest of those that it is made of (§6.4).
  */
 export async function checkTurn(
   snapback: { readonly path: string; readonly header: StreamHeader; readonly base: State | undefined },
@@ -236,8 +236,9 @@ export async function checkTurn(
   openFile: OpenStreamFile,
 ): Promise<void> {
   const beside = await findSnapbacks(dirname(resolve(snapback.path)), target);
-  if (snapback.header.derivedFrom) return checkTurnOfDerived(snapback, beside[0], device, codec, openFile);
-  const newer = beside.filter(({ header }) => (header.sequence ?? 0) > (snapback.header.sequence ?? 0));
+  const sequence = turnOf(snapback.header, beside);
+  if (sequence === undefined) return checkAtBase(snapback, beside[0]!, device, codec, openFile);
+  const newer = beside.filter(({ header }) => (header.sequence ?? 0) > sequence);
   const rolledBack = new RangeSet(codec.openScratch);
   let reached: State | undefined;
   for (const found of newer.reverse()) {
@@ -260,19 +261,32 @@ export async function checkTurn(
   );
 }
 
-/** A snapback that is made of others is no link of the chain: it begins at the state that the chain has led to (§6.4). */
-async function checkTurnOfDerived(
+/** Its place in the chain; undefined of a squash where none of those that it is made of is there to tell. */
+function turnOf(
+  { sequence, derivedFrom }: StreamHeader,
+  beside: readonly FoundSnapback[],
+): number | undefined {
+  if (sequence !== undefined || !derivedFrom || beside.length === 0) return sequence ?? 0;
+  const isPart = ({ header }: FoundSnapback) =>
+    derivedFrom.some(({ id }) => id && header.id && Buffer.compare(id, header.id) === 0);
+  const parts = beside.filter(isPart).map(({ header }) => header.sequence ?? 0);
+  return parts.length > 0 ? Math.max(...parts) : undefined;
+}
+
+/** Throws `RefusedError` unless the device is, by the newest snapback of it, at the state that a squash starts from. */
+async function checkAtBase(
   { path, base }: { readonly path: string; readonly base: State | undefined },
-  newest: FoundSnapback | undefined,
+  newest: FoundSnapback,
   device: RangeReader,
   codec: FrameCodec,
   openFile: OpenStreamFile,
 ): Promise<void> {
-  if (!newest || !base) return;
-  const state = stateOfDevice(await judgeSnapback(newest, device, codec, openFile));
-  if (!state || state.id === base.id) return;
+  const judged = await judgeSnapback(newest, device, codec, openFile);
+  const state = stateOfDevice(judged);
+  if (!state) throw outOfTurn(newest, judged.verdict);
+  if (state.id === base?.id) return;
   throw new RefusedError(
-    `${path}: starts from state ${base.id}, but by ${newest.path} the device is at ${state.id}`,
+    `${path}: starts from state ${base?.id ?? 'unknown'}, but by ${newest.path} the device is at ${state.id}`,
     {
       hint: sentence`squash the snapbacks that are to be rolled back; ${remedy('out-of-order')} applies it all the same`,
     },

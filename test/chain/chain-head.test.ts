@@ -343,4 +343,46 @@ describe('a roll-back', () => {
     await turn(u1!, 'a...');
     await expect(turn(u1!, 'x...')).rejects.toThrow('is newer');
   });
+
+  describe('with a snapback that is made of others', () => {
+    const id = (n: number) => new Uint8Array(16).fill(n);
+    const saveNumbered = async () => [
+      await save('u1', '.   ', 'a...', { ...hour(1), id: id(1) }),
+      await save('u2', ' .  ', 'ab..', { ...hour(2), id: id(2) }),
+      await save('u3', '  . ', 'abc.', { ...hour(3), id: id(3) }),
+    ];
+    const squashOf = (...numbers: number[]) => {
+      const derivedFrom = numbers.map((n) => ({ by: 'squash', id: id(n) }));
+      const header = { kind: 'snapback', requires: [], order: 'sorted', base: lv(2), derivedFrom } as const;
+      return { path: at('squash'), header };
+    };
+
+    it('has the turn of the newest of them', async () => {
+      await saveNumbered();
+      await expect(turn(squashOf(2, 1), 'abc.')).rejects.toThrow(
+        `${at('u3')}: is newer and has not been rolled back yet`,
+      );
+      await expect(turn(squashOf(2, 1), 'abX.')).rejects.toThrow(
+        `${at('u3')}: is newer and has not been rolled back as a whole`,
+      );
+      await turn(squashOf(2, 1), 'ab..');
+      await turn(squashOf(3, 2, 1), 'abX.');
+    });
+
+    it('begins, where none of them is there, at the state that the device is at', async () => {
+      await saveNumbered();
+      await expect(turn(squashOf(8, 9), 'abc.')).rejects.toThrow(
+        `${at('squash')}: starts from state lv:2, but by ${at('u3')} the device is at lv:3`,
+      );
+      await expect(turn(squashOf(8, 9), 'abX.')).rejects.toThrow('has not been rolled back as a whole');
+      await turn(squashOf(8, 9), 'ab..');
+    });
+
+    it('keeps its own turn where it was salvaged of one', async () => {
+      const [, u2] = await saveNumbered();
+      const header = { ...u2!.header, base: undefined, derivedFrom: [{ by: 'salvage', id: id(2) }] };
+      await expect(turn({ ...u2!, header }, 'abc.')).rejects.toThrow('has not been rolled back yet');
+      await turn({ ...u2!, header }, 'ab..');
+    });
+  });
 });
