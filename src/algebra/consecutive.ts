@@ -40,6 +40,11 @@ export function findUncertain(
   return pairs.filter(({ before, after }) => howFollows(before, after) === 'unknown');
 }
 
+/** Whether a stream follows another one by what that covers, so that its digests refuse nothing there (§6.2). */
+export function isCoveredBy(before: Mergeable, after: Mergeable): boolean {
+  return howFollows(before, after) === 'covered';
+}
+
 /** Whether each of the streams is known to follow the one before. */
 export function areConsecutive(streams: readonly Mergeable[]): boolean {
   return streams.slice(1).every((stream, index) => doesFollow(streams[index]!, stream));
@@ -116,30 +121,58 @@ function wayOut(streams: readonly Mergeable[]): Sentence {
 
 /** An order in which each stream follows the one before, if there is one and it is found in so many steps. */
 export function findOrder<T extends Mergeable>(streams: readonly T[]): readonly T[] | undefined {
+  const followers = findFollowers(streams);
+  const followed = new Set([...followers.values()].flat());
+  const firsts = streams.filter((stream) => !followed.has(stream));
+  if (firsts.length > 1) return undefined;
   const budget = { steps: MAX_STEPS };
-  for (const first of streams) {
+  for (const first of firsts.length === 1 ? firsts : streams) {
     const others = new Set(streams);
     others.delete(first);
-    const order = extendOrder([first], others, budget);
+    const order = extendOrder([first], others, followers, budget);
     if (order) return order;
   }
   return undefined;
 }
 
+/** Whether the streams lead to a state twice, or two begin at one: then their states tell of more than one order. */
+export function comesRound(streams: readonly Mergeable[]): boolean {
+  const bases = streams.map(({ ends }) => ends.base?.id);
+  const visited = [bases[0], ...streams.map(({ ends }) => ends.result?.id)];
+  return new Set(bases).size < bases.length || new Set(visited).size < visited.length;
+}
+
+type Followers<T> = ReadonlyMap<T, readonly T[]>;
+
+/** The streams that follow each, found by where they begin. */
+function findFollowers<T extends Mergeable>(streams: readonly T[]): Followers<T> {
+  const byBase = new Map<string, T[]>();
+  for (const stream of streams) {
+    const { base } = stream.ends;
+    if (base) byBase.set(base.id, [...(byBase.get(base.id) ?? []), stream]);
+  }
+  const followersOf = (stream: T): readonly T[] => {
+    const { result } = stream.ends;
+    const ids = new Set(result ? [result.id, ...(result.covers ?? [])] : []);
+    const near = [...ids].flatMap((id) => byBase.get(id) ?? []);
+    return near.filter((next) => next !== stream && doesFollow(stream, next));
+  };
+  return new Map(streams.map((stream) => [stream, followersOf(stream)]));
+}
+
 function extendOrder<T extends Mergeable>(
   order: T[],
   others: Set<T>,
+  followers: Followers<T>,
   budget: { steps: number },
 ): readonly T[] | undefined {
   if (others.size === 0) return order;
-  const last = order.at(-1)!;
-  for (const next of [...others]) {
+  for (const next of followers.get(order.at(-1)!) ?? []) {
     budget.steps -= 1;
     if (budget.steps < 0) return undefined;
-    if (!doesFollow(last, next)) continue;
-    others.delete(next);
+    if (!others.delete(next)) continue;
     order.push(next);
-    if (extendOrder(order, others, budget)) return order;
+    if (extendOrder(order, others, followers, budget)) return order;
     order.pop();
     others.add(next);
   }

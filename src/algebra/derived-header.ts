@@ -29,13 +29,14 @@ export function derivedFrom(by: string, sources: readonly Pick<StreamHeader, 'id
 /**
  * The header of a merge of streams, or of maps, the oldest first (§7). It is exhaustive only if all are, and each is known to
  * follow the one before. Where that is not known of streams that hold data, nobody knows where the merge leads: what is
- * missing between them would be missing for good if the next stream were taken to follow.
+ * missing between them would be missing for good if the next stream were taken to follow. The same holds where a user insists
+ * (`isInsisted`), since the data may contradict what the states say.
  */
-export function mergedHeader(sources: readonly Mergeable[], maker: Maker): StreamHeader {
+export function mergedHeader(sources: readonly Mergeable[], maker: Maker, isInsisted = false): StreamHeader {
   const headers = sources.map(({ header }) => header);
   const [first, last] = [sources[0]!, sources.at(-1)!];
   const isMap = last.header.kind === 'map';
-  const isLinked = areConsecutive(sources);
+  const isLinked = !isInsisted && areConsecutive(sources);
   const isExhaustive = isLinked && headers.every(({ exhaustive }) => exhaustive === true);
   const chunkSizes = new Set(headers.map(({ chunkSize }) => chunkSize));
   return fitHeader({
@@ -100,9 +101,12 @@ function idOf({ header, closing }: Mergeable): { readonly id: StreamId | undefin
   return { id: header.id ?? closing.digest };
 }
 
+/** What is lost may have been written since the base. */
+const NOT_WHOLE = { result: undefined, exhaustive: undefined };
+
 /** The header of what was salvaged: another stream, with another id, of which nobody knows where it leads (§10). */
 export function salvagedHeader(header: StreamHeader, id: Uint8Array): StreamHeader {
-  return fitHeader({ ...header, id, derivedFrom: derivedFrom('salvage', [header]), result: undefined });
+  return fitHeader({ ...header, id, derivedFrom: derivedFrom('salvage', [header]), ...NOT_WHOLE });
 }
 
 /**

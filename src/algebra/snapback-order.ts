@@ -1,6 +1,6 @@
 import { RefusedError, type LvstreamError } from '../errors.js';
 import type { State } from '../format/lvs/maps/state.js';
-import { findOrder, type Mergeable } from './consecutive.js';
+import { comesRound, findOrder, type Mergeable } from './consecutive.js';
 
 /**
  * Snapbacks in the order in which they are rolled back, the newest first, told by their states whatever order they come in
@@ -13,8 +13,9 @@ export function orderSnapbacks<T extends Mergeable>(snapbacks: readonly T[]): re
   if (snapbacks.length === 1) return snapbacks;
   const fault = findStateless(snapbacks) ?? findFork(snapbacks);
   if (fault) throw fault;
-  const order = findOrder(snapbacks);
+  const order = findOrder(snapbacks.toSorted(bySequence));
   if (!order) throw gapBetween(snapbacks);
+  if (comesRound(order) && snapbacks.some(({ header }) => header.sequence === undefined)) throw inCircle();
   return order;
 }
 
@@ -81,12 +82,23 @@ function findShared(
   return undefined;
 }
 
+/** The newest first: where states come round they don't tell which that is. */
+function bySequence({ header: one }: Mergeable, { header: other }: Mergeable): number {
+  return (other.sequence ?? 0) - (one.sequence ?? 0);
+}
+
 /** There are several from which nothing leads on. */
 function gapBetween(snapbacks: readonly Mergeable[]): LvstreamError {
   const bases = new Set(snapbacks.map(({ ends }) => ends.base!.id));
   const lasts = snapbacks.filter(({ ends }) => !bases.has(ends.result!.id)).map(({ name }) => name);
-  const what = lasts.length > 1 ? `${lasts.join(', ')}: nothing leads on from them` : 'they lead in a circle';
-  return new RefusedError(`the snapbacks are no chain: ${what}`, {
+  if (lasts.length < 2) return inCircle();
+  return new RefusedError(`the snapbacks are no chain: ${lasts.join(', ')}: nothing leads on from them`, {
     hint: 'name those in between too, or squash each part by itself',
+  });
+}
+
+function inCircle(): LvstreamError {
+  return new RefusedError('the snapbacks are no chain: they lead in a circle', {
+    hint: 'squash each part by itself',
   });
 }

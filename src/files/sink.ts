@@ -43,11 +43,16 @@ interface Force {
   readonly force?: boolean | undefined;
 }
 
+interface OutputOptions extends Force {
+  /** Asked right before a file gets its name; if it throws, nothing has been replaced. */
+  readonly confirm?: (() => void) | undefined;
+}
+
 /**
  * Opens standard output for `-` and for any name of what it is, or a file that appears only on `commit`. `force` lets it
  * replace another file, never anything else. A pipe or a character device, such as `/dev/null`, is written to as it is.
  */
-export async function openOutput(path: string, { force }: Force = {}): Promise<Output> {
+export async function openOutput(path: string, { force, confirm }: OutputOptions = {}): Promise<Output> {
   refuseTaken(path, { force });
   if (isStandardOutput(path)) return directOutput(STDOUT, 'standard output', () => undefined);
   if (isStreamed(path)) {
@@ -68,6 +73,7 @@ export async function openOutput(path: string, { force }: Force = {}): Promise<O
       try {
         fsyncSync(temporary.fd);
         if (!temporary.hasItsName()) throw takenOver(path);
+        confirm?.();
         giveName(temporary.path, place, force === true);
       } catch (cause) {
         forget();

@@ -4,14 +4,14 @@ import { openOutput, type Output } from './sink.js';
 
 /**
  * Runs what writes a result, and puts it under its name when all of it is there. When that throws, nothing is left.
- * `path` and `force` as of `openOutput`.
+ * `path`, `force` and `confirm` as of `openOutput`.
  */
 export async function writeOutput<T>(
   path: string,
-  { force }: { readonly force?: boolean | undefined },
+  { force, confirm }: { readonly force?: boolean | undefined; readonly confirm?: () => void },
   write: (output: Output) => Promise<T>,
 ): Promise<T> {
-  const output = await openOutput(path, { force });
+  const output = await openOutput(path, { force, confirm });
   let result: T;
   try {
     result = await write(output);
@@ -25,16 +25,19 @@ export async function writeOutput<T>(
 
 /**
  * Runs what writes a file's new content, and replaces the file by it at once, when all of it is on stable storage; owner and
- * mode stay. When that throws, the file is as it was. Throws `RefusedError` if somebody changed it meanwhile.
+ * mode stay. When that throws, the file is as it was. `before`: as {@link statFile} found it before any of it was read; throws
+ * `RefusedError` if it is another one, or was changed, since.
  */
-export async function rewriteFile<T>(path: string, write: (output: Output) => Promise<T>): Promise<T> {
-  const before = statFile(path);
-  const result = await writeOutput(path, { force: true }, async (output) => {
-    const written = await write(output);
+export async function rewriteFile<T>(
+  path: string,
+  before: BigIntStats,
+  write: (output: Output) => Promise<T>,
+): Promise<T> {
+  const confirm = (): void => {
     if (!isSame(before, statFile(path)))
       throw new RefusedError(`${path}: was changed while it was being read`, { hint: 'run this again' });
-    return written;
-  });
+  };
+  const result = await writeOutput(path, { force: true, confirm }, write);
   restoreOwner(path, before);
   return result;
 }
@@ -54,7 +57,8 @@ function restoreOwner(path: string, { mode, uid, gid }: BigIntStats): void {
   }
 }
 
-function statFile(path: string): BigIntStats {
+/** Which file has the name, and when it was changed last. Throws `DeviceError`. */
+export function statFile(path: string): BigIntStats {
   try {
     return statSync(path, { bigint: true });
   } catch (cause) {

@@ -48,6 +48,11 @@ describe('snapbacks', () => {
     );
   });
 
+  it('are ordered however many they are', () => {
+    const chain = Array.from({ length: 2000 }, (_, i) => undo(2000 - i, 1999 - i));
+    expect(orderSnapbacks(chain.toReversed())).toEqual(chain);
+  });
+
   it('that leave a gap are refused with the names of its ends', () => {
     expect(refusal(undo(2, 1), undo(5, 4), undo(4, 3))).toBe(
       'the snapbacks are no chain: 2-1, 4-3: nothing leads on from them',
@@ -60,8 +65,11 @@ describe('snapbacks', () => {
     expect(refusal(undo(2, 1), undo(2, 1))).toBe('2-1, 2-1: both begin at lv:2');
   });
 
-  it('that lead in a circle have a first one all the same, and apart from others none', () => {
-    expect(refusal(undo(2, 1), undo(1, 2))).toBeUndefined();
+  it('that lead in a circle begin with the one saved last, and are refused where that is not known', () => {
+    const [one, two] = [undo(2, 1, { sequence: 1 }), undo(1, 2, { sequence: 2 })];
+    expect(orderSnapbacks([one, two])).toEqual([two, one]);
+    expect(orderSnapbacks([two, one])).toEqual([two, one]);
+    expect(refusal(undo(2, 1), undo(1, 2))).toBe('the snapbacks are no chain: they lead in a circle');
     expect(refusal(undo(2, 1), undo(1, 2), undo(4, 3), undo(3, 4))).toBe(
       'the snapbacks are no chain: they lead in a circle',
     );

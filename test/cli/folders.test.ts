@@ -125,8 +125,8 @@ describe('compress DIR', () => {
     const path = make({});
     const file = join(path, 'a.lvs');
     copyFileSync(packed, file);
-    const { rewriteFile } = await import('#src/files/write-output.js');
-    const writing = rewriteFile(file, async (output) => {
+    const { rewriteFile, statFile } = await import('#src/files/write-output.js');
+    const writing = rewriteFile(file, statFile(file), async (output) => {
       await output.write(Buffer.from('new'));
       writeFileSync(file, 'somebody else was here');
     });

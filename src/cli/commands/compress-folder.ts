@@ -2,7 +2,7 @@ import { packStream } from '../../algebra/pack-stream.js';
 import { createCodec } from '../../codec/codec.js';
 import { LvstreamError, UsageError } from '../../errors.js';
 import { openInput, plainSize } from '../../files/open-input.js';
-import { rewriteFile } from '../../files/write-output.js';
+import { rewriteFile, statFile } from '../../files/write-output.js';
 import { ClosedOutputError } from '../../files/sink.js';
 import type { Closing } from '../../format/lvs/maps/closing.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
@@ -60,6 +60,7 @@ async function compressOne(path: string, codec: FrameCodec, args: Arguments): Pr
 }
 
 async function replaceOne(path: string, codec: FrameCodec, args: Arguments): Promise<void> {
+  const before = statFile(path);
   await withOpen(async (keep) => {
     const input = keep(await openInput(path, codec, { pieces: true }));
     const stream = await input.open();
@@ -73,7 +74,7 @@ async function replaceOne(path: string, codec: FrameCodec, args: Arguments): Pro
       () => plainSize(input, codec),
       args,
       (watch) =>
-        rewriteFile(path, async (output) => {
+        rewriteFile(path, before, async (output) => {
           const packed = await countTo(output, (sink) =>
             packStream({ ...stream, batches: watch(stream.batches) }, sink, codec, packer),
           );

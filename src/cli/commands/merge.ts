@@ -1,4 +1,4 @@
-import { findOrder, findUncertain, refuseNotConsecutive } from '../../algebra/consecutive.js';
+import { comesRound, findOrder, findUncertain, refuseNotConsecutive } from '../../algebra/consecutive.js';
 import { mergedHeader } from '../../algebra/derived-header.js';
 import { createCodec } from '../../codec/codec.js';
 import { FormatError, RefusedError } from '../../errors.js';
@@ -57,7 +57,7 @@ export const merge = defineCommand({
           derive: async (watch, maker) =>
             isMapInput(inputs[0]!)
               ? mergeMaps(await readMaps(inputs), maker)
-              : mergeInputs(inputs, mergedHeader(inputs, maker), watch, {
+              : mergeInputs(inputs, mergedHeader(inputs, maker, args.anyOrder), watch, {
                   ...spill,
                   anyOrder: args.anyOrder,
                 }),
@@ -86,11 +86,14 @@ function refuseMapsWithData(inputs: readonly MergeInput[]): void {
 
 /** The names of files in a folder say nothing of their order. */
 function orderByStates(inputs: readonly MergeInput[]): readonly MergeInput[] {
-  const order = findOrder(inputs);
-  if (order) return order;
-  throw new RefusedError('the streams do not all follow each other, so that nothing tells their order', {
-    hint: 'name them one by one, the oldest first, instead of their folder',
-  });
+  const order = new Set(inputs.map(({ header }) => header.kind)).size === 1 ? findOrder(inputs) : undefined;
+  if (order && !comesRound(order)) return order;
+  throw new RefusedError(
+    'the streams do not all follow each other in one way, so that nothing tells their order',
+    {
+      hint: 'name them one by one, the oldest first, instead of their folder',
+    },
+  );
 }
 
 async function readMaps(inputs: readonly MergeInput[]): Promise<readonly MergeableMap[]> {

@@ -85,6 +85,11 @@ function orderOf(
   order: GivenOrder | undefined,
   say: (text: string) => void,
 ): readonly MergeInput[] {
+  const map = inputs.find(({ header }) => header.kind === 'map');
+  if (map)
+    throw new RefusedError(`${map.name}: a map holds no data, and undoes nothing`, {
+      hint: 'name snapbacks',
+    });
   const plain = inputs.find(({ isPlain }) => isPlain);
   if (!plain) return orderSnapbacks(inputs);
   if (inputs.length === 1) return inputs;
@@ -103,9 +108,25 @@ function orderOf(
 
 function sortBy(inputs: readonly MergeInput[], order: GivenOrder): readonly MergeInput[] {
   if (order === 'given') return inputs;
-  if (order === 'name') return inputs.toSorted((a, b) => (basename(a.name) < basename(b.name) ? -1 : 1));
-  const times = new Map(inputs.map((input) => [input, changedAt(input)]));
-  return inputs.toSorted((a, b) => times.get(a)! - times.get(b)!);
+  const compare = order === 'name' ? byName : byTime;
+  const sorted = inputs.toSorted(compare);
+  const tied = sorted.findIndex((input, index) => index > 0 && compare(sorted[index - 1]!, input) === 0);
+  if (tied < 0) return sorted;
+  throw new RefusedError(
+    `${sorted[tied - 1]!.name}, ${sorted[tied]!.name}: which is older is not told ${SAID[order]}`,
+    {
+      hint: 'name them, the oldest first, with --order given',
+    },
+  );
+}
+
+/** Numbers in names count as numbers: the tenth comes behind the second. */
+function byName(one: MergeInput, other: MergeInput): number {
+  return basename(one.name).localeCompare(basename(other.name), 'en', { numeric: true });
+}
+
+function byTime(one: MergeInput, other: MergeInput): number {
+  return changedAt(one) - changedAt(other);
 }
 
 function changedAt({ name, path }: MergeInput): number {

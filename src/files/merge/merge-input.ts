@@ -33,6 +33,8 @@ export interface MergeInput extends Mergeable {
   readonly memory: number;
   /** Opens it, for the caller to close. A file is only open meanwhile; a pipe has been spooled. */
   open(readAhead?: number): Promise<StreamInput>;
+  /** Throws `DeviceError` if the file has changed since it was looked at; to be asked again when it has been read. */
+  check(): void;
   /** Gives back what it has taken. */
   close(): void;
 }
@@ -43,7 +45,7 @@ const SMALL_READER_MEMORY = 1 << 16;
 /** A usual batch of a plain stream, the one that is read meanwhile, and one that waits to be used again. */
 const PLAIN_MEMORY = 4 << 20;
 
-type Found = Omit<MergeInput, 'name' | 'path' | 'open' | 'close'>;
+type Found = Omit<MergeInput, 'name' | 'path' | 'open' | 'check' | 'close'>;
 
 /**
  * Looks at a stream that is to be merged: at the index of an `.lvs` file, at the headers of a plain one, not at the data. A
@@ -55,29 +57,46 @@ export async function surveyMergeInput(
   options: InputOptions,
 ): Promise<MergeInput> {
   const full = { ...options, pieces: true, rewindable: true };
+  const print = path === '-' ? undefined : fingerprint(path);
   const input = await openInput(path, codec, full);
   try {
     const found = await look(input, codec);
     const { name } = input;
     if (input.path === undefined) return { ...found, name, path: undefined, ...keptOpen(input) };
-    const print = fingerprint(path);
-    input.close();
-    const open = async (readAhead?: number): Promise<StreamInput> => {
+    const check = (): void => {
       if (fingerprint(path) !== print) throw new DeviceError(`${path}: has changed since it was looked at`);
-      return openInput(path, codec, { ...full, readAhead });
     };
-    return { ...found, name, path, open, close: () => undefined };
+    check();
+    input.close();
+    const open = (readAhead?: number) => openChecked(path, codec, { ...full, readAhead }, check);
+    return { ...found, name, path, open, check, close: () => undefined };
   } catch (error) {
     input.close();
     throw error;
   }
 }
 
-function keptOpen(input: StreamInput): Pick<MergeInput, 'open' | 'close'> {
+async function openChecked(
+  path: string,
+  codec: FrameCodec,
+  options: InputOptions,
+  check: () => void,
+): Promise<StreamInput> {
+  const input = await openInput(path, codec, options);
+  try {
+    check();
+    return input;
+  } catch (error) {
+    input.close();
+    throw error;
+  }
+}
+
+function keptOpen(input: StreamInput): Pick<MergeInput, 'open' | 'check' | 'close'> {
   const close = (): void => {
     input.close();
   };
-  return { open: async () => ({ ...input, close: () => undefined }), close };
+  return { open: async () => ({ ...input, close: () => undefined }), check: () => undefined, close };
 }
 
 /** Which file has the name, and when it was changed last. */

@@ -1,3 +1,4 @@
+import { isCoveredBy } from '../../algebra/consecutive.js';
 import { mergedConsistent } from '../../algebra/derived-header.js';
 import type { DerivedStream } from '../../algebra/derived-stream.js';
 import { mergeSources, type MergeLimits } from '../../algebra/sort/merge-sources.js';
@@ -27,7 +28,11 @@ export function mergeInputs(
 ): DerivedStream {
   const pieces = header.baseDigests === true;
   const readAhead = Math.floor(MOST_IN_FLIGHT / inputs.length);
-  const sources = inputs.map((input) => sourceOf(input, readAhead, watch));
+  const sources = inputs.map((input, index) => {
+    const before = inputs[index - 1];
+    const isCovered = before !== undefined && isCoveredBy(before, input);
+    return sourceOf(input, readAhead, isCovered ? (batches) => watch(withoutPieces(batches)) : watch);
+  });
   const hasher = pieces && anyOrder !== true ? options.reading : undefined;
   const merging = { pieces, end: endOf(header), hasher, limits };
   return {
@@ -54,10 +59,16 @@ function sourceOf(input: MergeInput, readAhead: number, watch: Watch): MergeSour
   };
 }
 
+/** What one that follows by what is covered expects is nothing that must be there: newer data may be (§6.5). */
+async function* withoutPieces(batches: AsyncIterable<RecordBatch>): AsyncGenerator<RecordBatch> {
+  for await (const batch of batches) yield { ...batch, pieces: undefined };
+}
+
 async function* readInput(input: MergeInput, readAhead: number): AsyncGenerator<RecordBatch> {
   const opened = await input.open(readAhead);
   try {
     yield* (await opened.open()).batches;
+    input.check();
   } finally {
     opened.close();
   }
