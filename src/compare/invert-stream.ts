@@ -1,4 +1,5 @@
 import type { RangeReader } from '../algebra/random-access.js';
+import { ensurePieces } from '../algebra/records/batch-builder.js';
 import { sliceStream } from '../algebra/slice-stream.js';
 import { splitZeroRuns } from '../algebra/zeros/split-zeros.js';
 import { createBufferPool, releaseBatch, type RecordBatch, type SegmentArrays } from '../format/batch.js';
@@ -11,7 +12,8 @@ import { readPreImages } from './pre-images.js';
 /**
  * What a device holds where a sorted stream writes, with base digests of what the stream writes there (§7):
  * apply(invertStream(s, D), apply(s, D)) = D. Each batch says what it asks for (§4.6.2). Sorted; records that touch are joined as far
- * as a batch holds them, runs of zeros and holes are zeros. What lies past the device's end is left out.
+ * as a batch holds them, runs of zeros and holes are zeros. What lies past the device's end is left out. `cutOff`: the end
+ * of the device that the stream takes away; all of it is there too, and nobody knows what will be there then.
  *
  * One batch of the stream is held, and the device's part of it. The caller owns each batch. Throws what the stream and the
  * device throw.
@@ -20,16 +22,20 @@ export async function* invertStream(
   batches: AsyncIterable<RecordBatch>,
   device: RangeReader,
   codec: FrameCodec,
+  cutOff?: Range,
 ): AsyncGenerator<RecordBatch, void, undefined> {
   const pool = createBufferPool();
   const after = new BatchReader(device);
   const digestPieces = createPieceDigester(after, codec);
-  for await (const batch of sliceStream(batches, [{ offset: 0, length: device.size }])) {
+  for await (const batch of sliceStream(batches, [{ offset: 0, length: cutOff?.offset ?? device.size }])) {
     after.batch = batch;
     for await (const before of splitZeroRuns(readPreImages(segmentsOf(batch), device, pool)))
       yield { ...before, pieces: await digestPieces(before) };
     releaseBatch(batch);
   }
+  if (!cutOff) return;
+  const segments = segmentsOf({ kind: 'zeros', ranges: [cutOff] });
+  for await (const before of splitZeroRuns(readPreImages(segments, device, pool))) yield ensurePieces(before);
 }
 
 /** The device as one batch leaves it, where that writes. */

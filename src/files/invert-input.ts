@@ -11,6 +11,7 @@ import type { FrameCodec } from '../format/frame-codec.js';
 import { endsOf, type Ends } from '../format/lvs/maps/ends.js';
 import { resultState } from '../format/lvs/maps/result-state.js';
 import type { StreamHeader } from '../format/lvs/maps/header.js';
+import type { Range } from '../ranges/range.js';
 import { isMap, type ChangeStream } from '../format/open-stream.js';
 import { openSorted } from './merge/open-sorted.js';
 import type { StreamInput } from './open-input.js';
@@ -48,12 +49,17 @@ export async function invertInput(work: Inverting, maker: Maker, watch: Watch): 
   const sorted = await openSorted(input, inside, codec, { spill, watch });
   return {
     header: invertedHeader(header, device.name, maker),
-    batches: invertStream(sorted, device, codec),
+    batches: invertStream(sorted, device, codec, cutOffBy(header)),
     extras: () => {
       const { base, result } = endsAfter(stream, codec);
       return { base: result, result: base, ...work.settle(), endTime: Date.now() };
     },
   };
+}
+
+/** The end of the device that a stream takes away. */
+function cutOffBy({ baseSize = 0, resultSize = Infinity }: StreamHeader): Range | undefined {
+  return resultSize < baseSize ? { offset: resultSize, length: baseSize - resultSize } : undefined;
 }
 
 /** Where it leads from and to, the result computed where nothing names it (§6.1). */

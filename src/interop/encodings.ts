@@ -58,13 +58,13 @@ function tagged(version: RbdVersion, tag: string, length: number): Uint8Array[] 
 }
 
 /**
- * A stream of thin-send-recv 1.1. Zeros are unmaps where they are whole chunks of `chunkSize`; of others a receiver would leave
- * what was there before, so that they are data.
+ * A stream of thin-send-recv 1.1. Zeros are unmaps where they are whole chunks of the pool that receives them, if that is known
+ * (`unmapChunk`); otherwise they are data, since a pool passes over an unmap of a part of a chunk, and what was there before stays.
  */
-export function thinEncoding(chunkSize: number | undefined): RecordEncoding {
+export function thinEncoding(unmapChunk: number | undefined): RecordEncoding {
   let [data, unmaps] = [0, 0];
   const isWhole = ({ offset, length }: Range) =>
-    chunkSize !== undefined && chunkSize > 0 && offset % chunkSize === 0 && length % chunkSize === 0;
+    unmapChunk !== undefined && offset % unmapChunk === 0 && length % unmapChunk === 0;
   return {
     begin: () => thinChunk(THIN_COMMANDS.begin, { offset: 0, length: 0 }),
     dataHeader: (record) => {
@@ -101,16 +101,21 @@ function thinChunk(command: number, { offset, length }: Range): Uint8Array {
  * receivers of 0.0.x and 1.0.x take, though senders of 1.0.x wrote bytes (§3.2).
  */
 export function chunkEncoding(version: 1 | 2): RecordEncoding {
+  let [isAnyBehind, areAllEven] = [false, true];
   return {
     begin: () => latin(`lvmsync PROTO[${version}]\n`),
     unit: CHUNK_SIZE_1,
     dataHeader: ({ offset, length }) => {
       if (offset % CHUNK_SIZE_1 !== 0 || length !== CHUNK_SIZE_1) throw unaligned(version, offset);
       const number = littleU64(offset / CHUNK_SIZE_1);
+      isAnyBehind ||= offset > 0;
+      areAllEven &&= (offset / CHUNK_SIZE_1) % CHUNK_SIZE_1 === 0;
       return version === 1 ? number : concatenate([number, Uint8Array.of(0, 0, 0x10, 0)]);
     },
     zeros: () => undefined,
     end: () => new Uint8Array(0),
+    lost: () =>
+      version === 2 && isAnyBehind && areAllEven ? ['that its offsets are numbers of chunks'] : [],
   };
 }
 

@@ -13,7 +13,7 @@ export type RbdVersion = 1 | 2;
 
 /** What the first records of a diff say. */
 export interface RbdHeader {
-  /** The snapshot that it begins from; undefined: from nothing. A name that is no UTF-8 counts as unknown. */
+  /** The snapshot that it begins from; undefined: from nothing. */
   readonly from?: string | undefined;
   /** The snapshot that it leads to. */
   readonly to?: string | undefined;
@@ -92,8 +92,17 @@ class MetaRecord {
       throw malformedRecord(this.#position, `a record of another length than "${this.#tag}" has`);
     if (this.#tag === RBD_TAGS.size) return { size: this.#imageSize() };
     if (this.#tag === RBD_TAGS.isProtected) return { isProtected: this.#bytes[this.#start] !== 0 };
-    const name = decodeName(this.#bytes.subarray(this.#start + U32_SIZE, this.#start + size));
+    const name = this.#decodeName(this.#bytes.subarray(this.#start + U32_SIZE, this.#start + size));
     return this.#tag === RBD_TAGS.from ? { from: name } : { to: name };
+  }
+
+  /** A name that could not be kept would make one that begins at a snapshot a diff of a whole image. */
+  #decodeName(bytes: Uint8Array): string {
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      throw malformedRecord(this.#position, "a snapshot's name that is no UTF-8");
+    }
   }
 
   #payloadSize(): number {
@@ -116,14 +125,6 @@ class MetaRecord {
     if (this.#bytes.length >= size) return;
     const end = this.#position + this.#bytes.length;
     throw new FormatError('truncated-header', end, 'the stream ends inside a record');
-  }
-}
-
-function decodeName(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
   }
 }
 

@@ -75,7 +75,8 @@ async function readWindow(course: Course): Promise<void> {
   try {
     while (!course.ended && takeNext(course, window)) {
       goesOn = true;
-      if (course.rest?.kind === 'zeros' && course.rest.length > ZEROS_AT_ONCE) break;
+      if (course.draft.isReady || (course.rest?.kind === 'zeros' && course.rest.length > ZEROS_AT_ONCE))
+        break;
     }
   } finally {
     reader.skip(window.at);

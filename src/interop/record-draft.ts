@@ -80,6 +80,11 @@ export class RecordDraft {
     if (this.#zeros.length === MAX_ZEROS) this.#closeZeros();
   }
 
+  /** There is a batch to be taken. */
+  get isReady(): boolean {
+    return this.#done.length > 0;
+  }
+
   /** What is ready, in order; each batch is the caller's. */
   take(): readonly RecordBatch[] {
     const done = this.#done;

@@ -18,6 +18,8 @@ export interface RecordEncoding {
   readonly unit?: number | undefined;
   /** What stands behind the records. */
   end(): Uint8Array;
+  /** What a reader can't tell of the records that were written, to be asked at the end. */
+  lost?(): readonly string[];
 }
 
 const ZEROS = new Uint8Array(1 << 20);

@@ -11,6 +11,13 @@ import { writeRecords, type RecordEncoding } from './record-writer.js';
 /** What a stream can be written as that is no `.lvs` file. */
 export type ForeignName = Exclude<FormatName, 'lvs'>;
 
+export interface ForeignOptions {
+  /** What the format has no words for may be left out. */
+  readonly lossy: boolean;
+  /** Bytes of the chunks of the thin pool that receives the stream, where they are known. */
+  readonly unmapChunk?: number | undefined;
+}
+
 /** What was written, and what the format has no words for. */
 export interface WrittenForeign {
   readonly totals: Totals & Pick<Closing, 'consistent'>;
@@ -28,18 +35,17 @@ export async function writeForeign(
   name: string,
   stream: ChangeStream,
   sink: ByteSink,
-  { lossy }: { readonly lossy: boolean },
+  options: ForeignOptions,
 ): Promise<WrittenForeign> {
   if (isMap(stream))
     throw new RefusedError(`${name}: a map holds no records, and ${format} no ranges without data`, {
       hint: 'what can be converted is a stream with data',
     });
   const { header, batches } = stream;
+  const { lossy } = options;
   refuseLoss(format, name, lostOf(format, header), lossy);
-  const totals =
-    format === 'lvmsync3'
-      ? await writePlain(batches, sink)
-      : await writeRecords(batches, encodingOf(format, header, lossy), sink);
+  const encoding = format === 'lvmsync3' ? undefined : encodingOf(format, header, options);
+  const totals = await (encoding ? writeRecords(batches, encoding, sink) : writePlain(batches, sink));
   const closing = stream.closing();
   const { base, result, undoes } = closing;
   const lost = lostOf(format, {
@@ -49,6 +55,8 @@ export async function writeForeign(
     undoes,
   });
   if (closing.consistent === false) lost.push('that it is of no single moment');
+  if (Object.keys(closing.unknown ?? {}).length > 0) lost.push('keys of its end that are not known');
+  lost.push(...(encoding?.lost?.() ?? []));
   refuseLoss(format, name, lost, lossy);
   return { totals: { ...totals, consistent: closing.consistent }, lost };
 }
@@ -56,9 +64,9 @@ export async function writeForeign(
 function encodingOf(
   format: Exclude<ForeignName, 'lvmsync3'>,
   header: StreamHeader,
-  lossy: boolean,
+  { lossy, unmapChunk }: ForeignOptions,
 ): RecordEncoding {
-  if (format === 'thin-send-recv') return thinEncoding(header.chunkSize);
+  if (format === 'thin-send-recv') return thinEncoding(unmapChunk);
   if (format === 'lvmsync1' || format === 'lvmsync2') return chunkEncoding(format === 'lvmsync1' ? 1 : 2);
   return rbdEncoding(format === 'rbd1' ? 1 : 2, rbdHeaderOf(header), lossy);
 }

@@ -135,6 +135,17 @@ describe('an inverted stream', () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it('of a stream that makes the device smaller brings its end back', async () => {
+    const old = folder.file('old', Buffer.from(Array.from({ length: 40_000 }, (_, i) => (i * 7) % 251)));
+    const small = folder.file('small', readFileSync(old).subarray(0, 20_001));
+    const [shrinks, back] = [folder.fresh('shrinks.lvs'), folder.fresh('back.lvs')];
+    await succeed(['diff', old, small, '-o', shrinks]);
+    await succeed(['invert', shrinks, '--base', old, '-o', back]);
+    truncateSync(small, 40_000);
+    await succeed(['apply', back, small, '--no-sync']);
+    expect(readFileSync(small)).toEqual(readFileSync(old));
+  });
+
   it('of long runs of zeros takes no memory', async () => {
     const gibibytes = process.env['SLOW'] === '1' ? 1024 : 64;
     const device = folder.file('device', 'data');

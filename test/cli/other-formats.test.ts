@@ -1,6 +1,7 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { asData, rbdParts, thinParts, type OtherRecord } from '../interop/other-formats.js';
+import { runMeasured } from '../long/run-measured.js';
 import { applied, plainStream } from '../streams.js';
 import { parsePlain } from './plain-records.js';
 import { Folder, lvstream, succeed } from './run-lvstream.js';
@@ -111,4 +112,12 @@ describe.each(formats)('a stream of %s', (format, bytes) => {
     const { text } = await succeed(['info', '--json', kept]);
     expect(JSON.parse(text)).toMatchObject({ records: format === 'thin-send-recv' ? 3 : 2 });
   });
+});
+
+it('many short runs of zeros take no memory', async () => {
+  const zeros = Array.from({ length: 3000 }, (_, i) => ({ offset: i * 262_144, zeros: 131_000 }));
+  const file = folder.file('zeros.rbd', Buffer.concat(rbdParts(1, { records: zeros })));
+  const run = await runMeasured('info', file);
+  expect(run).toMatchObject({ status: 0, err: '' });
+  expect(run.peakMib).toBeLessThan(150);
 });

@@ -4,6 +4,7 @@ import { readCapture } from '../captures.js';
 import { runMeasured } from '../long/run-measured.js';
 import { batchOf, lvsFile } from '../streams.js';
 import { formatPlain, parsePlain } from './plain-records.js';
+import { FileDraft, pieceRun } from '../vectors/container.js';
 import { Folder, lvstream, succeed } from './run-lvstream.js';
 
 /** The part of a stream that lies in ranges of the device. */
@@ -114,5 +115,18 @@ describe('damage', () => {
     expect(existsSync(out)).toBe(false);
     await succeed(['slice', damaged, '--range', '4K..8K', '-o', out]);
     expect(readFileSync(out).length).toBeGreaterThan(0);
+  });
+
+  it('of an index that tells of fewer pieces than there are is found', async () => {
+    const draft = new FileDraft({ kind: 'changes', requires: [], order: 'sorted', base_digests: true });
+    const pieces = pieceRun(0, 1);
+    draft.data([{ offset: 2048, data: new Uint8Array(4096).fill(1) }], { pieces });
+    draft.data([{ offset: 8192, data: new Uint8Array(4096).fill(2) }], { pieces });
+    draft.finish();
+    const hostile = folder.file('hostile.lvs', draft.bytes);
+    const out = folder.fresh('out');
+    const run = await lvstream(['slice', hostile, '--range', '0..3K', '-o', out]);
+    expect([run.status, existsSync(out)]).toEqual([3, false]);
+    expect(run.errors).toMatch(/^lvstream: \S+hostile\.lvs: byte \d+: [^\n]+ \(piece-digests\)\n$/);
   });
 });

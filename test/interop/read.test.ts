@@ -248,6 +248,15 @@ describe.each([1, 2] as const)('rbd diff v%i', (version) => {
     });
   });
 
+  it('has names in UTF-8', async () => {
+    const name = (text: Uint8Array) =>
+      rbdRecord(version, 'f', Buffer.from(Uint32Array.of(text.length).buffer), text);
+    expect(await verdictOf(name(Buffer.from('größer')), end)).toBe('good');
+    expect(await verdictOf(name(Buffer.from('snap\xff', 'latin1')), end)).toEqual({
+      ...{ fault: 'foreign-stream', position: banner.length },
+    });
+  });
+
   it('says nothing behind its first data', async () => {
     const before = rbdData(version, { offset: 0, zeros: 1 });
     expect(await verdictOf(before, rbdNames(version, { size: 100 }), end)).toEqual({

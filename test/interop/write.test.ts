@@ -5,7 +5,7 @@ import { ByteReader } from '#src/format/byte-reader.js';
 import type { StreamHeader } from '#src/format/lvs/maps/header.js';
 import { PLAIN_HEADER, type ChangeStream } from '#src/format/open-stream.js';
 import { openAnyStream } from '#src/interop/open-any-stream.js';
-import { writeForeign, type ForeignName } from '#src/interop/write-foreign.js';
+import { writeForeign, type ForeignName, type ForeignOptions } from '#src/interop/write-foreign.js';
 import { readStream } from '../format/read-stream.js';
 import { codec, openBytes, plainStream, sourceOf, type TestRecord } from '../streams.js';
 import { asData, parseRbd, parseThin, type OtherRecord } from './other-formats.js';
@@ -35,7 +35,7 @@ const sorted = fc.array(fc.tuple(fc.nat(5000), data), { maxLength: 8 }).map((par
 async function write(
   format: ForeignName,
   stream: ChangeStream,
-  options = { lossy: false },
+  options: ForeignOptions = { lossy: false },
 ): Promise<{ bytes: Buffer; lost: readonly string[] }> {
   const parts: Uint8Array[] = [];
   const sink = { write: async (bytes: Uint8Array) => void parts.push(bytes.slice()) };
@@ -127,14 +127,38 @@ describe('zeros', () => {
     expect(parseRbd(bytes).records).toEqual([{ offset: 2 ** 20, zeros: 2 ** 20 }]);
   });
 
-  it('are unmaps of thin-send-recv where they are whole chunks of the pool, otherwise data', async () => {
-    const lengthsOf = async (chunkSize: number | undefined) =>
-      parseThin((await write('thin-send-recv', zerosStream(ranges, { chunkSize }))).bytes).map((record) =>
+  it('are unmaps of thin-send-recv where they are whole chunks of the pool that receives them, otherwise data', async () => {
+    const lengthsOf = async (unmapChunk: number | undefined) => {
+      const stream = zerosStream(ranges, { chunkSize: 2 ** 16 });
+      const { bytes } = await write('thin-send-recv', stream, { lossy: false, unmapChunk });
+      return parseThin(bytes).map((record) =>
         'data' in record ? ['data', record.data.length] : ['unmap', record.zeros],
       );
+    };
     expect(await lengthsOf(2 ** 16)).toEqual([['unmap', 2 ** 20]]);
     for (const other of [2 ** 21, undefined]) expect(await lengthsOf(other)).toEqual([['data', 2 ** 20]]);
   });
+});
+
+describe('numbers of chunks in version 2', () => {
+  const chunkAt = (...numbers: number[]) =>
+    plain(numbers.map((number) => ({ offset: number * 4096, data: new Uint8Array(4096).fill(7) })));
+
+  it.each([[[4096]], [[0, 8192]]])('that could be bytes, as %j, are said to be none', async (numbers) => {
+    await expect(write('lvmsync2', await chunkAt(...numbers))).rejects.toThrow(
+      'lvmsync2 has no words for that its offsets are numbers of chunks',
+    );
+    const { lost } = await write('lvmsync2', await chunkAt(...numbers), { lossy: true });
+    expect(lost).toEqual(['that its offsets are numbers of chunks']);
+  });
+
+  it.each([[[0]], [[4096, 1]], [[4095]]])(
+    'are clear where one is none of bytes, as in %j',
+    async (numbers) => {
+      expect((await write('lvmsync2', await chunkAt(...numbers))).lost).toEqual([]);
+      expect((await write('lvmsync1', await chunkAt(4096))).lost).toEqual([]);
+    },
+  );
 });
 
 describe('what a format has no words for', () => {

@@ -1,10 +1,11 @@
 import { packStream } from '../../algebra/pack-stream.js';
 import { createCodec } from '../../codec/codec.js';
+import { UsageError } from '../../errors.js';
 import { openInput, plainSize } from '../../files/open-input.js';
 import type { FrameCodec } from '../../format/frame-codec.js';
 import type { ByteSink } from '../../format/lvs/writer.js';
 import { FORMAT_NAMES, type ChangeStream, type FormatName } from '../../format/open-stream.js';
-import { writeForeign, type WrittenForeign } from '../../interop/write-foreign.js';
+import { writeForeign, type ForeignOptions, type WrittenForeign } from '../../interop/write-foreign.js';
 import { defineCommand } from '../command.js';
 import { LEFT_OUT } from '../exit.js';
 import {
@@ -17,12 +18,15 @@ import {
   LEVEL,
   OUTPUT,
   outputPath,
+  parseSize,
 } from '../options.js';
 import { generator } from '../package-version.js';
 import { withProgress } from '../print/progress.js';
 import { remark, remarkDialect } from '../print/remarks.js';
 import { reportWritten, writeCounted } from '../print/written.js';
 import { withOpen } from '../with-open.js';
+
+const MIN_POOL_CHUNK = 1 << 16;
 
 export const convert = defineCommand({
   declare: (yargs) =>
@@ -39,6 +43,13 @@ export const convert = defineCommand({
         default: false,
         describe: 'leave out what the stream says and the format has no words for; data never is',
       })
+      .option('unmap-chunk', {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'of thin-send-recv: size of the chunks of the pool that receives it; zeros that fill some are unmapped there',
+        coerce: (size: unknown) => (typeof size === 'string' ? parseChunk(size) : undefined),
+      })
       .option('output', OUTPUT)
       .option('force', FORCE)
       .option('level', LEVEL)
@@ -46,6 +57,8 @@ export const convert = defineCommand({
       .options(DIALECT)
       .example('$0 monday.rbd --to lvs -o monday.lvs', 'what rbd export-diff wrote, as an .lvs file'),
   run: async (args) => {
+    if (args.unmapChunk !== undefined && args.to !== 'thin-send-recv')
+      throw new UsageError('--unmap-chunk: only with --to thin-send-recv');
     const path = outputPath(args, [args.stream ?? '-']);
     return withOpen(async (keep) => {
       const codec = keep(createCodec({ level: args.level }));
@@ -75,13 +88,20 @@ export const convert = defineCommand({
   },
 });
 
+/** A pool's chunks are whole multiples of 64 KiB (lvmthin(7)). */
+function parseChunk(text: string): number {
+  const size = parseSize('--unmap-chunk', text);
+  if (size > 0 && size % MIN_POOL_CHUNK === 0) return size;
+  throw new UsageError(`--unmap-chunk ${text}: the chunks of a thin pool are multiples of 64 KiB`);
+}
+
 async function writeIn(
   format: FormatName,
   name: string,
   stream: ChangeStream,
   sink: ByteSink,
   codec: FrameCodec,
-  options: { readonly lossy: boolean },
+  options: ForeignOptions,
 ): Promise<WrittenForeign> {
   if (format !== 'lvs') return writeForeign(format, name, stream, sink, options);
   const packer = { generator: generator(), time: Date.now() };

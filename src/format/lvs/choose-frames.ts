@@ -110,8 +110,12 @@ class Sections {
 
   of(entry: FrameEntry): (count: number) => Uint8Array {
     if (!this.isEven) return (count) => this.#take(count);
-    const section = this.#take(leastPieces(entry));
-    return () => section;
+    const least = leastPieces(entry);
+    const section = this.#take(least);
+    return (count) => {
+      if (count === least) return section;
+      throw new FormatError('piece-digests', this.#position, 'piece digests that do not fit their frame');
+    };
   }
 
   #take(count: number): Uint8Array {
