@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError } from '../errors.js';
 import { attachPieces } from '../format/lvs/attach-pieces.js';
 import type { RecordBatch } from '../format/batch.js';
@@ -21,6 +22,9 @@ import {
 import { viewOf } from '../format/view.js';
 import { surveyFile } from '../format/lvmsync/walk-headers.js';
 import { openSource, spool, type Source } from './source.js';
+
+/** After so long whatever else waits has its turn. */
+const TURN_MS = 20;
 
 export interface InputOptions extends StreamOptions {
   /** Batches of an `.lvs` file carry its base digests; a pipe that has any is spooled. Otherwise they are only checked. */
@@ -197,14 +201,18 @@ async function* lazyPages(file: FileBytes, codec: FrameCodec) {
   yield* (await readFileIndex(file, codec)).pages();
 }
 
-/** The parts of a stream; faults that they throw name it. */
+/** The parts of a stream; faults that they throw name it. Signals are heard meanwhile, however much a few bytes stand for. */
 export async function* nameFaults<T>(name: string, parts: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = parts[Symbol.asyncIterator]();
+  let turned = performance.now();
   try {
     for (;;) {
       const step: IteratorResult<T, unknown> = await namingFaults(name, () => iterator.next());
       if (step.done === true) return;
       yield step.value;
+      if (performance.now() - turned < TURN_MS) continue;
+      await nextTurn();
+      turned = performance.now();
     }
   } finally {
     await iterator.return?.();

@@ -1,10 +1,12 @@
 import { copyFileSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
-import { asData, rbdParts, thinParts, type OtherRecord } from '../interop/other-formats.js';
+import { asData, rbdParts, thinParts, u64, type OtherRecord } from '../interop/other-formats.js';
 import { runMeasured } from '../long/run-measured.js';
 import { applied, plainStream } from '../streams.js';
 import { parsePlain } from './plain-records.js';
-import { Folder, lvstream, succeed } from './run-lvstream.js';
+import { BIN, Folder, lvstream, succeed } from './run-lvstream.js';
 
 /** Streams of other projects, given to commands that take any stream. */
 
@@ -120,4 +122,16 @@ it('many short runs of zeros take no memory', async () => {
   const run = await runMeasured('info', file);
   expect(run).toMatchObject({ status: 0, err: '' });
   expect(run.peakMib).toBeLessThan(150);
+});
+
+it('a few bytes that stand for nearly endless zeros are read until somebody has enough', async () => {
+  const endless = Buffer.concat([
+    ...[Buffer.from('rbd diff v1\n'), Buffer.from('z'), u64(0), u64(2n ** 53n - 2n), Buffer.from('e')],
+  ]);
+  const run = execa(process.execPath, [BIN, 'verify', folder.file('endless.rbd', endless)], {
+    reject: false,
+  });
+  await sleep(2000);
+  run.kill('SIGTERM');
+  expect((await run).exitCode).toBe(143);
 });
