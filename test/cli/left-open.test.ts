@@ -37,6 +37,23 @@ const failures: Readonly<Record<string, readonly (readonly string[])[]>> = {
     [cut, '-o', folder.fresh('merge')],
   ],
   squash: [[cut, '-o', folder.fresh('squash')]],
+  diff: [
+    [image, '/nonexistent', '-o', folder.fresh('diff')],
+    [noStore, image, '-o', '/dev/full'],
+  ],
+  slice: [
+    [cut, '--range', '0..', '-o', folder.fresh('slice')],
+    [cutMap, '--range', '0..', '-o', folder.fresh('slice')],
+  ],
+  invert: [
+    [cut, '--base', image, '-o', folder.fresh('invert')],
+    [cut, '--base', noStore, '-o', folder.fresh('invert')],
+  ],
+  compare: [
+    [cut, cut],
+    [cut, list],
+  ],
+  convert: [[cut, '--to', 'rbd1', '--lossy', '-o', folder.fresh('convert')]],
   apply: [[cut, image]],
   info: [[cut, list]],
   verify: [[cut, list, '--against', image]],
