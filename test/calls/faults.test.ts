@@ -63,7 +63,7 @@ function faultsOf(calls: readonly Call[]): Fault[] {
 /** A busy machine takes long for the many runs of one test. */
 const PATIENCE_MS = 3_600_000;
 /** Where not all of them are asked for, one in so many of a run. */
-const ONE_IN = process.env['SLOW'] === undefined ? 200 : 1;
+const ONE_IN = process.env['SLOW'] === undefined ? 300 : 1;
 const met = new Set<string>();
 
 /** Also the first of its kind in all runs, and in each run what keeps the result from lasting. */
