@@ -85,9 +85,7 @@ describe('a squash', () => {
     await succeed(['squash', undos[1]!, undos[0]!, '-o', older, '--quiet']);
     const run = await lvstream(['apply', older, device, '--no-sync']);
     expect(run.status).toBe(4);
-    expect(run.errors).toMatch(
-      /2\.undo\.lvs: is newer and has not been rolled back yet/,
-    );
+    expect(run.errors).toMatch(/2\.undo\.lvs: is newer and has not been rolled back yet/);
     await succeed(['apply', undos[2]!, device, '--no-sync', '--quiet']);
     await succeed(['apply', older, device, '--no-sync', '--quiet']);
     expect(readFileSync(device)).toEqual(original);
