@@ -76,8 +76,12 @@ export function mergedConsistent(sources: readonly Mergeable[]): boolean | undef
  * The header of a squash of snapbacks, the newest first (§6.4): it undoes what they undo, on the device that they are of, and is
  * no link of their chain. Where they don't say of which device they are, as lvmsync's don't, it is a stream like others.
  */
-export function squashedHeader(snapbacks: readonly Mergeable[], maker: Maker): StreamHeader {
-  const merged = mergedHeader(snapbacks, maker);
+export function squashedHeader(
+  snapbacks: readonly Mergeable[],
+  maker: Maker,
+  isInsisted = false,
+): StreamHeader {
+  const merged = mergedHeader(snapbacks, maker, isInsisted);
   const derived = derivedFrom('squash', snapbacks.map(idOf));
   const { target } = snapbacks[0]!.header;
   if (!target) return { ...merged, derivedFrom: derived };

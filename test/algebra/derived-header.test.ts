@@ -90,6 +90,15 @@ describe('the header of a merge', () => {
     ...{ baseSize: 8192, resultSize: 4096, origin: { vg: 'vg', lv: 'new' } },
   };
 
+  it('leads nobody knows where when a user insists, and so does a squash', () => {
+    const next = { ...full, base: result, result: { id: 'lv:last', time: 3 } };
+    const sources = [mergeable(full), mergeable(next)];
+    for (const make of [mergedHeader, squashedHeader]) {
+      expect(make(sources, maker).result).toEqual(next.result);
+      expect(make(sources, maker, true).result).toBeUndefined();
+    }
+  });
+
   it.each([
     ['known not to follow', { id: 'lv:other', time: 2 }],
     ['of which nobody can tell', undefined],

@@ -65,7 +65,7 @@ export const squash = defineCommand({
           from: newestFirst[0]!.name,
           total: totalOf(inputs),
           derive: async (watch, maker) =>
-            mergeInputs(newestFirst, squashedHeader(newestFirst, maker), watch, {
+            mergeInputs(newestFirst, squashedHeader(newestFirst, maker, args.anyOrder), watch, {
               ...spill,
               anyOrder: args.anyOrder,
             }),
